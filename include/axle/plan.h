@@ -1,0 +1,122 @@
+// Plan: what will run where, and why not otherwise. Values; made by the planner, executed by a Session, rendered by explain.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "axle/device.h"
+#include "axle/evidence.h"
+#include "axle/export.h"
+#include "axle/policy.h"
+#include "axle/status.h"
+
+namespace axle {
+
+// One way to run a graph or a part; format() is its name in evidence, pins, JSON and tables.
+struct Candidate {
+  std::string engine;
+  std::string resource;   // resource id
+  std::string precision;  // "f32", "bf16", "int8", ...
+  int32_t threads = 1;
+  std::string preset = "default";
+  // "onnxruntime@cpu:0/f32/t2/default"
+  AXLE_API std::string format() const;
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
+AXLE_API Result<Candidate> parse_candidate(std::string_view text);
+
+enum class DecisionVerdict : uint8_t { kChosen, kRejected, kTie, kNotMeasured, kFailed };
+AXLE_API std::string_view decision_verdict_name(DecisionVerdict verdict) noexcept;  // "chosen", "rejected", "tie", "not_measured", "failed"
+
+struct NodeReason {
+  std::string node;
+  std::string op;
+  std::string code;    // "UNSUPPORTED_OP", "DTYPE", "OPSET", "DYNAMIC_SHAPE", "POLICY", ...
+  std::string reason;
+  friend bool operator==(const NodeReason&, const NodeReason&) = default;
+};
+
+struct EvidenceSummary {
+  int64_t p50_ns = 0, p95_ns = 0, p99_ns = 0;
+  int64_t runs = 0;
+  double interval_low = 0, interval_high = 0;  // of the paired ratio to the chosen one; 0 = none
+  std::optional<ErrorFigures> error;
+  int64_t recorded_unix_s = 0;
+  bool stale = false;
+  friend bool operator==(const EvidenceSummary&, const EvidenceSummary&) = default;
+};
+
+// One candidate (or engine, or resource: then the text has fewer fields), taken or not, with the reason.
+struct Decision {
+  std::string candidate;
+  DecisionVerdict verdict = DecisionVerdict::kRejected;
+  std::string code;        // gate that spoke: "ABSENT", "FORMAT", "UNSUPPORTED_OP", "POLICY", "ACCURACY", "SLOWER", "TIE", ...
+  std::string reason;      // a sentence a user can act on
+  int64_t estimate_ns = 0; // roofline estimate; 0 = none
+  std::optional<EvidenceSummary> evidence;
+  std::vector<NodeReason> nodes;
+  friend bool operator==(const Decision&, const Decision&) = default;
+};
+
+struct Transfer {
+  int32_t from_partition = -1;  // -1: the caller
+  int32_t to_partition = -1;
+  std::string tensor;
+  uint64_t bytes = 0;           // at the shapes the plan was judged on
+  std::string from_space, to_space;
+  friend bool operator==(const Transfer&, const Transfer&) = default;
+};
+
+struct Partition {
+  int32_t id = 0;
+  Candidate candidate;
+  std::string engine_version;
+  std::string library_digest;
+  ResourceKind resource_kind = ResourceKind::kCpu;
+  bool simulated = false;
+  std::vector<std::string> nodes;  // empty = the whole model
+  std::vector<std::string> inputs, outputs;  // tensor names at the cut; empty = the model's own
+  std::map<std::string, std::string> options; // complete: preset resolved, defaults written out
+  std::vector<int32_t> cpu_set;
+  bool spin = true;
+  bool isolated = false;
+  int64_t expected_ns = 0;
+  bool expected_from_evidence = false;
+  friend bool operator==(const Partition&, const Partition&) = default;
+};
+
+struct Substitution {
+  std::string wanted;
+  std::string got;
+  std::string allowed_by;  // policy key: "fallback.resource"
+  std::string reason;
+  friend bool operator==(const Substitution&, const Substitution&) = default;
+};
+
+struct Plan {
+  std::string model_digest;
+  std::string policy_digest;
+  std::string machine_fingerprint;
+  std::string schedule = "single";
+  std::vector<Partition> partitions;  // in execution order, at least one
+  std::vector<Transfer> transfers;
+  std::string judged_shapes;          // same text form as EvidenceKey::shapes
+  std::vector<Decision> decisions;    // every candidate that was looked at, best first
+  std::vector<Substitution> substitutions;
+  std::vector<std::string> notes;     // near ties, estimates, generated samples, stale evidence: one sentence each
+  int64_t expected_ns = 0;
+
+  // "sha256:..." over what is executed: not over decisions, notes and expectations.
+  AXLE_API std::string digest() const;
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+// Canonical JSON of a plan with its decisions (docs/formats/plan.md), and back.
+AXLE_API Result<std::string> plan_to_json(const Plan& plan);
+AXLE_API Result<Plan> parse_plan(std::string_view json);
+
+}  // namespace axle
