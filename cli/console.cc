@@ -1,0 +1,101 @@
+#include "console.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+
+#include "axle/explain.h"
+
+namespace axle::cli {
+namespace {
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+CancelToken& process_token() {
+  static CancelToken token;
+  return token;
+}
+
+// Only lock-free atomics are touched: cancel() stores a flag.
+void on_interrupt(int) {
+  process_token().cancel();
+  ::signal(SIGINT, SIG_DFL);
+}
+
+}  // namespace
+
+bool use_color() {
+  static const bool color = ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  return color;
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    }
+  }
+  return row[b.size()];
+}
+
+int report_failure(const Status& status, bool json) {
+  if (json) {
+    std::fputs(render_error_json(status).c_str(), stdout);
+    std::fputc('\n', stdout);
+  } else {
+    std::fputs(render_error_text(status).c_str(), stderr);
+  }
+  return exit_code_for(status.code());
+}
+
+CancelToken interrupt_token() {
+  static const bool installed = [] {
+    process_token();
+    struct sigaction action = {};
+    action.sa_handler = on_interrupt;
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    return true;
+  }();
+  (void)installed;
+  return process_token();
+}
+
+ProgressLine::~ProgressLine() { clear(); }
+
+void ProgressLine::show(const std::string& what, double fraction) {
+  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const int64_t now = now_ns();
+  if (started_ns_ == 0) started_ns_ = now;
+  if (!terminal || now - started_ns_ < 1'000'000'000 || now - last_ns_ < 100'000'000) return;
+  last_ns_ = now;
+  visible_ = true;
+  if (fraction >= 0) {
+    const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * 24);
+    std::fprintf(stderr, "\r\x1b[K%s [%s%s] %3.0f%%", what.c_str(), std::string(filled, '=').c_str(),
+                 std::string(24 - filled, ' ').c_str(), fraction * 100);
+  } else {
+    std::fprintf(stderr, "\r\x1b[K%s ... %.0f s", what.c_str(), static_cast<double>(now - started_ns_) / 1e9);
+  }
+  std::fflush(stderr);
+}
+
+void ProgressLine::clear() {
+  if (visible_) std::fputs("\r\x1b[K", stderr);
+  visible_ = false;
+}
+
+}  // namespace axle::cli

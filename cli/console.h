@@ -1,0 +1,37 @@
+// What commands print with: colour when stdout is a terminal, errors of three lines or as JSON, a progress line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "axle/cancel.h"
+#include "axle/status.h"
+
+namespace axle::cli {
+
+// True when stdout is a terminal and NO_COLOR is not set.
+bool use_color();
+size_t edit_distance(std::string_view a, std::string_view b);
+
+// Prints the error (stderr, or {"error": ...} on stdout with json) and returns its exit code.
+int report_failure(const Status& status, bool json);
+
+// A token that Ctrl-C cancels; the second Ctrl-C ends the process. One for the whole process.
+CancelToken interrupt_token();
+
+// A line on stderr that is rewritten in place; silent unless stderr is a terminal. Shown only after a second.
+class ProgressLine {
+ public:
+  ~ProgressLine();
+  void show(const std::string& what, double fraction);
+  void clear();
+
+ private:
+  int64_t started_ns_ = 0;
+  int64_t last_ns_ = 0;
+  bool visible_ = false;
+};
+
+}  // namespace axle::cli

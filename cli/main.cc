@@ -1,0 +1,86 @@
+// axle: the command line. One file per command; this one finds the command and prints the overview.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "command.h"
+#include "console.h"
+
+namespace axle::cli {
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"run", "run a model once and write its outputs", "Use a model", run_run},
+    Command{"tune", "measure the candidates here and remember the evidence", "Use a model", run_tune},
+    Command{"bench", "latency and throughput, side by side with engines", "Use a model", run_bench},
+    Command{"deploy", "analyse, select, compile: leave a ready deployment", "Use a model", run_deploy},
+    Command{"plan", "decide without running; write a lock", "Understand", run_plan},
+    Command{"explain", "why this plan: decisions, reasons, timeline", "Understand", run_explain},
+    Command{"inspect", "what a model is and what each engine says of it", "Understand", run_inspect},
+    Command{"devices", "what this machine has", "Machine", run_devices},
+    Command{"engines", "what can run models here", "Machine", run_engines},
+    Command{"doctor", "what is missing and how to install it", "Machine", run_doctor},
+    Command{"compile", "build artefacts only", "Stores", run_compile},
+    Command{"cache", "the artefact store", "Stores", run_cache},
+    Command{"evidence", "the measurements", "Stores", run_evidence},
+    Command{"version", "version and build", "Machine", run_version},
+};
+
+void print_overview() {
+  std::puts("axle runs a model on the best of what this machine has, and says why.\n\n"
+            "usage: axle COMMAND [ARGS]   (axle COMMAND --help for details)");
+  std::string_view group;
+  for (const char* heading : {"Use a model", "Understand", "Machine", "Stores"}) {
+    std::printf("\n%s\n", heading);
+    for (const Command& command : kCommands) {
+      if (command.group == heading) {
+        std::printf("  %-10s %s\n", std::string(command.name).c_str(), std::string(command.summary).c_str());
+      }
+    }
+  }
+  std::puts("\nstart here:  axle doctor  |  axle run model.onnx --random 1  |  axle tune model.onnx");
+}
+
+int unknown_command(const std::string& word) {
+  std::string nearest;
+  size_t best = 3;
+  for (const Command& command : kCommands) {
+    const size_t distance = edit_distance(word, command.name);
+    if (distance < best) {
+      best = distance;
+      nearest = std::string(command.name);
+    }
+  }
+  std::fprintf(stderr, "axle: there is no command '%s'%s\n  see: axle --help\n", word.c_str(),
+               nearest.empty() ? "" : (", did you mean '" + nearest + "'?").c_str());
+  return 2;
+}
+
+}  // namespace
+
+int main_of(int argc, char** argv) {
+  if (argc < 2) {
+    print_overview();
+    return 2;
+  }
+  std::string word = argv[1];
+  if (word == "--help" || word == "-h" || word == "help") {
+    print_overview();
+    return 0;
+  }
+  if (word == "--version") word = "version";
+  for (const Command& command : kCommands) {
+    if (command.name == word) return command.run(argc - 1, argv + 1);
+  }
+  return unknown_command(word);
+}
+
+}  // namespace axle::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return axle::cli::main_of(argc, argv);
+}

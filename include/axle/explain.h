@@ -1,0 +1,67 @@
+// Explain: free functions that render plans, decisions, profiles and reports as text, JSON or HTML. They decide nothing.
+// Text is UTF-8 and ends with a newline; JSON is one canonical document without one (RFC 8785).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "axle/device.h"
+#include "axle/export.h"
+#include "axle/model.h"
+#include "axle/plan.h"
+#include "axle/policy.h"
+#include "axle/session.h"
+#include "axle/status.h"
+#include "axle/tune.h"
+
+namespace axle {
+
+struct TextStyle {
+  bool color = false;
+  int32_t width = 100;   // columns; long cells are wrapped
+  bool verbose = false;  // every candidate and node reason, not only the nearest ones
+};
+
+// Three lines at most: what failed and on what; why; what to do next.
+AXLE_API std::string render_error_text(const Status& status);
+// {"error": {"code", "message", "hint", "details"}}
+AXLE_API std::string render_error_json(const Status& status);
+
+// One output file of a run.
+struct OutputFile {
+  std::string name;
+  DataType dtype = DataType::kUndefined;
+  Shape shape;
+  std::string file;   // "" when not written
+};
+
+// Everything the `run` and `plan` documents say (docs/formats/run-document.md). Null parts are left out.
+struct RunDocument {
+  const Model* model = nullptr;
+  const Policy* policy = nullptr;
+  const Machine* machine = nullptr;
+  const Plan* plan = nullptr;
+  const LoadTiming* timing = nullptr;
+  std::vector<std::string> effective_json;  // per partition
+  int64_t first_run_ns = 0;
+  int64_t run_ns = 0;
+  std::vector<OutputFile> outputs;
+};
+AXLE_API Result<std::string> render_run_json(const RunDocument& document);
+// The plan in words: what runs where, why, what was turned down.
+AXLE_API std::string render_plan_text(const RunDocument& document, const TextStyle& style);
+// One line: "ultraface on openvino@cpu:0/f32/t2 in 3.4 ms; 7 other candidates, nearest 1.12x slower".
+AXLE_API std::string render_plan_line(const RunDocument& document);
+
+AXLE_API std::string render_machine_text(const Machine& machine, const TextStyle& style);
+AXLE_API std::string render_tune_text(const TuneReport& report, const TextStyle& style);
+AXLE_API Result<std::string> render_tune_json(const TuneReport& report);
+AXLE_API std::string render_model_text(const Model& model, const TextStyle& style);
+AXLE_API Result<std::string> render_model_json(const Model& model);
+
+// Text of a duration or a size with a sensible unit: "3.42 ms", "12.1 MiB".
+AXLE_API std::string format_duration(int64_t duration_ns);
+AXLE_API std::string format_size(uint64_t size_bytes);
+
+}  // namespace axle

@@ -1,0 +1,81 @@
+// Runtime: what sessions share in a process: the machine, the engine registry, the cache, the evidence store.
+// One is enough for most programs (default_runtime). Thread-safe; lives until the last session that uses it is gone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "axle/device.h"
+#include "axle/evidence.h"
+#include "axle/export.h"
+#include "axle/model.h"
+#include "axle/plan.h"
+#include "axle/policy.h"
+#include "axle/status.h"
+#include "axle/tensor.h"
+
+namespace axle {
+
+class Cache;
+class EngineRegistry;
+class EvidenceStore;
+
+struct RuntimeOptions {
+  std::string cache_folder;                 // "" = AXLE_CACHE_DIR, else $XDG_CACHE_HOME/axle, else ~/.cache/axle
+  bool use_cache = true;                    // false: nothing is read from or written to disk
+  std::vector<std::string> engine_folders;  // searched for plugins before AXLE_ENGINE_PATH and the installed folder
+  std::vector<std::string> engines;         // only these are looked at; empty = all found
+};
+
+// Called on the calling thread of a long operation; `fraction` in [0, 1], negative when unknown.
+using ProgressCallback = std::function<void(const std::string& what, double fraction)>;
+
+class AXLE_API Runtime {
+ public:
+  // Never fails for a missing engine or an unusable cache folder: both are reported by problems().
+  static Result<std::shared_ptr<Runtime>> create(RuntimeOptions options = {});
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Discovered on first use, then kept.
+  Result<Machine> machine();
+  EngineRegistry& engines();
+  // Null when use_cache is off or the folder cannot be used.
+  Cache* cache();
+  EvidenceStore* evidence();
+  // One sentence each: unusable cache folder, unreadable evidence, ...
+  std::vector<std::string> problems() const;
+
+  struct State;
+  State& state() { return *state_; }
+
+ private:
+  explicit Runtime(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// The process's own, made on first use from the environment.
+AXLE_API Result<std::shared_ptr<Runtime>> default_runtime();
+
+// What a plan is made for, beside the model.
+struct PlanRequest {
+  Policy policy;
+  const Machine* machine = nullptr;         // null = this one; else plan for a recorded machine (nothing can be run)
+  std::vector<NamedTensor> samples;         // their shapes are what the plan is judged on; empty = shapes of the model
+  bool reuse = true;                        // false: ask every engine anew instead of using remembered answers
+  ProgressCallback progress;
+};
+
+struct PlanReport {
+  Plan plan;
+  std::string input_json;  // the planner's whole input, canonical: what a lock embeds
+};
+
+// Collects machine, engine answers and evidence, and decides. Runs nothing and measures nothing.
+// FAILED_PRECONDITION: the policy cannot be satisfied here (nothing was substituted); its details carry the decisions.
+AXLE_API Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request);
+
+}  // namespace axle

@@ -1,0 +1,110 @@
+// Session: a loaded plan. Immutable and thread-safe: run() may be called from many threads. A Binding holds tensors bound
+// in advance and is used by one thread at a time. A session made before fork() refuses to run in the child
+// (FAILED_PRECONDITION).
+#pragma once
+
+#include <future>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "axle/cancel.h"
+#include "axle/export.h"
+#include "axle/plan.h"
+#include "axle/runtime.h"
+#include "axle/status.h"
+#include "axle/tensor.h"
+
+namespace axle {
+
+struct SessionOptions {
+  Policy policy;
+  std::vector<NamedTensor> samples;     // shapes to plan for; also what tuning feeds
+  std::shared_ptr<Runtime> runtime;     // null = default_runtime()
+  CancelToken cancel = CancelToken::none();  // stops planning, compiling and loading
+  ProgressCallback progress;
+  bool verify = false;                  // hash files instead of trusting their stamps
+  bool profile = false;                 // record a trace of every run (see Session::profile_json)
+};
+
+struct RunOptions {
+  CancelToken cancel = CancelToken::none();
+  int64_t timeout_ns = 0;               // 0 = none. DEADLINE_EXCEEDED; the buffers are the caller's again when run returns
+};
+
+struct LoadTiming {
+  int64_t plan_ns = 0;
+  int64_t compile_ns = 0;
+  int64_t load_ns = 0;
+  std::string cache = "none";           // "hit", "miss", "none"
+};
+
+class Binding;
+
+class AXLE_API Session {
+ public:
+  // Plans under options.policy and loads. Codes as make_plan and load.
+  static Result<Session> create(const Model& model, SessionOptions options = {});
+  static Result<Session> create(const std::string& model_path, SessionOptions options = {});
+  // Loads exactly this plan; never replans.
+  static Result<Session> load(const Model& model, const Plan& plan, SessionOptions options = {});
+
+  const std::vector<IoSpec>& inputs() const noexcept;
+  const std::vector<IoSpec>& outputs() const noexcept;
+  const Plan& plan() const noexcept;
+  // Every allowed fallback that was taken; empty otherwise.
+  const std::vector<Substitution>& substitutions() const noexcept;
+  const LoadTiming& timing() const noexcept;
+  // Values really in force per partition, as JSON (precision, threads, cpu_set, options).
+  const std::vector<std::string>& effective_json() const noexcept;
+
+  // Feeds by name, in any order. Outputs are fresh tensors in model order. INVALID_ARGUMENT (wrong name, dtype, rank or
+  // size, missing input), CANCELLED, DEADLINE_EXCEEDED, or the engine's own failure. Blocks.
+  Result<std::vector<NamedTensor>> run(std::span<const NamedTensor> feeds, const RunOptions& options = {}) const;
+  // Same, on a thread of the runtime. The tensors are kept alive until completion.
+  std::future<Result<std::vector<NamedTensor>>> run_async(std::vector<NamedTensor> feeds, RunOptions options = {}) const;
+  Result<Binding> make_binding() const;
+
+  // Chrome/Perfetto trace JSON of what was recorded so far. FAILED_PRECONDITION unless options.profile.
+  Result<std::string> profile_json() const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Session(std::shared_ptr<Impl> impl) noexcept;
+  std::shared_ptr<Impl> impl_;
+};
+
+// Inputs and outputs bound once, run many times; run() neither allocates, locks, logs nor looks up a string.
+class AXLE_API Binding {
+ public:
+  Binding(Binding&&) noexcept;
+  Binding& operator=(Binding&&) noexcept;
+  ~Binding();
+
+  // Index in inputs() / outputs() of the session. The bytes stay the caller's and are read at each run.
+  // INVALID_ARGUMENT on dtype, rank or size.
+  Status bind_input(size_t index, const Tensor& tensor);
+  Status bind_input(std::string_view name, const Tensor& tensor);
+  // The engine writes into `tensor` (exact shape of the result). Not bound: the engine allocates, see output().
+  Status bind_output(size_t index, Tensor tensor);
+  Status bind_output(std::string_view name, Tensor tensor);
+
+  Status run();
+  Status run(const RunOptions& options);
+
+  // The bound tensor, or a view of the engine's memory that is valid until the next run.
+  Result<Tensor> output(size_t index) const;
+
+  struct Impl;
+
+ private:
+  friend class Session;
+  explicit Binding(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace axle
