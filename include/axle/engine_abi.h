@@ -132,7 +132,8 @@ typedef struct axle_value_info_t {
 
 typedef enum axle_attribute_kind_t {
   AXLE_ATTRIBUTE_OTHER = 0, AXLE_ATTRIBUTE_INT = 1, AXLE_ATTRIBUTE_FLOAT = 2, AXLE_ATTRIBUTE_TEXT = 3,
-  AXLE_ATTRIBUTE_INTS = 4, AXLE_ATTRIBUTE_FLOATS = 5, AXLE_ATTRIBUTE_TENSOR = 6, AXLE_ATTRIBUTE_GRAPH = 7
+  AXLE_ATTRIBUTE_INTS = 4, AXLE_ATTRIBUTE_FLOATS = 5, AXLE_ATTRIBUTE_TENSOR = 6, AXLE_ATTRIBUTE_GRAPH = 7,
+  AXLE_ATTRIBUTE_TEXTS = 8
 } axle_attribute_kind_t;
 
 typedef struct axle_attribute_t { /* every pointer valid as long as the graph */
@@ -143,7 +144,8 @@ typedef struct axle_attribute_t { /* every pointer valid as long as the graph */
   const int64_t* ints;  /* INT: one; INTS: count */
   const float* floats;
   size_t count;
-  axle_text_t text;
+  axle_text_t text;           /* TEXT */
+  const axle_text_t* texts;   /* TEXTS: count */
 } axle_attribute_t;
 
 typedef struct axle_weight_info_t {
@@ -165,6 +167,7 @@ typedef struct axle_trace_event_t {
   int64_t start_ns;       /* CLOCK_MONOTONIC */
   int64_t duration_ns;
   axle_text_t arguments;  /* JSON object or absent */
+  void* profile;          /* from axle_run_args_t; NULL = belongs to no run (compile, load) */
 } axle_trace_event_t;
 
 typedef struct axle_host_api_t {
@@ -217,7 +220,7 @@ typedef struct axle_create_args_t {
 typedef struct axle_support_args_t {
   size_t struct_size;
   const axle_graph_t* graph;
-  axle_text_t resource;   /* "cpu:0" */
+  axle_text_t resource;   /* an id from this engine's `resources` answer: "cpu:0" */
   axle_text_t precision;  /* "f32", "bf16", ... */
   const axle_option_t* options;
   size_t option_count;
@@ -260,7 +263,7 @@ typedef struct axle_load_args_t {
 typedef struct axle_run_args_t {
   size_t struct_size;
   const axle_cancel_t* cancel; /* NULL = cannot be cancelled */
-  void* profile;               /* NULL = no recording; else pass to host->trace events' owner */
+  void* profile;               /* NULL = no recording; else goes into every axle_trace_event_t of this run */
 } axle_run_args_t;
 
 typedef void (*axle_done_t)(void* user, axle_error_t* error); /* called once, on any thread; error is the receiver's */
