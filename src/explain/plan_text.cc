@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "axle/explain.h"
+#include "explain/text_table.h"
+
+namespace axle {
+namespace {
+
+Tone tone_of(DecisionVerdict verdict) {
+  switch (verdict) {
+    case DecisionVerdict::kChosen: return Tone::kGood;
+    case DecisionVerdict::kTie: return Tone::kWarn;
+    case DecisionVerdict::kFailed:
+    case DecisionVerdict::kRejected: return Tone::kBad;
+    case DecisionVerdict::kNotMeasured: break;
+  }
+  return Tone::kDim;
+}
+
+std::string time_of(const Decision& decision) {
+  if (decision.evidence && decision.evidence->p50_ns > 0) return format_duration(decision.evidence->p50_ns);
+  if (decision.estimate_ns > 0) return "~" + format_duration(decision.estimate_ns);
+  return "-";
+}
+
+std::string ratio_of(const Decision& decision) {
+  if (!decision.evidence || decision.evidence->interval_high <= 0) return "";
+  return fmt::format("{:.2f}-{:.2f}x", decision.evidence->interval_low, decision.evidence->interval_high);
+}
+
+std::string error_of(const Decision& decision) {
+  if (!decision.evidence || !decision.evidence->error) return "";
+  return fmt::format("{:.1e}", decision.evidence->error->max_relative);
+}
+
+// A short plan shows what ran, near rivals, and one line for each gate that spoke.
+bool shown_briefly(const Decision& decision, size_t rank) {
+  return decision.verdict == DecisionVerdict::kChosen || decision.verdict == DecisionVerdict::kTie || rank < 8;
+}
+
+void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) {
+  TextTable table({{"part"}, {"runs on"}, {"engine"}, {"nodes", true}, {"expected", true}, {"cpus"}});
+  for (const Partition& part : plan.partitions) {
+    std::string cpus;
+    for (int32_t cpu : part.cpu_set) cpus += (cpus.empty() ? "" : ",") + std::to_string(cpu);
+    std::string expected = "-";
+    if (part.expected_ns > 0) expected = (part.expected_from_evidence ? "" : "~") + format_duration(part.expected_ns);
+    table.add_row({{std::to_string(part.id)},
+                   {part.candidate.format() + (part.simulated ? " (simulated)" : ""), Tone::kStrong},
+                   {part.engine_version},
+                   {part.nodes.empty() ? "all" : std::to_string(part.nodes.size())},
+                   {expected},
+                   {cpus.empty() ? "all" : cpus}});
+  }
+  out += table.render(style.width, style.color, "  ");
+}
+
+void add_decisions(const Plan& plan, const TextStyle& style, std::string& out) {
+  TextTable table({{"verdict"}, {"candidate"}, {"p50", true}, {"time / chosen"}, {"error"}, {"why", false, true}});
+  size_t hidden = 0;
+  for (size_t rank = 0; rank < plan.decisions.size(); ++rank) {
+    const Decision& decision = plan.decisions[rank];
+    if (!style.verbose && !shown_briefly(decision, rank)) {
+      ++hidden;
+      continue;
+    }
+    table.add_row({{std::string(decision_verdict_name(decision.verdict)), tone_of(decision.verdict)},
+                   {decision.candidate},
+                   {time_of(decision)},
+                   {ratio_of(decision)},
+                   {error_of(decision)},
+                   {decision.reason}});
+  }
+  out += "\ndecisions\n" + table.render(style.width, style.color, "  ");
+  if (hidden > 0) out += fmt::format("  ... {} more: add -v\n", hidden);
+}
+
+void add_node_reasons(const Plan& plan, const TextStyle& style, std::string& out) {
+  for (const Decision& decision : plan.decisions) {
+    if (decision.nodes.empty()) continue;
+    out += fmt::format("\nnodes that stop {}\n", decision.candidate);
+    TextTable table({{"node"}, {"op"}, {"code"}, {"why", false, true}});
+    const size_t limit = style.verbose ? decision.nodes.size() : std::min<size_t>(decision.nodes.size(), 5);
+    for (size_t i = 0; i < limit; ++i) {
+      const NodeReason& node = decision.nodes[i];
+      table.add_row({{node.node}, {node.op}, {node.code}, {node.reason}});
+    }
+    out += table.render(style.width, style.color, "  ");
+    if (limit < decision.nodes.size()) out += fmt::format("  ... {} more: add -v\n", decision.nodes.size() - limit);
+  }
+}
+
+void add_ledger(const Plan& plan, const TextStyle& style, std::string& out) {
+  for (const Substitution& taken : plan.substitutions) {
+    out += toned(fmt::format("\nsubstituted: {} instead of {}, allowed by {}: {}\n", taken.got, taken.wanted,
+                             taken.allowed_by, taken.reason),
+                 Tone::kWarn, style.color);
+  }
+  for (const std::string& note : plan.notes) out += "note: " + note + "\n";
+}
+
+std::string model_title(const RunDocument& document) {
+  if (document.model == nullptr) return "plan";
+  const Model& model = *document.model;
+  const std::string where = model.path().empty() ? model.name() : model.path();
+  return fmt::format("{} ({}, {})", where, model.format_name(), model.digest().substr(0, 19));
+}
+
+const Decision* nearest_rival(const Plan& plan) {
+  const Decision* best = nullptr;
+  for (const Decision& decision : plan.decisions) {
+    if (decision.verdict == DecisionVerdict::kChosen || !decision.evidence || decision.evidence->p50_ns <= 0) continue;
+    if (best == nullptr || decision.evidence->p50_ns < best->evidence->p50_ns) best = &decision;
+  }
+  return best;
+}
+
+}  // namespace
+
+std::string render_plan_text(const RunDocument& document, const TextStyle& style) {
+  if (document.plan == nullptr) return "no plan\n";
+  const Plan& plan = *document.plan;
+  std::string out = toned(model_title(document), Tone::kStrong, style.color) + "\n";
+  out += fmt::format("  judged on {}, schedule {}, plan {}\n\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
+                     plan.schedule, plan.digest().substr(0, 19));
+  add_partitions(plan, style, out);
+  add_decisions(plan, style, out);
+  add_node_reasons(plan, style, out);
+  add_ledger(plan, style, out);
+  return out;
+}
+
+std::string render_plan_line(const RunDocument& document) {
+  if (document.plan == nullptr || document.plan->partitions.empty()) return "no plan\n";
+  const Plan& plan = *document.plan;
+  std::string line = plan.partitions.size() == 1 ? plan.partitions.front().candidate.format()
+                                                 : fmt::format("{} partitions", plan.partitions.size());
+  if (document.run_ns > 0) line += " in " + format_duration(document.run_ns);
+  if (const Decision* rival = nearest_rival(plan); rival != nullptr && plan.expected_ns > 0) {
+    line += fmt::format("; nearest other: {} at {:.2f}x", rival->candidate,
+                        static_cast<double>(rival->evidence->p50_ns) / static_cast<double>(plan.expected_ns));
+  } else if (plan.expected_ns > 0 && !plan.partitions.front().expected_from_evidence) {
+    line += "; chosen by estimate (axle tune measures)";
+  }
+  return line + "\n";
+}
+
+}  // namespace axle

@@ -1,0 +1,44 @@
+// TextTable: columns that fit a width, with wrapped cells, and colour per cell. Knows nothing of what it shows.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace axle {
+
+enum class Tone : uint8_t { kPlain, kGood, kBad, kWarn, kDim, kStrong };
+
+// `text` in the tone's colour when `color`, else as it is.
+std::string toned(std::string_view text, Tone tone, bool color);
+// Columns that `text` takes on a terminal: UTF-8 code points, no East Asian width.
+size_t display_width(std::string_view text);
+// Lines of at most `width` columns, broken at spaces where possible.
+std::vector<std::string> wrap_text(std::string_view text, size_t width);
+
+class TextTable {
+ public:
+  struct Cell {
+    std::string text;
+    Tone tone = Tone::kPlain;
+  };
+  struct Column {
+    std::string title;
+    bool right = false;   // numbers
+    bool stretch = false; // takes what width is left and wraps; at most one
+  };
+
+  explicit TextTable(std::vector<Column> columns);
+  // Missing cells are empty; more cells than columns are dropped.
+  void add_row(std::vector<Cell> cells);
+  bool empty() const { return rows_.empty(); }
+  std::string render(int32_t width, bool color, std::string_view indent = "") const;
+
+ private:
+  std::vector<size_t> fit(size_t width) const;
+  std::vector<Column> columns_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace axle
