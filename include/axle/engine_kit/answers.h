@@ -102,7 +102,8 @@ enum class VerdictKind { kYes, kNo, kNeedsGroup, kUnknown };
 
 struct Verdict {
   VerdictKind kind = VerdictKind::kUnknown;
-  std::string code;  // no: op domain opset dtype rank shape dynamic_shape attribute precision memory format resource other
+  std::string code;  // kNo: UNSUPPORTED_OP DOMAIN OPSET DTYPE RANK SHAPE DYNAMIC_SHAPE ATTRIBUTE PRECISION MEMORY FORMAT
+                     // RESOURCE OTHER
   std::string text;  // for a person
   int32_t group = -1;  // kNeedsGroup: nodes of one group run together or not at all
 };
