@@ -1,0 +1,93 @@
+// PlannerInput: every recorded fact a plan is made from, and nothing else. The planner reads only this, so equal rows give
+// equal bytes on every machine, and a lock embeds exactly this. Values; JSON forms in planner/planner_input_json.h.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "axle/device.h"
+#include "axle/engine.h"
+#include "axle/evidence.h"
+#include "axle/plan.h"
+#include "axle/policy.h"
+#include "axle/tensor.h"
+
+namespace axle {
+
+// One node of the graph view, in graph order: index i is what NodeVerdict::index refers to.
+struct NodeFacts {
+  std::string name;
+  std::string op_type;
+  std::string domain;            // "" = ai.onnx
+  uint64_t flops = 0;
+  uint64_t weight_bytes = 0;
+  uint64_t activation_bytes = 0; // inputs + outputs that are not weights
+  friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
+};
+
+struct ModelFacts {
+  std::string digest;
+  std::string format;                    // model_format_name's words
+  std::string category;                  // "VISION_CNN", ..., "OTHER"
+  std::map<std::string, int64_t> opsets;
+  std::vector<IoSpec> inputs, outputs;
+  std::vector<NodeFacts> nodes;          // empty for formats that are handed whole to an engine
+  uint64_t flops = 0;                    // of one run at PlannerInput::shapes
+  uint64_t weight_bytes = 0;
+  uint64_t activation_bytes = 0;
+  bool cost_exact = false;               // every shape was known
+  std::vector<std::string> dynamic_axes; // that PlannerInput::shapes does not fix do not count: all that the file leaves open
+  bool quantised = false;                // holds QuantizeLinear / DequantizeLinear or integer matmuls
+  std::string float_dtype;               // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none
+  friend bool operator==(const ModelFacts&, const ModelFacts&) = default;
+};
+
+struct CapabilityFacts {
+  std::string resource;     // id in Machine::resources (whole resource; its parts inherit)
+  std::string engine_id;    // the engine's own name for it, for the runtime
+  bool simulated = false;
+  Capability capability;
+  friend bool operator==(const CapabilityFacts&, const CapabilityFacts&) = default;
+};
+
+struct EngineFacts {
+  EngineInfo info;
+  bool present = false;
+  std::string absent_reason;     // when not present
+  std::string library_version;
+  std::string library_digest;    // plugin and library; as in EvidenceKey
+  std::vector<CapabilityFacts> capabilities;
+  friend bool operator==(const EngineFacts&, const EngineFacts&) = default;
+};
+
+// An engine's answer for the whole graph on one resource at one precision.
+struct VerdictRow {
+  std::string engine;
+  std::string resource;     // machine's id, never a part
+  std::string precision;
+  GraphVerdict verdict;
+  friend bool operator==(const VerdictRow&, const VerdictRow&) = default;
+};
+
+struct PlannerInput {
+  ModelFacts model;
+  Machine machine;
+  std::vector<EngineFacts> engines;
+  std::vector<VerdictRow> verdicts;
+  std::vector<EvidenceRow> evidence;  // rows of this model; others are ignored
+  Policy policy;                      // effective: file, then flags
+  std::string shapes;                 // judged shapes, EvidenceKey::shapes form
+  std::string samples_digest;         // of the samples the policy names or the caller gave; "" = none given
+  std::string incumbent;              // candidate that is in use already, kept on a tie; "" = none
+  int64_t as_of_unix_s = 0;           // when the rows were collected: only to say how old evidence is; in no digest
+  friend bool operator==(const PlannerInput&, const PlannerInput&) = default;
+};
+
+// "input:f32[1,3,224,224];mask:i64[1,?]": every model input in model order; unknown axes are their symbol or "?".
+std::string shapes_text(const std::vector<IoSpec>& inputs);
+// The same with given concrete shapes; inputs that are not in `shapes` are written as declared.
+std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::string, Shape>& shapes);
+
+}  // namespace axle
