@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "axle/device.h"
+#include "axle/engine.h"
 #include "axle/export.h"
 #include "axle/model.h"
 #include "axle/plan.h"
@@ -54,7 +55,12 @@ AXLE_API std::string render_plan_text(const RunDocument& document, const TextSty
 // One line: "ultraface on openvino@cpu:0/f32/t2 in 3.4 ms; 7 other candidates, nearest 1.12x slower".
 AXLE_API std::string render_plan_line(const RunDocument& document);
 
-AXLE_API std::string render_machine_text(const Machine& machine, const TextStyle& style);
+// Resources with the engines that reach them (docs/formats/devices-document.md).
+AXLE_API std::string render_devices_text(const Machine& machine, const std::vector<EngineState>& engines, const TextStyle& style);
+AXLE_API Result<std::string> render_devices_json(const Machine& machine, const std::vector<EngineState>& engines);
+// Engines, present or not, with the reason and the install command (docs/formats/engines-document.md).
+AXLE_API std::string render_engines_text(const std::vector<EngineState>& engines, const TextStyle& style);
+AXLE_API Result<std::string> render_engines_json(const std::vector<EngineState>& engines);
 AXLE_API std::string render_tune_text(const TuneReport& report, const TextStyle& style);
 AXLE_API Result<std::string> render_tune_json(const TuneReport& report);
 AXLE_API std::string render_model_text(const Model& model, const TextStyle& style);

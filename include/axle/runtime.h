@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "axle/device.h"
+#include "axle/engine.h"
 #include "axle/evidence.h"
 #include "axle/export.h"
 #include "axle/model.h"
@@ -19,7 +20,6 @@
 namespace axle {
 
 class Cache;
-class EngineRegistry;
 class EvidenceStore;
 
 struct RuntimeOptions {
@@ -59,6 +59,10 @@ class AXLE_API Runtime {
 
 // The process's own, made on first use from the environment.
 AXLE_API Result<std::shared_ptr<Runtime>> default_runtime();
+
+// The model at `path`. A file that this runtime has read before and whose stamp still holds is not read again; `verify`
+// hashes it all the same. Codes as Model::load.
+AXLE_API Result<Model> open_model(Runtime& runtime, const std::string& path, bool verify = false);
 
 // What a plan is made for, beside the model.
 struct PlanRequest {

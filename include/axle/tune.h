@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,12 +49,14 @@ struct TuneReport {
 
 AXLE_API Result<TuneReport> tune(Runtime& runtime, const Model& model, const TuneOptions& options);
 
-// Inputs for a model: random values that respect index bounds (Gather, Embedding), masks, lengths and dtypes; unknown axes
-// take `axis_size` or the size given for their symbol. Same seed, same bytes.
+// Inputs for a model: random values that respect what its graph does with them: index bounds (Gather, OneHot), masks,
+// lengths, shape operands, constants they are compared with. Same seed, same bytes. UNIMPLEMENTED for a format whose
+// inputs are not known.
 struct GenerateOptions {
   uint64_t seed = 0;
-  int64_t axis_size = 1;
-  std::map<std::string, int64_t> axes;
+  int64_t axis_size = 1;         // unknown leading axes: batch
+  int64_t inner_axis_size = 16;  // every other unknown axis: sequence, length, ...
+  std::map<std::string, int64_t> axes;  // symbol -> size; wins over both
 };
 AXLE_API Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const GenerateOptions& options = {});
 

@@ -1,0 +1,71 @@
+#include "choice.h"
+
+#include "axle/tune.h"
+
+namespace axle::cli {
+
+void ChoiceFlags::declare(Arguments& arguments) {
+  arguments.group("Choice");
+  arguments.option(policy_file, "--policy", "FILE", "policy as TOML; the flags below override it");
+  arguments.option(flags.device, "--device", "SELECTOR[,...]", "where it may run: cpu, gpu:0, npu, igpu, cpu:0/1, gpu@nvidia");
+  arguments.option(flags.engine, "--engine", "NAME", "this engine and no other");
+  arguments.option(flags.precision, "--precision", "P[,P]", "one = forced, several = gated in this order: f32, bf16, f16, int8");
+  arguments.option(flags.threads, "--threads", "N", "compute threads");
+  arguments.option(flags.objective, "--objective", "WHAT", "latency, throughput, energy, cost or memory");
+  arguments.option(flags.allow_fallback, "--allow-fallback", "SELECTOR[,...]", "resources that may stand in when the target is missing");
+  arguments.option(flags.kernel, "--kernel", "OP=NAME", "force a kernel for an operator");
+  arguments.option(flags.tuning_budget, "--tuning-budget", "TIME", "measure candidates for at most this long: 10s");
+}
+
+Result<Policy> ChoiceFlags::policy() const {
+  Policy policy;
+  if (!policy_file.empty()) {
+    AXLE_ASSIGN_OR_RETURN(policy, load_policy(policy_file));
+  }
+  return apply_flags(std::move(policy), flags);
+}
+
+void InputFlags::declare(Arguments& arguments) {
+  arguments.group("Inputs");
+  arguments.option(npz, "--inputs", "FILE.npz", "all inputs by name");
+  arguments.option(named, "--input", "NAME=FILE.npy", "one input; may be repeated");
+  arguments.option(random_seed, "--random", "SEED", "generated inputs that the model can digest");
+}
+
+void InputFlags::finish(const Arguments& arguments) { random = arguments.given("--random"); }
+
+Result<std::vector<NamedTensor>> InputFlags::load(const Model& model) const {
+  std::vector<NamedTensor> tensors;
+  if (random) {
+    if (!npz.empty() || !named.empty()) {
+      return invalid_argument_error("--random cannot be combined with --inputs or --input");
+    }
+    GenerateOptions options;
+    options.seed = static_cast<uint64_t>(random_seed);
+    return generate_inputs(model, options);
+  }
+  if (!npz.empty()) {
+    AXLE_ASSIGN_OR_RETURN(tensors, load_npz(npz));
+  }
+  for (const std::string& pair : named) {
+    // An input name may hold '=' or ':'; a file name after the last '=' rarely does.
+    const size_t equals = pair.rfind('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
+      return invalid_argument_error("--input '" + pair + "' is not NAME=FILE.npy");
+    }
+    AXLE_ASSIGN_OR_RETURN(Tensor tensor, load_npy(pair.substr(equals + 1)));
+    const std::string name = pair.substr(0, equals);
+    std::erase_if(tensors, [&](const NamedTensor& other) { return other.name == name; });
+    tensors.push_back({name, std::move(tensor)});
+  }
+  return tensors;
+}
+
+void OutputFlags::declare(Arguments& arguments) {
+  arguments.group("Output");
+  arguments.flag(json, "--json", "one JSON document on stdout and nothing else");
+  arguments.flag(quiet, "-q,--quiet", "only what was asked for");
+  arguments.flag(verbose, "-v,--verbose", "every candidate and reason");
+}
+
+}  // namespace axle::cli

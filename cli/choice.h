@@ -1,0 +1,48 @@
+// The choice flags: everywhere a plan is made they mean the same.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "axle/policy.h"
+#include "axle/runtime.h"
+#include "axle/status.h"
+#include "axle/tensor.h"
+
+namespace axle::cli {
+
+struct ChoiceFlags {
+  std::string policy_file;
+  PolicyFlags flags;
+
+  void declare(Arguments& arguments);
+  // File first, then each flag over it. INVALID_ARGUMENT, NOT_FOUND.
+  Result<Policy> policy() const;
+};
+
+// --inputs FILE.npz, --input NAME=FILE.npy ..., --random SEED.
+struct InputFlags {
+  std::string npz;
+  std::vector<std::string> named;
+  int64_t random_seed = 0;
+  bool random = false;
+
+  void declare(Arguments& arguments);
+  void finish(const Arguments& arguments);
+  bool given() const { return !npz.empty() || !named.empty() || random; }
+  // Tensors by name; generated ones for --random; empty when nothing was given.
+  Result<std::vector<NamedTensor>> load(const Model& model) const;
+};
+
+// -q, -v, --json of a command.
+struct OutputFlags {
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+
+  void declare(Arguments& arguments);
+};
+
+}  // namespace axle::cli

@@ -1,0 +1,48 @@
+// axle devices: what this machine has; --record writes it down for planning elsewhere.
+#include <cstdio>
+
+#include "axle/device.h"
+#include "axle/explain.h"
+#include "command.h"
+#include "choice.h"
+#include "console.h"
+
+namespace axle::cli {
+namespace {
+
+Status devices(const std::string& record, const OutputFlags& output) {
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
+  if (!record.empty()) {
+    AXLE_RETURN_IF_ERROR(save_machine(record, machine));
+    std::fprintf(stderr, "recorded %s (plan for it anywhere: axle plan MODEL --machine %s)\n", record.c_str(), record.c_str());
+    if (!output.json) return ok_status();
+  }
+  if (output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_devices_json(machine, runtime->engines().states()));
+    std::puts(json.c_str());
+    return ok_status();
+  }
+  TextStyle style;
+  style.color = use_color();
+  style.verbose = output.verbose;
+  std::fputs(render_devices_text(machine, runtime->engines().states(), style).c_str(), stdout);
+  return ok_status();
+}
+
+}  // namespace
+
+int run_devices(int argc, char** argv) {
+  std::string record;
+  OutputFlags output;
+  Arguments spec("devices", "Resources of this machine and the engines that reach them.");
+  spec.option(record, "--record", "FILE", "write this machine's record, to plan for it elsewhere");
+  output.declare(spec);
+  spec.example("axle devices", "what is here");
+  spec.example("axle devices --record laptop.json", "then, anywhere: axle plan model.onnx --machine laptop.json");
+  if (const int code = spec.parse(argc, argv); code >= 0) return code;
+  const Status status = devices(record, output);
+  return status.ok() ? 0 : report_failure(status, output.json);
+}
+
+}  // namespace axle::cli

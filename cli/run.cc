@@ -1,0 +1,163 @@
+// axle run: plan, build, run once, write the outputs.
+#include <filesystem>
+#include <chrono>
+#include <cstdio>
+#include <set>
+
+#include "axle/explain.h"
+#include "axle/session.h"
+#include "choice.h"
+#include "command.h"
+#include "console.h"
+
+namespace axle::cli {
+namespace {
+
+struct RunArguments {
+  std::string model;
+  std::string locked;
+  std::string output_dir;
+  std::string profile;
+  bool verify = false;
+  ChoiceFlags choice;
+  InputFlags inputs;
+  OutputFlags output;
+};
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string file_name_of(const std::string& output) {
+  std::string name = output;
+  for (char& c : name) {
+    if (c == '/' || c == '\0') c = '_';
+  }
+  return name.empty() || name == "." || name == ".." ? "_" + name : name;
+}
+
+Result<std::vector<OutputFile>> write_outputs(const std::vector<NamedTensor>& outputs, const std::string& folder) {
+  std::vector<OutputFile> files;
+  std::set<std::string> taken;
+  if (!folder.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return permission_denied_error("cannot make the output folder '" + folder + "': " + error.message());
+  }
+  for (const NamedTensor& output : outputs) {
+    OutputFile file{output.name, output.tensor.dtype(), output.tensor.shape(), ""};
+    if (!folder.empty()) {
+      std::string name = file_name_of(output.name);
+      while (!taken.insert(name).second) name += "_";
+      file.file = (std::filesystem::path(folder) / (name + ".npy")).string();
+      AXLE_RETURN_IF_ERROR(save_npy(file.file, output.tensor));
+    }
+    files.push_back(std::move(file));
+  }
+  if (!folder.empty()) AXLE_RETURN_IF_ERROR(save_npz((std::filesystem::path(folder) / "outputs.npz").string(), outputs));
+  return files;
+}
+
+void print_outputs(const std::vector<OutputFile>& outputs) {
+  for (const OutputFile& output : outputs) {
+    std::printf("  %s %s%s%s%s\n", output.name.c_str(), std::string(data_type_name(output.dtype)).c_str(),
+                format_shape(std::span<const int64_t>(output.shape)).c_str(), output.file.empty() ? "" : "  -> ",
+                output.file.c_str());
+  }
+}
+
+Status write_profile(const Session& session, const std::string& path) {
+  AXLE_ASSIGN_OR_RETURN(const std::string trace, session.profile_json());
+  std::FILE* file = std::fopen(path.c_str(), "we");
+  if (file == nullptr) return permission_denied_error("cannot write the profile '" + path + "'");
+  const bool written = std::fwrite(trace.data(), 1, trace.size(), file) == trace.size();
+  if (std::fclose(file) != 0 || !written) {
+    std::remove(path.c_str());
+    return resource_exhausted_error("cannot write the whole profile '" + path + "'").with_hint("free some disk space");
+  }
+  return ok_status();
+}
+
+Status run(const RunArguments& arguments) {
+  ProgressLine progress;
+  AXLE_ASSIGN_OR_RETURN(const Policy policy, arguments.choice.policy());
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model, arguments.verify));
+  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> feeds, arguments.inputs.load(model));
+  SessionOptions options;
+  options.policy = policy;
+  options.samples = feeds;
+  options.cancel = interrupt_token();
+  options.verify = arguments.verify;
+  options.profile = !arguments.profile.empty();
+  options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
+  options.runtime = runtime;
+  AXLE_ASSIGN_OR_RETURN(const Session session, Session::create(model, options));
+  if (feeds.empty() && !session.inputs().empty()) {
+    return invalid_argument_error("no inputs were given for '" + arguments.model + "', which has " +
+                                  std::to_string(session.inputs().size()))
+        .with_hint("give --inputs FILE.npz, --input NAME=FILE.npy, or --random 1");
+  }
+  RunOptions run_options;
+  run_options.cancel = interrupt_token();
+  const int64_t started = now_ns();
+  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> outputs, session.run(feeds, run_options));
+  const int64_t run_ns = now_ns() - started;
+  progress.clear();
+  if (!arguments.profile.empty()) AXLE_RETURN_IF_ERROR(write_profile(session, arguments.profile));
+  AXLE_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, write_outputs(outputs, arguments.output_dir));
+
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
+  RunDocument document;
+  document.model = &model;
+  document.policy = &policy;
+  document.machine = &machine;
+  document.plan = &session.plan();
+  document.timing = &session.timing();
+  document.effective_json = session.effective_json();
+  document.first_run_ns = run_ns;
+  document.run_ns = run_ns;
+  document.outputs = files;
+  if (arguments.output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
+    std::puts(json.c_str());
+    return ok_status();
+  }
+  if (!arguments.output.quiet) {
+    std::fputs(render_plan_line(document).c_str(), stdout);
+    for (const Substitution& taken : session.substitutions()) {
+      std::printf("substituted: %s instead of %s, allowed by %s: %s\n", taken.got.c_str(), taken.wanted.c_str(),
+                  taken.allowed_by.c_str(), taken.reason.c_str());
+    }
+  }
+  if (arguments.output.verbose) {
+    TextStyle style;
+    style.color = use_color();
+    style.verbose = true;
+    std::fputs(render_plan_text(document, style).c_str(), stdout);
+  }
+  if (!arguments.output.quiet) print_outputs(files);
+  return ok_status();
+}
+
+}  // namespace
+
+int run_run(int argc, char** argv) {
+  RunArguments arguments;
+  Arguments spec("run", "Plans, builds and runs a model once. Measures nothing unless --tuning-budget says so.");
+  spec.positional(arguments.model, "MODEL", "model file or folder");
+  arguments.inputs.declare(spec);
+  arguments.choice.declare(spec);
+  arguments.output.declare(spec);
+  spec.option(arguments.output_dir, "--output-dir", "DIR", "write each output as DIR/NAME.npy, and DIR/outputs.npz");
+  spec.option(arguments.profile, "--profile", "FILE", "write a Perfetto trace of the run");
+  spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");
+  spec.example("axle run model.onnx --inputs in.npz --output-dir out", "run on real inputs, keep the outputs");
+  spec.example("axle run model.onnx --random 1 --device npu --allow-fallback cpu", "on the NPU, or say why not and use the CPU");
+  if (const int code = spec.parse(argc, argv); code >= 0) return code;
+  arguments.inputs.finish(spec);
+  const Status status = run(arguments);
+  return status.ok() ? 0 : report_failure(status, arguments.output.json);
+}
+
+}  // namespace axle::cli
