@@ -222,6 +222,7 @@ struct EngineState {
   EngineInfo info;             // with library when present
   std::string library_digest;  // "sha256:..." over plugin and library content; "" when absent
   std::vector<EngineResource> resources;
+  std::map<std::string, Capability> capabilities;  // by resource.id of `resources`
   std::vector<std::string> notes;  // several copies in the process, shadowed plugins
 };
 
