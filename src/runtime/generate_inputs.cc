@@ -1,0 +1,183 @@
+// Random inputs that a model can digest. What an integer input may hold is read off the ops that consume it.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <random>
+#include <set>
+
+#include "axle/tune.h"
+#include "model/graph.h"
+#include "model/model_graph.h"
+#include "tensor/convert.h"
+
+namespace axle {
+namespace {
+
+constexpr int kDeepestWalk = 12;
+constexpr std::array kShapeOnlyOps = {"Cast", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Identity", "Concat",
+                                      "Expand", "Flatten", "Slice", "Tile", "Pad", "Split"};
+
+// Inclusive range of an integer input; `fixed` when the graph compares it with one constant.
+struct IntegerRange {
+  int64_t low = 0;
+  int64_t high = 1;
+  bool found = false;
+};
+
+using Consumers = std::vector<std::vector<std::pair<NodeId, size_t>>>;
+
+Consumers consumers_of(const Graph& graph) {
+  Consumers result(graph.values.size());
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const auto& inputs = graph.nodes[n].inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] >= 0) result[static_cast<size_t>(inputs[i])].emplace_back(static_cast<NodeId>(n), i);
+    }
+  }
+  return result;
+}
+
+int64_t axis_attribute(const Node& node, int64_t fallback) {
+  for (const Attribute& attribute : node.attributes) {
+    if (attribute.name == "axis" && !attribute.ints.empty()) return attribute.ints.front();
+  }
+  return fallback;
+}
+
+int64_t size_at(const Value& value, int64_t axis) {
+  const auto rank = static_cast<int64_t>(value.shape.size());
+  if (axis < 0) axis += rank;
+  if (!value.rank_known || axis < 0 || axis >= rank) return -1;
+  return value.shape[static_cast<size_t>(axis)].size;
+}
+
+// The first element of a constant operand of `node` other than `index`, as an integer.
+std::optional<int64_t> constant_operand(const Graph& graph, const Node& node, size_t index) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (i == index || node.inputs[i] < 0) continue;
+    const int32_t weight = graph.values[static_cast<size_t>(node.inputs[i])].weight;
+    if (weight < 0) continue;
+    const Weight& constant = *graph.weights[static_cast<size_t>(weight)];
+    if (const auto value = first_element_as_double(constant.dtype, constant.bytes)) return static_cast<int64_t>(*value);
+  }
+  return std::nullopt;
+}
+
+// What `node` asks of the integers that reach its input `index`; not found when it asks nothing.
+IntegerRange demand_of(const Graph& graph, const Node& node, size_t index) {
+  const std::string& op = node.op_type;
+  if ((op == "Gather" || op == "GatherElements") && index == 1) {
+    const int64_t size = size_at(graph.values[static_cast<size_t>(node.inputs[0])], axis_attribute(node, 0));
+    return {0, size > 0 ? size - 1 : 0, true};
+  }
+  if (op == "GatherND" && index == 1) return {0, 0, true};
+  if (op == "OneHot" && index == 0) {
+    const auto depth = constant_operand(graph, node, 0);
+    return {0, depth && *depth > 0 ? *depth - 1 : 0, true};
+  }
+  if (op == "Equal") {
+    if (const auto constant = constant_operand(graph, node, index)) return {*constant, *constant, true};
+  }
+  const bool shape_operand = (index == 1 && (op == "Reshape" || op == "Expand" || op == "Tile")) || op == "ConstantOfShape";
+  if (shape_operand) return {1, 1, true};
+  if ((op == "LSTM" || op == "GRU" || op == "RNN") && index == 4) {
+    const int64_t length = size_at(graph.values[static_cast<size_t>(node.inputs[0])], 0);
+    return {length > 0 ? length : 1, length > 0 ? length : 1, true};
+  }
+  return {};
+}
+
+void walk(const Graph& graph, const Consumers& consumers, ValueId value, int depth, std::set<ValueId>& seen,
+          IntegerRange& range) {
+  if (depth > kDeepestWalk || !seen.insert(value).second) return;
+  for (const auto& [node_id, index] : consumers[static_cast<size_t>(value)]) {
+    const Node& node = graph.nodes[static_cast<size_t>(node_id)];
+    const IntegerRange demand = demand_of(graph, node, index);
+    if (demand.found) {
+      // Several demands: the tightest upper bound is safe for all of them.
+      if (!range.found || demand.high < range.high) range = demand;
+      continue;
+    }
+    const bool passes = std::find(kShapeOnlyOps.begin(), kShapeOnlyOps.end(), node.op_type) != kShapeOnlyOps.end();
+    if (!passes) continue;
+    for (ValueId output : node.outputs) {
+      if (output >= 0) walk(graph, consumers, output, depth + 1, seen, range);
+    }
+  }
+}
+
+bool contains(const std::string& text, const char* word) { return text.find(word) != std::string::npos; }
+
+IntegerRange range_of(const Graph& graph, const Consumers& consumers, const IoSpec& spec, const Shape& shape) {
+  if (contains(spec.name, "mask")) return {1, 1, true};
+  if (contains(spec.name, "token_type") || contains(spec.name, "segment")) return {0, 0, true};
+  IntegerRange range;
+  for (ValueId input : graph.inputs) {
+    if (graph.values[static_cast<size_t>(input)].name != spec.name) continue;
+    std::set<ValueId> seen;
+    walk(graph, consumers, input, 0, seen, range);
+  }
+  if (!range.found && contains(spec.name, "len") && !shape.empty()) return {1, 1, true};
+  if (range.found && contains(spec.name, "position") && !shape.empty()) {
+    range.high = std::min(range.high, std::max<int64_t>(shape.back() - 1, 0));
+  }
+  return range;
+}
+
+Shape shape_of(const IoSpec& spec, const GenerateOptions& options, const std::set<std::string>& batch_symbols) {
+  Shape shape;
+  for (size_t axis = 0; axis < spec.shape.size(); ++axis) {
+    const Dim& dim = spec.shape[axis];
+    const auto named = options.axes.find(dim.symbol);
+    const bool leading = dim.symbol.empty() ? axis == 0 : batch_symbols.contains(dim.symbol);
+    if (dim.is_static()) shape.push_back(dim.size);
+    else if (!dim.symbol.empty() && named != options.axes.end()) shape.push_back(named->second);
+    else shape.push_back(leading ? options.axis_size : options.inner_axis_size);
+  }
+  return shape;
+}
+
+Result<Tensor> fill(const IoSpec& spec, Shape shape, const IntegerRange& range, std::mt19937_64& random) {
+  if (spec.dtype == DataType::kString) {
+    AXLE_ASSIGN_OR_RETURN(const int64_t count, element_count(shape));
+    return Tensor::from_strings(std::move(shape), std::vector<std::string>(static_cast<size_t>(count), "axle"));
+  }
+  AXLE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(spec.dtype, std::move(shape)));
+  const auto width = static_cast<uint64_t>(range.high - range.low) + 1;
+  for (int64_t i = 0; i < tensor.element_count(); ++i) {
+    double value = 0;
+    if (spec.dtype == DataType::kBool) value = 1;
+    else if (is_floating(spec.dtype)) value = static_cast<double>(random() >> 11) * 0x1.0p-52 - 1;  // [-1, 1)
+    else value = static_cast<double>(range.low + static_cast<int64_t>(random() % width));
+    AXLE_RETURN_IF_ERROR(set_element_from_double(tensor, i, value));
+  }
+  return tensor;
+}
+
+}  // namespace
+
+Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const GenerateOptions& options) {
+  if (model.inputs().empty() && model.format() != ModelFormat::kOnnx) {
+    return unimplemented_error("the inputs of a " + std::string(model.format_name()) + " model are not known before an engine loads it")
+        .with_hint("give real inputs: --inputs FILE.npz");
+  }
+  AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
+  const Consumers consumers = consumers_of(*graph);
+  std::set<std::string> batch_symbols;
+  for (const IoSpec& spec : model.inputs()) {
+    if (!spec.shape.empty() && !spec.shape.front().symbol.empty()) batch_symbols.insert(spec.shape.front().symbol);
+  }
+  std::mt19937_64 random(options.seed);
+  std::vector<NamedTensor> inputs;
+  for (const IoSpec& spec : model.inputs()) {
+    if (spec.optional) continue;
+    Shape shape = shape_of(spec, options, batch_symbols);
+    const IntegerRange range = range_of(*graph, consumers, spec, shape);
+    auto tensor = fill(spec, std::move(shape), range, random);
+    if (!tensor) return std::move(tensor).error().with_context("cannot generate input '" + spec.name + "'");
+    inputs.push_back({spec.name, std::move(*tensor)});
+  }
+  return inputs;
+}
+
+}  // namespace axle
