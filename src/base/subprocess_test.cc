@@ -1,0 +1,198 @@
+#include "base/subprocess.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "base/file.h"
+#include "base/shared_memory.h"
+#include "base/testing/status_matchers.h"
+
+namespace axle {
+namespace {
+
+using testing::IsOk;
+using testing::StatusIs;
+using std::chrono::milliseconds;
+
+SubprocessOptions shell(const std::string& script) {
+  SubprocessOptions options;
+  options.argv = {"/bin/sh", "-c", script};
+  return options;
+}
+
+// Gone, or a zombie that nobody has reaped yet.
+bool is_dead(const std::string& pid) {
+  const auto stat = read_file("/proc/" + pid + "/stat", 4096);
+  if (!stat.ok()) return true;
+  const size_t name_end = stat->rfind(')');
+  return name_end != std::string::npos && (*stat)[name_end + 2] == 'Z';
+}
+
+void wait_until_dead(const std::string& pid) {
+  for (int i = 0; i < 500 && !is_dead(pid); ++i) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(is_dead(pid)) << "process " << pid << " survived";
+}
+
+TEST(Subprocess, ReportsOutputAndExitCode) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(shell("echo out; echo err >&2; exit 3")));
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.signal, 0);
+  EXPECT_EQ(result.stdout_text, "out\n");
+  EXPECT_EQ(result.stderr_text, "err\n");
+  EXPECT_FALSE(result.succeeded());
+  EXPECT_EQ(result.outcome(), "exit code 3");
+}
+
+TEST(Subprocess, PassesArgumentsWithoutAShell) {
+  SubprocessOptions options;
+  options.argv = {"printf", "%s|", "$HOME", "a b", "*"};
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_EQ(result.stdout_text, "$HOME|a b|*|");
+  EXPECT_TRUE(result.succeeded());
+}
+
+TEST(Subprocess, SetsFolderAndEnvironment) {
+  ::setenv("AXLE_TEST_INHERITED", "yes", 1);
+  SubprocessOptions options = shell("pwd; echo $AXLE_TEST_INHERITED $AXLE_TEST_OWN");
+  options.cwd = "/";
+  options.env = {"AXLE_TEST_OWN=1"};
+  EXPECT_EQ(run_subprocess(options)->stdout_text, "/\nyes 1\n");
+  options.env = {"AXLE_TEST_INHERITED=no"};
+  EXPECT_EQ(run_subprocess(options)->stdout_text, "/\nno\n");
+  options.inherit_env = false;
+  options.env.clear();
+  EXPECT_EQ(run_subprocess(options)->stdout_text, "/\n\n");
+}
+
+TEST(Subprocess, SaysWhyItCouldNotStart) {
+  SubprocessOptions options;
+  EXPECT_THAT(run_subprocess(options), StatusIs(StatusCode::kInvalidArgument));
+  options.argv = {"axle-no-such-program"};
+  EXPECT_THAT(run_subprocess(options), StatusIs(StatusCode::kNotFound, "axle-no-such-program"));
+  options.argv = {"/etc/passwd"};
+  EXPECT_THAT(run_subprocess(options), StatusIs(StatusCode::kPermissionDenied));
+  options.argv = {"true"};
+  options.cwd = "/no/such/folder";
+  EXPECT_THAT(run_subprocess(options), StatusIs(StatusCode::kNotFound, "/no/such/folder"));
+}
+
+TEST(Subprocess, ReportsTheSignalThatEndedIt) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(shell("kill -SEGV $$")));
+  EXPECT_EQ(result.signal, SIGSEGV);
+  EXPECT_EQ(result.exit_code, -1);
+  EXPECT_FALSE(result.timed_out);
+}
+
+TEST(Subprocess, KeepsTheFirstBytesAndSaysSo) {
+  SubprocessOptions options = shell("head -c 3000000 /dev/zero | tr '\\0' x; echo e >&2");
+  options.max_stdout_bytes = 1000;
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_EQ(result.stdout_text, std::string(1000, 'x'));
+  EXPECT_TRUE(result.stdout_truncated);
+  EXPECT_FALSE(result.stderr_truncated);
+  EXPECT_TRUE(result.succeeded());
+}
+
+TEST(Subprocess, EndlessOutputDoesNotStopTheTimeout) {
+  SubprocessOptions options;
+  options.argv = {"yes"};
+  options.timeout = milliseconds(100);
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_TRUE(result.timed_out);
+  EXPECT_TRUE(result.stdout_truncated);
+}
+
+TEST(Subprocess, ReadsNothingFromStdin) {
+  EXPECT_EQ(run_subprocess(shell("cat; echo end"))->stdout_text, "end\n");
+}
+
+TEST(Subprocess, TimeoutAsksFirst) {
+  SubprocessOptions options = shell("trap 'echo asked; exit 5' TERM; while :; do sleep 0.05; done");
+  options.timeout = milliseconds(300);
+  options.grace = std::chrono::seconds(60);
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_TRUE(result.timed_out);
+  EXPECT_EQ(result.exit_code, 5);
+  EXPECT_EQ(result.stdout_text, "asked\n");
+  EXPECT_EQ(result.outcome(), "timed out");
+}
+
+TEST(Subprocess, KillsAGroupThatIgnoresTheRequest) {
+  SubprocessOptions options = shell("trap '' TERM; (sleep 1000 & echo $!; wait) & echo $!; sleep 1000");
+  options.timeout = milliseconds(300);
+  options.grace = milliseconds(100);
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_TRUE(result.timed_out);
+  EXPECT_EQ(result.signal, SIGKILL);
+  size_t pids = 0;
+  std::string pid;
+  for (const char c : result.stdout_text) {
+    if (c != '\n') {
+      pid += c;
+      continue;
+    }
+    wait_until_dead(pid);
+    pid.clear();
+    ++pids;
+  }
+  EXPECT_EQ(pids, 2u);
+}
+
+TEST(Subprocess, GrandchildrenThatHoldThePipeDoNotBlockAndDoNotSurvive) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(shell("sleep 1000 & echo $!")));
+  EXPECT_TRUE(result.succeeded());
+  ASSERT_GT(result.stdout_text.size(), 1u);
+  wait_until_dead(result.stdout_text.substr(0, result.stdout_text.size() - 1));
+}
+
+TEST(Subprocess, CanBeCancelled) {
+  SubprocessOptions options = shell("sleep 1000");
+  options.cancel = CancelToken();
+  std::thread other([token = options.cancel]() mutable { token.cancel(); });
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  other.join();
+  EXPECT_TRUE(result.cancelled);
+  EXPECT_EQ(result.signal, SIGTERM);
+}
+
+TEST(Subprocess, PassesOnlyTheNamedDescriptors) {
+  AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::create("test", 4096));
+  memory.data()[0] = std::byte{'A'};
+  const UniqueFd leaky(::open("/dev/null", O_RDONLY));  // not close-on-exec
+  // The first passed one has a number that the second one gets: both must arrive.
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  SubprocessOptions options = shell("head -c 1 <&3; head -c 1 <&4; for i in 5 6 7 8 9; do ls /proc/$$/fd/$i 2>/dev/null; done; printf B >&3");
+  options.pass_fds = {memory.fd(), null.get()};
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_EQ(result.stdout_text, "A");
+  EXPECT_EQ(memory.data()[1], std::byte{'B'}) << "the child shares the offset and the bytes";
+}
+
+TEST(SharedMemory, IsSealedAgainstTruncation) {
+  AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::create("test", 100));
+  EXPECT_NE(::ftruncate(memory.fd(), 10), 0);
+  EXPECT_THAT(SharedMemory::create("test", 0), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(SharedMemory, BothMappingsSeeTheSameBytes) {
+  AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::create("test", 100));
+  AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory other, SharedMemory::adopt(UniqueFd(::dup(memory.fd())), 100, false));
+  memory.data()[99] = std::byte{7};
+  EXPECT_EQ(other.bytes()[99], std::byte{7});
+  EXPECT_EQ(other.data(), nullptr) << "read-only";
+}
+
+TEST(SharedMemory, AdoptChecksSealsAndSize) {
+  AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::create("test", 100));
+  EXPECT_THAT(SharedMemory::adopt(UniqueFd(::dup(memory.fd())), 101, false), StatusIs(StatusCode::kInvalidArgument, "100 bytes"));
+  EXPECT_THAT(SharedMemory::adopt(UniqueFd(), 1, false), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(SharedMemory::adopt(UniqueFd(::open("/etc/passwd", O_RDONLY)), 1, false),
+              StatusIs(StatusCode::kInvalidArgument, "not sealed"));
+}
+
+}  // namespace
+}  // namespace axle
