@@ -119,7 +119,7 @@ class [[nodiscard]] Result {
   using value_type = T;
   using error_type = Status;
 
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T held) : value_(std::move(held)) {}  // NOLINT(google-explicit-constructor)
   // `status` must be a failure; an OK status is turned into kInternal.
   Result(Status status)  // NOLINT(google-explicit-constructor)
       : error_(status.ok() ? internal_error("a Result was made from an OK status") : std::move(status)) {}
