@@ -101,7 +101,8 @@ struct Machine {
   std::string recorded_name;        // set when this machine was read from a record rather than discovered
   MachineState state;
 
-  // Identity fingerprint "sha256:..." over everything but state and recorded_name.
+  // Identity fingerprint "sha256:..." over hardware, drivers and limits: everything but state, recorded_name and what moves
+  // between two boots (power counters, NUMA memory, attributes "path.*" and "env.*"; memory sizes count in whole GiB).
   AXLE_API std::string fingerprint() const;
   // Physical cores among allowed_cpus, at least 1; the sensible number of compute threads.
   AXLE_API int32_t allowed_cores() const;
@@ -120,21 +121,25 @@ struct Selector {
   friend bool operator==(const Selector&, const Selector&) = default;
 };
 
-// INVALID_ARGUMENT with the place and the grammar. "auto" matches everything.
+// INVALID_ARGUMENT with the place and the grammar. "auto" matches everything. Case does not matter. cuda:N matches the GPU
+// whose attribute "env.cuda_index" is N (discovery sets it from CUDA_VISIBLE_DEVICES); a selector without a part matches
+// core sets too.
 AXLE_API Result<Selector> parse_selector(std::string_view text);
 AXLE_API bool matches(const Selector& selector, const Resource& resource);
 // Ids of the matching resources in machine order; empty when none.
 AXLE_API std::vector<std::string> select(const Selector& selector, const Machine& machine);
 // Null when there is no resource of that id.
 AXLE_API const Resource* find_resource(const Machine& machine, std::string_view id);
-// Adds core sets of a split ("cpu:0" -> {{0},{1}}) as resources cpu:0/0, cpu:0/1. INVALID_ARGUMENT when a CPU is not
-// allowed here, appears twice, or a set is empty.
+// Adds core sets of a split ("cpu:0" -> {{0},{1}}) as resources cpu:0/0, cpu:0/1, in place of an earlier split.
+// INVALID_ARGUMENT when a CPU is not allowed here, appears twice, or a set is empty; NOT_FOUND when there is no such
+// resource. The machine is unchanged on failure.
 AXLE_API Status apply_split(Machine& machine, const std::string& resource_id, const std::vector<std::vector<int32_t>>& core_sets);
 
 // This machine, discovered from /proc, /sys and driver nodes. Never fails for hardware it does not know; UNAVAILABLE when
 // even /proc cannot be read. About 1-20 ms.
 AXLE_API Result<Machine> discover_machine();
-// Machine records (docs/formats/machine.md): canonical JSON, strictly read.
+// Machine records (docs/formats/machine.md): canonical JSON, strictly read. load_machine names a nameless record after its
+// file. INVALID_ARGUMENT says where; NOT_FOUND and PERMISSION_DENIED for the file.
 AXLE_API Result<Machine> load_machine(const std::string& path);
 AXLE_API Result<Machine> parse_machine(std::string_view json);
 AXLE_API Result<std::string> machine_to_json(const Machine& machine);
