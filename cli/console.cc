@@ -1,6 +1,7 @@
 #include "console.h"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,12 @@ void on_interrupt(int) {
 bool use_color() {
   static const bool color = ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
   return color;
+}
+
+int32_t terminal_width() {
+  struct winsize size = {};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 100;
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {

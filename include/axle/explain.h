@@ -63,11 +63,23 @@ AXLE_API std::string render_engines_text(const std::vector<EngineState>& engines
 AXLE_API Result<std::string> render_engines_json(const std::vector<EngineState>& engines);
 AXLE_API std::string render_tune_text(const TuneReport& report, const TextStyle& style);
 AXLE_API Result<std::string> render_tune_json(const TuneReport& report);
-AXLE_API std::string render_model_text(const Model& model, const TextStyle& style);
-AXLE_API Result<std::string> render_model_json(const Model& model);
+// A model with what each engine says of it (docs/formats/inspect-document.md).
+AXLE_API std::string render_model_text(const Model& model, const std::vector<EngineOpinion>& opinions, const TextStyle& style);
+AXLE_API Result<std::string> render_model_json(const Model& model, const std::vector<EngineOpinion>& opinions);
+
+struct DoctorReport {
+  const Machine* machine = nullptr;
+  std::vector<EngineState> engines;
+  std::vector<std::string> problems;
+  bool healthy = false;   // the main job can run
+};
+AXLE_API std::string render_doctor_text(const DoctorReport& report, const TextStyle& style);
+AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);
 
 // Text of a duration or a size with a sensible unit: "3.42 ms", "12.1 MiB".
 AXLE_API std::string format_duration(int64_t duration_ns);
+// "20ms", "1.5s", "2m"; a number alone is seconds. INVALID_ARGUMENT names the units.
+AXLE_API Result<int64_t> parse_duration(std::string_view text);
 AXLE_API std::string format_size(uint64_t size_bytes);
 
 }  // namespace axle

@@ -24,13 +24,14 @@ AXLE_API std::string_view objective_name(Objective objective) noexcept;  // "lat
 AXLE_API std::optional<Objective> parse_objective(std::string_view name) noexcept;
 
 struct Constraints {
-  // Percentile bounds: latency_p50, latency_p95, latency_p99, latency_mean. Nanoseconds; 0 = none.
+  // Bounds latency_p50, latency_p95, latency_p99, latency_mean. Nanoseconds; 0 = none.
   int64_t latency_p50_ns = 0;
   int64_t latency_p95_ns = 0;
   int64_t latency_p99_ns = 0;
   uint64_t memory_bytes = 0;
   double power_watts = 0;
   double throughput_min_per_s = 0;
+  int64_t latency_mean_ns = 0;
   friend bool operator==(const Constraints&, const Constraints&) = default;
 };
 

@@ -82,4 +82,15 @@ struct PlanReport {
 // FAILED_PRECONDITION: the policy cannot be satisfied here (nothing was substituted); its details carry the decisions.
 AXLE_API Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request);
 
+// What one engine says of a model on one resource.
+struct EngineOpinion {
+  std::string engine;
+  std::string resource;
+  std::string precision;
+  GraphVerdict verdict;
+  std::vector<NodeReason> nodes;  // the nodes it refuses, by name
+  std::string absent_reason;      // not empty: the engine is not here, the rest says nothing
+};
+AXLE_API Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model& model);
+
 }  // namespace axle

@@ -49,9 +49,46 @@ Json specs_json(const std::vector<IoSpec>& specs) {
   return list;
 }
 
+void add_opinions(const std::vector<EngineOpinion>& opinions, const TextStyle& style, std::string& out) {
+  TextTable table({{"engine"}, {"on"}, {"precision"}, {"says"}, {"why", false, true}});
+  for (const EngineOpinion& opinion : opinions) {
+    if (!opinion.absent_reason.empty()) {
+      table.add_row({{opinion.engine}, {""}, {""}, {"absent", Tone::kBad}, {opinion.absent_reason}});
+      continue;
+    }
+    const bool yes = opinion.verdict.graph.kind == VerdictKind::kYes;
+    std::string why = opinion.verdict.graph.text;
+    if (!opinion.nodes.empty()) {
+      const NodeReason& first = opinion.nodes.front();
+      why = fmt::format("{} nodes refused, first {} ({}): {}", opinion.nodes.size(), first.node, first.op, first.reason);
+    }
+    table.add_row({{opinion.engine},
+                   {opinion.resource},
+                   {opinion.precision},
+                   {std::string(verdict_kind_name(opinion.verdict.graph.kind)), yes ? Tone::kGood : Tone::kWarn},
+                   {why}});
+  }
+  if (!table.empty()) out += table.render(style.width, style.color, "  ");
+}
+
+Json opinion_json(const EngineOpinion& opinion) {
+  Json row = {{"engine", opinion.engine},
+              {"present", opinion.absent_reason.empty()},
+              {"resource", opinion.resource},
+              {"precision", opinion.precision},
+              {"verdict", std::string(verdict_kind_name(opinion.verdict.graph.kind))},
+              {"code", opinion.verdict.graph.code},
+              {"reason", opinion.absent_reason.empty() ? opinion.verdict.graph.text : opinion.absent_reason},
+              {"nodes", Json::array()}};
+  for (const NodeReason& node : opinion.nodes) {
+    row["nodes"].push_back({{"name", node.node}, {"op", node.op}, {"code", node.code}, {"reason", node.reason}});
+  }
+  return row;
+}
+
 }  // namespace
 
-std::string render_model_text(const Model& model, const TextStyle& style) {
+std::string render_model_text(const Model& model, const std::vector<EngineOpinion>& opinions, const TextStyle& style) {
   std::string out = toned(model.path().empty() ? model.name() : model.path(), Tone::kStrong, style.color) + "\n";
   out += fmt::format("  format    {}{}{}\n  digest    {}\n", model.format_name(), model.producer().empty() ? "" : ", made by ",
                      model.producer(), model.digest());
@@ -78,10 +115,11 @@ std::string render_model_text(const Model& model, const TextStyle& style) {
   out += "\n";
   add_specs("input", model.inputs(), style, out);
   add_specs("output", model.outputs(), style, out);
+  add_opinions(opinions, style, out);
   return out;
 }
 
-Result<std::string> render_model_json(const Model& model) {
+Result<std::string> render_model_json(const Model& model, const std::vector<EngineOpinion>& opinions) {
   Json document = {{"path", model.path()},
                    {"format", std::string(model.format_name())},
                    {"digest", model.digest()},
@@ -103,6 +141,8 @@ Result<std::string> render_model_json(const Model& model) {
   document["cost_exact"] = summary.cost_exact;
   document["dynamic_axes"] = summary.dynamic_axes;
   document["issues"] = summary.issues;
+  document["engines"] = Json::array();
+  for (const EngineOpinion& opinion : opinions) document["engines"].push_back(opinion_json(opinion));
   return canonical_json(document);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "axle/explain.h"
+#include "base/text.h"
 
 namespace axle {
 namespace {
@@ -35,5 +36,7 @@ std::string format_size(uint64_t size_bytes) {
   }
   return unit == 0 ? fmt::format("{} B", size_bytes) : three_digits(value) + " " + kUnits[unit];
 }
+
+Result<int64_t> parse_duration(std::string_view text) { return parse_duration_ns(text); }
 
 }  // namespace axle

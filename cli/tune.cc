@@ -1,0 +1,91 @@
+// axle tune: measure the candidates of a model here and remember the evidence.
+#include <cstdio>
+#include <unistd.h>
+
+#include "axle/explain.h"
+#include "axle/tune.h"
+#include "choice.h"
+#include "command.h"
+#include "console.h"
+
+namespace axle::cli {
+namespace {
+
+struct TuneArguments {
+  std::string model;
+  std::string budget = "30s";
+  ChoiceFlags choice;
+  InputFlags inputs;
+  OutputFlags output;
+};
+
+// Rewrites the table in place while measuring; silent unless stdout is a terminal.
+class LiveTable {
+ public:
+  explicit LiveTable(const OutputFlags& output) : active_(::isatty(STDOUT_FILENO) != 0 && !output.json && !output.quiet) {
+    style_.color = use_color();
+    style_.width = terminal_width();
+  }
+
+  void show(const TuneReport& report) {
+    if (!active_) return;
+    erase();
+    const std::string text = render_tune_text(report, style_);
+    for (const char c : text) lines_ += c == '\n' ? 1 : 0;
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
+  }
+
+  void erase() {
+    if (lines_ > 0) std::printf("\x1b[%dA\x1b[J", lines_);
+    lines_ = 0;
+  }
+
+  const TextStyle& style() const { return style_; }
+
+ private:
+  bool active_;
+  int lines_ = 0;
+  TextStyle style_;
+};
+
+Status run(const TuneArguments& arguments) {
+  TuneOptions options;
+  AXLE_ASSIGN_OR_RETURN(options.budget_ns, parse_duration(arguments.budget));
+  AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model));
+  AXLE_ASSIGN_OR_RETURN(options.samples, arguments.inputs.load(model));
+  options.cancel = interrupt_token();
+  LiveTable table(arguments.output);
+  options.progress = [&](const TuneReport& report) { table.show(report); };
+  AXLE_ASSIGN_OR_RETURN(const TuneReport report, tune(*runtime, model, options));
+  table.erase();
+  if (arguments.output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_tune_json(report));
+    std::puts(json.c_str());
+  } else if (!arguments.output.quiet) {
+    std::fputs(render_tune_text(report, table.style()).c_str(), stdout);
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+int run_tune(int argc, char** argv) {
+  TuneArguments arguments;
+  Arguments spec("tune", "Measures candidates in alternating blocks and stores the evidence that plans decide on.");
+  spec.positional(arguments.model, "MODEL", "model file or folder");
+  spec.option(arguments.budget, "--budget", "TIME", "measure at most this long (default 30s)");
+  arguments.inputs.declare(spec);
+  arguments.choice.declare(spec);
+  arguments.output.declare(spec);
+  spec.example("axle tune model.onnx --inputs in.npz", "on real inputs");
+  spec.example("axle tune model.onnx --random 1 --budget 10s --engine openvino", "one engine's threads and presets");
+  if (const int code = spec.parse(argc, argv); code >= 0) return code;
+  arguments.inputs.finish(spec);
+  const Status status = run(arguments);
+  return status.ok() ? 0 : report_failure(status, arguments.output.json);
+}
+
+}  // namespace axle::cli

@@ -1,0 +1,27 @@
+// What the planner is told of a model, and the text keys that name input shapes and samples in evidence.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "axle/model.h"
+#include "axle/tensor.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+// Facts at the shapes of `samples` (those of the file when empty). INVALID_ARGUMENT: a sample contradicts the model.
+Result<ModelFacts> model_facts(const Model& model, std::span<const NamedTensor> samples);
+
+// "input:f32[1,3,224,224];mask:i64[1,16]" in model order. Inputs without a sample keep their declared shape: "x:f32[batch,?]".
+std::string input_shapes_text(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples);
+
+// "sha256:..." over names, dtypes, shapes and bytes in name order; "" when there are none.
+std::string samples_digest(std::span<const NamedTensor> samples);
+
+// OK when every sample is an input of the model with its dtype, rank and fixed sizes, no name twice, none missing.
+// The message names the input, what was given and what is wanted.
+Status check_feeds(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> feeds);
+
+}  // namespace axle
