@@ -78,7 +78,7 @@ AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);
 
 // Text of a duration or a size with a sensible unit: "3.42 ms", "12.1 MiB".
 AXLE_API std::string format_duration(int64_t duration_ns);
-// "20ms", "1.5s", "2m"; a number alone is seconds. INVALID_ARGUMENT names the units.
+// "20ms", "1.5s", "2m"; a unit is required. INVALID_ARGUMENT names the units.
 AXLE_API Result<int64_t> parse_duration(std::string_view text);
 AXLE_API std::string format_size(uint64_t size_bytes);
 
