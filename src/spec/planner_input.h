@@ -1,10 +1,11 @@
 // PlannerInput: every recorded fact a plan is made from, and nothing else. The planner reads only this, so equal rows give
-// equal bytes on every machine, and a lock embeds exactly this. Values; JSON forms in planner/planner_input_json.h.
+// equal bytes on every machine, and a lock embeds exactly this. Values; JSON forms in spec/planner_input_json.h.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "axle/device.h"
@@ -85,9 +86,12 @@ struct PlannerInput {
   friend bool operator==(const PlannerInput&, const PlannerInput&) = default;
 };
 
-// "input:f32[1,3,224,224];mask:i64[1,?]": every model input in model order; unknown axes are their symbol or "?".
-std::string shapes_text(const std::vector<IoSpec>& inputs);
-// The same with given concrete shapes; inputs that are not in `shapes` are written as declared.
-std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::string, Shape>& shapes);
+// "input:f32[1,3,224,224];mask:i64[1,?]": every model input in model order, the form of EvidenceKey::shapes. An axis that is
+// not known is its symbol or "?", an input of unknown rank is "[...]". `given` replaces what the model declares, by name.
+std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::string, Shape>& given = {});
+
+// The engine of that name, its answer for that resource (parts of a split ask with the whole's id); null when there is none.
+const EngineFacts* find_engine(const PlannerInput& input, std::string_view name);
+const CapabilityFacts* find_capability(const EngineFacts& engine, std::string_view resource);
 
 }  // namespace axle

@@ -1,0 +1,51 @@
+#include "spec/planner_input.h"
+
+#include <algorithm>
+
+#include "spec/answer_fields.h"
+
+namespace axle {
+namespace {
+
+std::string axis_text(const Dim& dim) {
+  if (dim.is_static()) return std::to_string(dim.size);
+  return dim.symbol.empty() ? "?" : dim.symbol;
+}
+
+std::string axes_text(const IoSpec& spec, const Shape* given) {
+  std::string text;
+  if (given != nullptr) {
+    for (const int64_t size : *given) text += (text.empty() ? "" : ",") + std::to_string(size);
+  } else if (!spec.rank_known) {
+    text = "...";
+  } else {
+    for (const Dim& dim : spec.shape) text += (text.empty() ? "" : ",") + axis_text(dim);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::string, Shape>& given) {
+  std::string text;
+  for (const IoSpec& spec : inputs) {
+    const auto found = given.find(spec.name);
+    if (!text.empty()) text += ';';
+    text += spec.name + ':' + std::string(answers::word_of_data_type(spec.dtype)) + '[' +
+            axes_text(spec, found == given.end() ? nullptr : &found->second) + ']';
+  }
+  return text;
+}
+
+const EngineFacts* find_engine(const PlannerInput& input, std::string_view name) {
+  const auto found = std::find_if(input.engines.begin(), input.engines.end(), [&](const EngineFacts& e) { return e.info.name == name; });
+  return found == input.engines.end() ? nullptr : &*found;
+}
+
+const CapabilityFacts* find_capability(const EngineFacts& engine, std::string_view resource) {
+  const auto found = std::find_if(engine.capabilities.begin(), engine.capabilities.end(),
+                                  [&](const CapabilityFacts& c) { return c.resource == resource; });
+  return found == engine.capabilities.end() ? nullptr : &*found;
+}
+
+}  // namespace axle

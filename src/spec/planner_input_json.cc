@@ -1,0 +1,258 @@
+#include "spec/planner_input_json.h"
+
+#include <set>
+
+#include "spec/answer_fields.h"
+#include "spec/engine_answers.h"
+#include "spec/evidence_json.h"
+#include "spec/json_fields.h"
+#include "spec/machine_json.h"
+#include "spec/policy_json.h"
+
+namespace axle {
+namespace {
+
+constexpr const char* kFormat = "axle-planner-input";
+constexpr int64_t kVersion = 1;
+constexpr size_t kNodeFields = 6;
+constexpr int64_t kMaxTime = int64_t{1} << 62;
+
+// ---- writing
+
+Json io_to_json(const IoSpec& spec) {
+  Json shape = nullptr;
+  if (spec.rank_known) {
+    shape = list_to_json(spec.shape, [](const Dim& dim) {
+      return dim.is_static() ? Json(dim.size) : dim.symbol.empty() ? Json(nullptr) : Json(dim.symbol);
+    });
+  }
+  return {{"dtype", answers::word_of_data_type(spec.dtype)}, {"name", spec.name}, {"optional", spec.optional}, {"shape", shape}};
+}
+
+// An array, not an object: models have tens of thousands of nodes.
+Json node_to_json(const NodeFacts& n) {
+  return Json::array({n.name, n.op_type, n.domain, n.flops, n.weight_bytes, n.activation_bytes});
+}
+
+Json model_to_json(const ModelFacts& m) {
+  return {{"activation_bytes", m.activation_bytes},
+          {"category", m.category},
+          {"cost_exact", m.cost_exact},
+          {"digest", m.digest},
+          {"dynamic_axes", m.dynamic_axes},
+          {"float_dtype", m.float_dtype},
+          {"flops", m.flops},
+          {"format", m.format},
+          {"inputs", list_to_json(m.inputs, io_to_json)},
+          {"nodes", list_to_json(m.nodes, node_to_json)},
+          {"opsets", map_to_json(m.opsets)},
+          {"outputs", list_to_json(m.outputs, io_to_json)},
+          {"quantised", m.quantised},
+          {"weight_bytes", m.weight_bytes}};
+}
+
+Json capability_facts_to_json(const CapabilityFacts& c) {
+  return {{"capability", capability_to_json(c.capability)}, {"engine_id", c.engine_id}, {"resource", c.resource}, {"simulated", c.simulated}};
+}
+
+Json engine_to_json(const EngineFacts& e) {
+  return {{"absent_reason", e.absent_reason},
+          {"capabilities", list_to_json(e.capabilities, capability_facts_to_json)},
+          {"info", engine_info_to_json(e.info)},
+          {"library_digest", e.library_digest},
+          {"library_version", e.library_version},
+          {"present", e.present}};
+}
+
+Json verdict_row_to_json(const VerdictRow& row) {
+  return {{"engine", row.engine}, {"precision", row.precision}, {"resource", row.resource}, {"verdict", graph_verdict_to_json(row.verdict)}};
+}
+
+// ---- reading
+
+Result<Dim> read_dim(const Json& json, const std::string& where) {
+  Dim dim;
+  if (json.is_null()) return dim;
+  if (json.is_string()) {
+    dim.symbol = json.get<std::string>();
+    return dim;
+  }
+  AXLE_ASSIGN_OR_RETURN(dim.size, read_integer(json, where));
+  if (dim.size < 0) return invalid_argument_error(fmt::format("{} is {}; an axis is a size, a symbol or null", where, dim.size));
+  return dim;
+}
+
+Result<IoSpec> read_io(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  IoSpec spec;
+  spec.name = reader.text("name");
+  const std::string dtype = reader.text("dtype");
+  spec.dtype = answers::data_type_from_word(dtype);
+  if (spec.dtype == DataType::kUndefined && dtype != "undefined") {
+    reader.fail(invalid_argument_error(fmt::format("{}.dtype is \"{}\", which is no element type", where, dtype)));
+  }
+  spec.optional = reader.boolean("optional");
+  const Json* shape = reader.optional("shape");
+  spec.rank_known = shape != nullptr && !shape->is_null();
+  if (spec.rank_known) spec.shape = read_list<Dim>(reader, "shape", read_dim);
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return spec;
+}
+
+Result<NodeFacts> read_node(const Json& json, const std::string& where) {
+  if (!json.is_array() || json.size() != kNodeFields) {
+    return invalid_argument_error(fmt::format("{} must be [name, op, domain, flops, weight bytes, activation bytes]", where));
+  }
+  const auto count = [&](size_t index) -> Result<uint64_t> {
+    if (json[index].is_number_unsigned() && json[index].get<uint64_t>() <= uint64_t{1} << 62) return json[index].get<uint64_t>();
+    return invalid_argument_error(fmt::format("{}[{}] must be an integer from 0", where, index));
+  };
+  NodeFacts node;
+  AXLE_ASSIGN_OR_RETURN(node.name, read_text(json[0], where + "[0]"));
+  AXLE_ASSIGN_OR_RETURN(node.op_type, read_text(json[1], where + "[1]"));
+  AXLE_ASSIGN_OR_RETURN(node.domain, read_text(json[2], where + "[2]"));
+  AXLE_ASSIGN_OR_RETURN(node.flops, count(3));
+  AXLE_ASSIGN_OR_RETURN(node.weight_bytes, count(4));
+  AXLE_ASSIGN_OR_RETURN(node.activation_bytes, count(5));
+  return node;
+}
+
+Result<ModelFacts> read_model(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  ModelFacts m;
+  m.digest = reader.text("digest");
+  m.format = reader.text("format");
+  m.category = reader.text("category");
+  m.opsets = read_map<int64_t>(reader, "opsets", read_integer);
+  m.inputs = read_list<IoSpec>(reader, "inputs", read_io);
+  m.outputs = read_list<IoSpec>(reader, "outputs", read_io);
+  m.nodes = read_list<NodeFacts>(reader, "nodes", read_node);
+  m.flops = read_size(reader, "flops");
+  m.weight_bytes = read_size(reader, "weight_bytes");
+  m.activation_bytes = read_size(reader, "activation_bytes");
+  m.cost_exact = reader.boolean("cost_exact");
+  m.dynamic_axes = reader.texts_or_empty("dynamic_axes");
+  m.quantised = reader.boolean("quantised");
+  m.float_dtype = reader.text("float_dtype");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return m;
+}
+
+Result<CapabilityFacts> read_capability_facts(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  CapabilityFacts facts;
+  facts.resource = reader.text("resource");
+  facts.engine_id = reader.text("engine_id");
+  facts.simulated = reader.boolean("simulated");
+  const Json& capability = reader.object("capability");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  Result<Capability> read = capability_from_json(capability, AnswerKeys::kStrict);
+  if (!read.has_value()) return std::move(read).error().with_context(where);
+  facts.capability = std::move(read).value();
+  return facts;
+}
+
+Result<EngineFacts> read_engine(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  EngineFacts facts;
+  facts.present = reader.boolean("present");
+  facts.absent_reason = reader.text("absent_reason");
+  facts.library_version = reader.text("library_version");
+  facts.library_digest = reader.text("library_digest");
+  facts.capabilities = read_list<CapabilityFacts>(reader, "capabilities", read_capability_facts);
+  const Json& info = reader.object("info");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  Result<EngineInfo> read = engine_info_from_json(info, AnswerKeys::kStrict);
+  if (!read.has_value()) return std::move(read).error().with_context(where);
+  facts.info = std::move(read).value();
+  return facts;
+}
+
+auto verdict_row_reader(uint32_t node_count) {
+  return [node_count](const Json& json, const std::string& where) -> Result<VerdictRow> {
+    JsonReader reader(json, where);
+    VerdictRow row;
+    row.engine = reader.text("engine");
+    row.resource = reader.text("resource");
+    row.precision = reader.text("precision");
+    const Json& verdict = reader.object("verdict");
+    AXLE_RETURN_IF_ERROR(reader.finish());
+    Result<GraphVerdict> read = graph_verdict_from_json(verdict, node_count, AnswerKeys::kStrict);
+    if (!read.has_value()) return std::move(read).error().with_context(where);
+    row.verdict = std::move(read).value();
+    return row;
+  };
+}
+
+Result<Machine> read_machine(const Json& json, const std::string& where) {
+  AXLE_ASSIGN_OR_RETURN(const std::string text, canonical_json(json));
+  Result<Machine> machine = parse_machine(text);
+  if (!machine.has_value()) return std::move(machine).error().with_context(where);
+  return machine;
+}
+
+Status check_rows(const PlannerInput& input, const std::string& where) {
+  std::set<std::string_view> names;
+  for (const EngineFacts& engine : input.engines) {
+    if (!names.insert(engine.info.name).second) {
+      return invalid_argument_error(fmt::format("{}.engines names \"{}\" twice", where, engine.info.name));
+    }
+  }
+  for (const EvidenceRow& row : input.evidence) {
+    if (const auto candidate = parse_candidate(row.key.candidate); !candidate.has_value()) {
+      return Status(candidate.error()).with_context(where + ".evidence");
+    }
+  }
+  if (!input.incumbent.empty()) AXLE_RETURN_IF_ERROR(parse_candidate(input.incumbent).status().with_context(where + ".incumbent"));
+  return ok_status();
+}
+
+}  // namespace
+
+Json planner_input_to_json_value(const PlannerInput& input) {
+  return {{"as_of_unix_s", input.as_of_unix_s},
+          {"engines", list_to_json(input.engines, engine_to_json)},
+          {"evidence", list_to_json(input.evidence, evidence_row_to_json)},
+          {"format", kFormat},
+          {"incumbent", input.incumbent},
+          {"machine", machine_to_json_value(input.machine)},
+          {"model", model_to_json(input.model)},
+          {"policy", policy_to_json_value(input.policy)},
+          {"samples_digest", input.samples_digest},
+          {"shapes", input.shapes},
+          {"verdicts", list_to_json(input.verdicts, verdict_row_to_json)},
+          {"version", kVersion}};
+}
+
+Result<PlannerInput> read_planner_input_json(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  PlannerInput input;
+  const std::string format = reader.text("format");
+  if (reader.status().ok() && format != kFormat) {
+    return invalid_argument_error(fmt::format("{}.format is \"{}\", not \"{}\"", where, format, kFormat));
+  }
+  read_bounded(reader, "version", kVersion, kVersion);
+  AXLE_RETURN_IF_ERROR(reader.status());
+  AXLE_ASSIGN_OR_RETURN(input.model, read_model(reader.object("model"), where + ".model"));
+  AXLE_ASSIGN_OR_RETURN(input.machine, read_machine(reader.object("machine"), where + ".machine"));
+  AXLE_ASSIGN_OR_RETURN(input.policy, read_policy_json(reader.object("policy"), where + ".policy"));
+  input.engines = read_list<EngineFacts>(reader, "engines", read_engine);
+  input.verdicts = read_list<VerdictRow>(reader, "verdicts", verdict_row_reader(static_cast<uint32_t>(input.model.nodes.size())));
+  input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
+  input.shapes = reader.text("shapes");
+  input.samples_digest = reader.text("samples_digest");
+  input.incumbent = reader.text("incumbent");
+  input.as_of_unix_s = read_bounded(reader, "as_of_unix_s", 0, kMaxTime);
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  AXLE_RETURN_IF_ERROR(check_rows(input, where));
+  return input;
+}
+
+Result<std::string> planner_input_to_json(const PlannerInput& input) { return canonical_json(planner_input_to_json_value(input)); }
+
+Result<PlannerInput> parse_planner_input(std::string_view json) {
+  AXLE_ASSIGN_OR_RETURN(const Json value, parse_json(json));
+  return read_planner_input_json(value, "planner input");
+}
+
+}  // namespace axle
