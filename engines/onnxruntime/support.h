@@ -1,0 +1,44 @@
+// Verdicts: the whole model is tried first (one cheap load without optimisation is the exact truth when it succeeds); when it
+// fails, every distinct kind of node is tried alone and the answers are kept for the life of the library.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "providers.h"
+#include "session.h"
+
+namespace axle::ort {
+
+// What a graph computes in, as far as its element types say.
+struct GraphTypes {
+  bool quantised = false;       // holds QuantizeLinear, QLinear*, integer matrix products
+  bool single = false;          // f32 tensors
+  std::string widest_float;     // "f64", "f32", "bf16", "f16", "" = no floats
+};
+GraphTypes types_of(const kit::Graph& graph);
+
+// Why `precision` cannot be had for a graph of these types; no value: it can.
+std::optional<std::string> refuse_precision(const GraphTypes& types, std::string_view precision);
+
+class Supporter {
+ public:
+  Supporter(std::shared_ptr<const Runtime> runtime, Providers& providers) : runtime_(std::move(runtime)), providers_(providers) {}
+  kit::Support answer(const kit::SupportArgs& args);
+
+ private:
+  // Loads `source`; no value: fine, else the vendor's failure. Throws CANCELLED.
+  std::optional<kit::Error> try_load(const ModelSource& source, const kit::SupportArgs& args);
+  kit::Verdict probe(const struct ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args);
+
+  std::shared_ptr<const Runtime> runtime_;
+  Providers& providers_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, kit::Verdict> known_;  // by provider, precision and node signature
+};
+
+// Where the model of a graph is loaded from: its file when it is a whole model on disk, else the host's bytes.
+ModelSource source_of(const kit::Graph& graph);
+
+}  // namespace axle::ort
