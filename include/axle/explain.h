@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "axle/cache.h"
 #include "axle/device.h"
 #include "axle/engine.h"
 #include "axle/export.h"
@@ -75,6 +77,20 @@ struct DoctorReport {
 };
 AXLE_API std::string render_doctor_text(const DoctorReport& report, const TextStyle& style);
 AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);
+
+AXLE_API std::string render_cache_text(const std::vector<CacheEntry>& entries, const TextStyle& style);
+AXLE_API Result<std::string> render_cache_json(const std::vector<CacheEntry>& entries);
+AXLE_API std::string render_cache_stats_text(const std::string& folder, const CacheStats& stats);
+AXLE_API Result<std::string> render_cache_stats_json(const std::string& folder, const CacheStats& stats);
+AXLE_API std::string render_cache_verify_text(const CacheVerifyReport& report);
+AXLE_API Result<std::string> render_cache_verify_json(const CacheVerifyReport& report);
+AXLE_API std::string render_cache_gc_text(const CacheGcReport& report);
+AXLE_API Result<std::string> render_cache_gc_json(const CacheGcReport& report);
+
+// `text` as a JSON string, quotes included; broken UTF-8 is replaced.
+AXLE_API std::string quoted_json(std::string_view text);
+// "2GiB", "512MiB", "4096". INVALID_ARGUMENT names the units.
+AXLE_API Result<uint64_t> parse_size(std::string_view text);
 
 // Text of a duration or a size with a sensible unit: "3.42 ms", "12.1 MiB".
 AXLE_API std::string format_duration(int64_t duration_ns);

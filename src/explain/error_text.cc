@@ -16,6 +16,10 @@ std::string render_error_text(const Status& status) {
   return text;
 }
 
+std::string quoted_json(std::string_view text) {
+  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string render_error_json(const Status& status) {
   Json details = Json::object();
   for (const auto& [key, value] : status.details()) details[key] = value;

@@ -11,4 +11,9 @@ std::string format_size(uint64_t size_bytes) {
 
 Result<int64_t> parse_duration(std::string_view text) { return parse_duration_ns(text); }
 
+Result<uint64_t> parse_size(std::string_view text) {
+  AXLE_ASSIGN_OR_RETURN(const int64_t size_bytes, parse_size_bytes(text));
+  return static_cast<uint64_t>(size_bytes);
+}
+
 }  // namespace axle

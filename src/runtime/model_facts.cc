@@ -100,15 +100,9 @@ Status check_feeds(const std::vector<IoSpec>& inputs, std::span<const NamedTenso
 }
 
 std::string input_shapes_text(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples) {
-  std::string text;
-  for (const IoSpec& spec : inputs) {
-    const NamedTensor* sample = find_tensor(samples, spec.name);
-    if (!text.empty()) text += ';';
-    std::string shape = sample != nullptr ? format_shape(std::span<const int64_t>(sample->tensor.shape())) : format_shape(spec.shape);
-    std::erase(shape, ' ');
-    text += fmt::format("{}:{}{}", spec.name, data_type_name(spec.dtype), shape);
-  }
-  return text;
+  std::map<std::string, Shape> given;
+  for (const NamedTensor& sample : samples) given[sample.name] = sample.tensor.shape();
+  return shapes_text(inputs, given);
 }
 
 std::string samples_digest(std::span<const NamedTensor> samples) {

@@ -14,7 +14,7 @@ namespace axle {
 // Facts at the shapes of `samples` (those of the file when empty). INVALID_ARGUMENT: a sample contradicts the model.
 Result<ModelFacts> model_facts(const Model& model, std::span<const NamedTensor> samples);
 
-// "input:f32[1,3,224,224];mask:i64[1,16]" in model order. Inputs without a sample keep their declared shape: "x:f32[batch,?]".
+// shapes_text of the model at the shapes of `samples`.
 std::string input_shapes_text(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples);
 
 // "sha256:..." over names, dtypes, shapes and bytes in name order; "" when there are none.
