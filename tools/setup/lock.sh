@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Recompile requirements/*.in into hash-checked locks. Run by hand after editing an .in file.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../requirements"
+
+uv_dir=$(mktemp -d)
+trap 'rm -rf "$uv_dir"' EXIT
+python3 -m venv "$uv_dir"
+"$uv_dir/bin/pip" install -q uv==0.13.8
+
+for set in onnx-source run test lint; do
+  options=()
+  if [[ $set == onnx-source ]]; then options=(--no-deps --no-binary onnx); fi
+  UV_SYSTEM_CERTS=1 "$uv_dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --custom-compile-command tools/setup/lock.sh "${options[@]}" "$set.in" -o "$set.txt"
+done

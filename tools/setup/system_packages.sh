@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# system_packages.sh SET... : see that the Debian packages of the sets (run, test, lint, fuzz) are there: installs what is missing
+# when it may (root, or sudo without a password), else prints the one command to run and fails.
+set -euo pipefail
+# shellcheck source=tools/setup/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# shellcheck disable=SC2034
+{
+run_packages=(ca-certificates ccache g++ libcli11-dev libfmt-dev libprotobuf-dev libssl-dev libtomlplusplus-dev
+  nlohmann-json3-dev pkg-config protobuf-compiler python3 python3-venv zlib1g-dev)
+test_packages=(libbenchmark-dev libgmock-dev libgtest-dev python3-dev)
+lint_packages=(git shellcheck)
+fuzz_packages=(clang-19 libclang-rt-19-dev)
+}
+
+is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+wanted=()
+for set in "$@"; do
+  declare -n packages=${set}_packages
+  wanted+=("${packages[@]}")
+  # npm is only needed to fetch the engine headers, once; any npm will do.
+  if [[ $set == run ]] && ! command -v npm >/dev/null && ! compgen -G "$AXLE_DEV_CACHE/onnxruntime-headers-*/.complete" >/dev/null; then
+    wanted+=(npm)
+  fi
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  say "this system has no apt; axle needs what Debian calls: ${wanted[*]}"
+  exit 0
+fi
+missing=()
+for package in "${wanted[@]}"; do
+  is_installed "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+if ((EUID == 0)); then
+  as_root=()
+elif sudo -n true 2>/dev/null; then
+  as_root=(sudo -n)
+else
+  die "system packages are missing; install them with
+  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}
+and run this again"
+fi
+apt_get() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
+run_logged "system packages: update the lists" apt_get update
+run_logged "system packages: ${missing[*]}" apt_get install -y --no-install-recommends "${missing[@]}"
