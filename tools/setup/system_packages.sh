@@ -5,20 +5,23 @@ set -euo pipefail
 # shellcheck source=tools/setup/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# shellcheck disable=SC2034
-{
-run_packages=(ca-certificates ccache g++ libcli11-dev libfmt-dev libprotobuf-dev libssl-dev libtomlplusplus-dev
-  nlohmann-json3-dev pkg-config protobuf-compiler python3 python3-venv zlib1g-dev)
-test_packages=(libbenchmark-dev libgmock-dev libgtest-dev python3-dev)
-lint_packages=(git shellcheck)
-fuzz_packages=(clang-19 libclang-rt-19-dev)
+packages_of() {
+  case $1 in
+    run) echo "ca-certificates ccache g++ libcli11-dev libfmt-dev libprotobuf-dev libssl-dev libtomlplusplus-dev
+      nlohmann-json3-dev pkg-config protobuf-compiler python3 python3-venv zlib1g-dev" ;;
+    test) echo "libbenchmark-dev libgmock-dev libgtest-dev python3-dev" ;;
+    lint) echo "git shellcheck" ;;
+    fuzz) echo "clang-19 libclang-rt-19-dev" ;;
+    *) die "'$1' is not a set; there are run, test, lint and fuzz" ;;
+  esac
 }
 
 is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 wanted=()
 for set in "$@"; do
-  declare -n packages=${set}_packages
+  names=$(packages_of "$set")
+  read -r -d '' -a packages <<<"$names" || true
   wanted+=("${packages[@]}")
   # npm is only needed to fetch the engine headers, once; any npm will do.
   if [[ $set == run ]] && ! command -v npm >/dev/null && ! compgen -G "$AXLE_DEV_CACHE/onnxruntime-headers-*/.complete" >/dev/null; then
