@@ -151,6 +151,10 @@ AXLE_API Result<Policy> load_policy(const std::string& path);
 AXLE_API std::string format_policy(const Policy& policy);
 // Consistency that needs no model or machine: bad selectors, unknown precisions, contradictions (a denied forced engine).
 AXLE_API Status check_policy(const Policy& policy);
+// Lays one choice flag over a policy: "device", "engine", "precision", "threads", "objective", "allow-fallback", "kernel"
+// (OP=NAME) or "tuning-budget", with or without "--". Lists are separated by commas. The flag replaces what the policy says.
+// INVALID_ARGUMENT names the flag and what it takes; the policy is then as it was.
+AXLE_API Status apply_policy_flag(Policy& policy, std::string_view flag, std::string_view value);
 // "sha256:..." over the canonical form.
 AXLE_API std::string policy_digest(const Policy& policy);
 

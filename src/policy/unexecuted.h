@@ -1,0 +1,18 @@
+// What the grammar of a policy can say and this version does not do yet: refused by name, never ignored.
+#pragma once
+
+#include "axle/policy.h"
+
+namespace axle {
+
+// UNIMPLEMENTED naming the first such part and what to do without it. Forced or forbidden kernels are FAILED_PRECONDITION
+// (no engine here lets its kernels be chosen by name), unless fallback.kernel holds "engine".
+Status refuse_unexecuted(const Policy& policy);
+
+// A pin on the whole model (nodes = "*"), without a kernel: the planner honours it. Others are refused.
+bool is_whole_model_pin(const Pin& pin) noexcept;
+
+// In fallback.kernel: the engine's own choice of kernel may stand in.
+inline constexpr const char* kEngineKernel = "engine";
+
+}  // namespace axle
