@@ -81,7 +81,10 @@ Result<LogScan> AppendLog::scan(std::string_view content, const std::function<vo
   result.bytes = content.size();
   while (!content.empty()) {
     const size_t end = content.find('\n');
-    if (end == std::string_view::npos) break;  // an append under way, or one that died
+    if (end == std::string_view::npos) {
+      result.unfinished = true;
+      break;
+    }
     const std::string_view text = content.substr(0, end);
     content.remove_prefix(end + 1);
     if (text.size() < kChecksumDigits + 2 || text[kChecksumDigits] != ' ') {
@@ -106,6 +109,13 @@ Result<LogScan> AppendLog::read(const std::function<void(std::string_view)>& vis
   if (!content.ok() && content.error().code() == StatusCode::kNotFound) return LogScan{};
   if (!content.ok()) return std::move(content).error();
   return scan(*content, visit, want);
+}
+
+Result<uint64_t> AppendLog::count_bad() const {
+  const auto held = FileLock::try_acquire(path_, LockMode::kShared, false);
+  const bool alone = held.ok() && held->has_value();
+  AXLE_ASSIGN_OR_RETURN(const LogScan scanned, read([](std::string_view) {}));
+  return scanned.bad + (scanned.unfinished && alone ? 1 : 0);
 }
 
 Status AppendLog::rewrite(const std::function<std::vector<std::string>(std::vector<std::string>)>& edit,

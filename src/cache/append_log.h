@@ -20,6 +20,7 @@ struct LogScan {
   uint64_t records = 0;  // handed out
   uint64_t bad = 0;      // lines that were damaged
   uint64_t bytes = 0;
+  bool unfinished = false;  // the last line has no end: an append under way, or one that died
 };
 
 class AppendLog {
@@ -39,6 +40,9 @@ class AppendLog {
   // missing file has no records. Locks nothing: an append or a rewrite that runs meanwhile is seen or not seen.
   Result<LogScan> read(const std::function<void(std::string_view payload)>& visit,
                        const std::function<bool(std::string_view payload)>& want = {}) const;
+
+  // How many lines are damaged or unfinished, with appends held off where the file may be locked.
+  Result<uint64_t> count_bad() const;
 
   // Replaces all records by what `edit` makes of them, under the lock: no append is lost. The file is removed when nothing
   // is left. Readers see the old or the new file.

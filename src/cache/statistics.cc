@@ -58,8 +58,7 @@ Result<StatisticsTotals> Statistics::totals() const {
 }
 
 Result<uint64_t> Statistics::bad_lines() const {
-  AXLE_ASSIGN_OR_RETURN(const LogScan scan, log_.read([](std::string_view) {}));
-  return scan.bad;
+  return log_.count_bad();
 }
 
 }  // namespace axle
