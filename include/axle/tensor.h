@@ -132,5 +132,8 @@ AXLE_API Result<std::vector<NamedTensor>> load_npz(const std::string& path);
 // Atomic: the file is complete or absent. bf16, f8 and 4-bit types are written as raw void/uint bytes, as ml_dtypes does.
 AXLE_API Status save_npy(const std::string& path, const Tensor& tensor);
 AXLE_API Status save_npz(const std::string& path, std::span<const NamedTensor> tensors);
+// numpy files cannot name 8-bit floats and packed types: they load as u8, one element per byte. This gives such a tensor
+// the type its reader expects; the same type is returned as it is. INVALID_ARGUMENT for any other pair.
+AXLE_API Result<Tensor> raw_as(const Tensor& raw, DataType dtype);
 
 }  // namespace axle
