@@ -49,5 +49,6 @@ else
 and run this again"
 fi
 apt_get() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
+say "system packages to install: ${missing[*]}"
 run_logged "system packages: update the lists" apt_get update
-run_logged "system packages: ${missing[*]}" apt_get install -y --no-install-recommends "${missing[@]}"
+run_logged "system packages: install" apt_get install -y --no-install-recommends "${missing[@]}"
