@@ -9,10 +9,9 @@ target_include_directories(axle PRIVATE ${PROJECT_BINARY_DIR}/generated ${PROJEC
   PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_definitions(axle PRIVATE AXLE_VERSION="${PROJECT_VERSION}" AXLE_BUILD_TYPE="${CMAKE_BUILD_TYPE}"
   AXLE_COMPILER="${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" AXLE_SANITIZERS="${AXLE_SANITIZE}")
-foreach(module ${modules})
-  target_link_libraries(axle PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,${module}>)
-endforeach()
-target_link_libraries(axle PRIVATE axle_options)
+list(JOIN modules "," whole)
+target_link_libraries(axle PRIVATE axle_options ${modules})
+set_target_properties(axle PROPERTIES LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${whole}")
 # Third-party static libraries (onnx) stay hidden too.
 target_link_options(axle PRIVATE -Wl,--exclude-libs,libonnx.a:libonnx_proto.a -Wl,--no-undefined)
 set_target_properties(axle PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION}
