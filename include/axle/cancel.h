@@ -23,6 +23,8 @@ class AXLE_API CancelToken {
   static CancelToken none() noexcept;
   // Also counts as cancelled (DEADLINE_EXCEEDED) when the deadline has passed.
   static CancelToken with_deadline(std::chrono::steady_clock::time_point deadline);
+  // A token of its own that also ends with this one or at the deadline; cancelling it leaves this one alone.
+  CancelToken until(std::chrono::steady_clock::time_point deadline) const;
 
   void cancel() noexcept;
   bool cancelled() const noexcept;

@@ -13,6 +13,7 @@ constexpr uint32_t kDeadlinePassed = 2;
 struct CancelToken::State {
   std::atomic<uint32_t> flag{kLive};
   Deadline deadline;
+  std::shared_ptr<State> parent;  // also cancels this one
 
   // The first reason stays.
   void set(uint32_t reason) noexcept {
@@ -22,8 +23,11 @@ struct CancelToken::State {
 
   uint32_t current() noexcept {
     const uint32_t value = flag.load(std::memory_order_acquire);
-    if (value != kLive || !deadline || std::chrono::steady_clock::now() < *deadline) return value;
-    set(kDeadlinePassed);
+    if (value != kLive) return value;
+    if (parent) {
+      if (const uint32_t reason = parent->current(); reason != kLive) set(reason);
+    }
+    if (deadline && std::chrono::steady_clock::now() >= *deadline) set(kDeadlinePassed);
     return flag.load(std::memory_order_acquire);
   }
 };
@@ -35,6 +39,12 @@ CancelToken CancelToken::none() noexcept { return CancelToken(nullptr); }
 CancelToken CancelToken::with_deadline(std::chrono::steady_clock::time_point deadline) {
   CancelToken token;
   token.state_->deadline = deadline;
+  return token;
+}
+
+CancelToken CancelToken::until(std::chrono::steady_clock::time_point deadline) const {
+  CancelToken token = with_deadline(deadline);
+  token.state_->parent = state_;
   return token;
 }
 

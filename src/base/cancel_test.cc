@@ -61,5 +61,19 @@ TEST(CancelToken, IsSeenFromAnotherThread) {
   EXPECT_THAT(token.check(), StatusIs(StatusCode::kCancelled));
 }
 
+TEST(CancelToken, UntilEndsWithItsParentOrAtItsDeadline) {
+  CancelToken parent;
+  const auto later = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  CancelToken child = parent.until(later);
+  EXPECT_FALSE(child.cancelled());
+  EXPECT_THAT(parent.until(std::chrono::steady_clock::now()).check(), testing::StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_FALSE(parent.cancelled());
+  CancelToken other = parent.until(later);
+  other.cancel();
+  EXPECT_FALSE(parent.cancelled());
+  parent.cancel();
+  EXPECT_THAT(child.check(), testing::StatusIs(StatusCode::kCancelled));
+}
+
 }  // namespace
 }  // namespace axle
