@@ -1,6 +1,7 @@
 #include "artefact.h"
 
 #include <cstring>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -14,6 +15,8 @@
 
 namespace axle::ort {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kOrtName = "model.ort";
 constexpr const char* kOnnxName = "model.onnx";
@@ -71,15 +74,21 @@ kit::Manifest compile_artefact(const std::shared_ptr<const Runtime>& runtime, Pr
   plan.fuse_quantised = args.precision == "int8";
   Settings compile_settings = settings;
   compile_settings.prepacking = false;  // lives in memory only; load does it
-  auto options = make_session_options(api, compile_settings, plan);
-  check(api, api->SetOptimizedModelFilePath(options.get(), path.c_str()), "choosing where the optimised model goes");
-  set_entry(api, options.get(), "session.save_model_format", large ? "ONNX" : "ORT");
-  if (large) {
-    set_entry(api, options.get(), "session.optimized_model_external_initializers_file_name", kWeightsName);
-    set_entry(api, options.get(), "session.optimized_model_external_initializers_min_size_in_bytes", "1024");
-  }
+  const auto make_options = [&] {
+    std::error_code absent;
+    fs::remove(path, absent);
+    fs::remove(std::string(args.scratch_folder) + "/" + kWeightsName, absent);
+    auto options = make_session_options(api, compile_settings, plan);
+    check(api, api->SetOptimizedModelFilePath(options.get(), path.c_str()), "choosing where the optimised model goes");
+    set_entry(api, options.get(), "session.save_model_format", large ? "ONNX" : "ORT");
+    if (large) {
+      set_entry(api, options.get(), "session.optimized_model_external_initializers_file_name", kWeightsName);
+      set_entry(api, options.get(), "session.optimized_model_external_initializers_min_size_in_bytes", "1024");
+    }
+    return options;
+  };
   args.progress.report(0, 1, "optimising the graph");
-  Session::open(runtime, std::move(options), std::make_unique<WorkerThreads>(std::span<const int32_t>()), source_of(args.graph), args.cancel);
+  open_graph(runtime, make_options, {}, args.graph, args.cancel);
   args.progress.report(1, 1, "optimising the graph");
 
   struct stat written{};

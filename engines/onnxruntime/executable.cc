@@ -133,12 +133,17 @@ kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Provi
   plan.spin = args.spin;
   plan.optimise = artefact == nullptr;
   plan.fuse_quantised = args.precision == "int8";
-  auto options = make_session_options(runtime->api(), settings, plan);
   const bool foreign = settings.provider != "cpu";
-  if (foreign) set_entry(runtime->api(), options.get(), "session.record_ep_graph_assignment_info", "1");
-  providers.append(options.get(), settings, args.resource, args.precision);
-  const ModelSource source = artefact != nullptr ? artefact->source() : source_of(*args.graph);
-  std::shared_ptr<Session> session = Session::open(runtime, std::move(options), std::make_unique<WorkerThreads>(args.cpu_set), source, args.cancel);
+  const auto make_options = [&] {
+    auto options = make_session_options(runtime->api(), settings, plan);
+    if (foreign) set_entry(runtime->api(), options.get(), "session.record_ep_graph_assignment_info", "1");
+    providers.append(options.get(), settings, args.resource, args.precision);
+    return options;
+  };
+  std::shared_ptr<Session> session =
+      artefact != nullptr
+          ? Session::open(runtime, make_options(), std::make_unique<WorkerThreads>(args.cpu_set), artefact->source(), args.cancel)
+          : open_graph(runtime, make_options, args.cpu_set, *args.graph, args.cancel);
   if (!session->threads().confined()) {
     throw kit::failed_precondition("the worker threads cannot be confined to the requested CPUs").hint("are they allowed for this process?");
   }

@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <algorithm>
 #include <array>
 
 #include "model_bytes.h"
@@ -35,57 +36,36 @@ kit::Verdict refusal(const kit::Error& error) { return refusal(code_of_refusal(e
 
 kit::Verdict unknown(std::string text) { return {kit::VerdictKind::kUnknown, "OTHER", std::move(text), -1}; }
 
-int float_rank(int32_t dtype) {
-  switch (dtype) {
-    case 11: return 4;  // f64
-    case 1: return 3;   // f32
-    case 16: return 2;  // bf16
-    case 10: return 1;  // f16
-    default: return 0;
-  }
+bool is_float(int32_t dtype) {
+  return dtype == 1 || dtype == 10 || dtype == 11 || dtype == 16;  // f32, f16, f64, bf16
 }
 
 }  // namespace
 
 GraphTypes types_of(const kit::Graph& graph) {
-  static constexpr std::array<std::string_view, 5> kNames = {"", "f16", "bf16", "f32", "f64"};
   GraphTypes types;
-  int widest = 0;
   const auto look = [&](const kit::Value& value) {
-    widest = std::max(widest, float_rank(value.dtype));
-    types.single = types.single || value.dtype == 1;
+    if (is_float(value.dtype)) types.floats.emplace(kit::data_type_name(value.dtype));
   };
   for (const kit::Node& node : graph.nodes()) {
-    for (const std::string_view op : kQuantisedOps) types.quantised = types.quantised || node.op_type() == op;
+    types.quantised = types.quantised || std::ranges::find(kQuantisedOps, node.op_type()) != kQuantisedOps.end();
     for (uint32_t i = 0; i < node.output_count(); ++i) look(node.output(i));
   }
   for (uint32_t i = 0; i < graph.input_count(); ++i) look(graph.input(i));
-  types.widest_float = kNames[static_cast<size_t>(widest)];
   return types;
 }
 
 std::optional<std::string> refuse_precision(const GraphTypes& types, std::string_view precision) {
-  if (precision == "f32") return std::nullopt;  // the model as written: nothing is lowered
+  if (precision == "f32") return std::nullopt;  // nothing is lowered; quantised islands are computed in floats
   if (precision == "int8") {
     if (types.quantised) return std::nullopt;
     return "the model is not quantised, and ONNX Runtime does not quantise at load";
   }
-  if (precision == types.widest_float) return std::nullopt;
-  return "ONNX Runtime computes in the model's own types (" + (types.widest_float.empty() ? "no floats" : types.widest_float) +
-         "); it does not convert to " + std::string(precision);
-}
-
-ModelSource source_of(const kit::Graph& graph) {
-  ModelSource source;
-  if (!graph.path().empty()) {
-    source.path = graph.path();
-    return source;
-  }
-  if (graph.format() != "onnx") throw kit::unimplemented("a model of format '" + std::string(graph.format()) + "' needs its file");
-  const kit::OnnxModel model = graph.onnx();
-  source.bytes = model.bytes;
-  source.external_folder = model.folder;
-  return source;
+  if (types.floats.contains(std::string(precision))) return std::nullopt;
+  std::string own;
+  for (const std::string& name : types.floats) own += (own.empty() ? "" : ", ") + name;
+  return "ONNX Runtime computes in the model's own types (" + (own.empty() ? "no floats" : own) + "); it does not convert to " +
+         std::string(precision);
 }
 
 std::optional<kit::Error> Supporter::try_load(const ModelSource& source, const kit::SupportArgs& args) {

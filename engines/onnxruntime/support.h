@@ -3,19 +3,22 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
+#include "graph_session.h"
 #include "providers.h"
-#include "session.h"
 
 namespace axle::ort {
 
+struct ModelParts;
+
 // What a graph computes in, as far as its element types say.
 struct GraphTypes {
-  bool quantised = false;       // holds QuantizeLinear, QLinear*, integer matrix products
-  bool single = false;          // f32 tensors
-  std::string widest_float;     // "f64", "f32", "bf16", "f16", "" = no floats
+  bool quantised = false;         // holds QuantizeLinear, QLinear*, integer matrix products
+  std::set<std::string> floats;   // of values that are computed or fed: "f32", "f16", ...
 };
 GraphTypes types_of(const kit::Graph& graph);
 
@@ -28,17 +31,14 @@ class Supporter {
   kit::Support answer(const kit::SupportArgs& args);
 
  private:
-  // Loads `source`; no value: fine, else the vendor's failure. Throws CANCELLED.
+  // Loads without optimising; no value: fine, else the vendor's failure. Throws CANCELLED and RESOURCE_EXHAUSTED.
   std::optional<kit::Error> try_load(const ModelSource& source, const kit::SupportArgs& args);
-  kit::Verdict probe(const struct ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args);
+  kit::Verdict probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args);
 
   std::shared_ptr<const Runtime> runtime_;
   Providers& providers_;
   std::mutex mutex_;
   std::unordered_map<std::string, kit::Verdict> known_;  // by provider, precision and node signature
 };
-
-// Where the model of a graph is loaded from: its file when it is a whole model on disk, else the host's bytes.
-ModelSource source_of(const kit::Graph& graph);
 
 }  // namespace axle::ort
