@@ -20,6 +20,7 @@ using NodeId = int32_t;   // index into Graph::nodes
 struct Value {
   std::string name;
   DataType dtype = DataType::kUndefined;
+  bool is_tensor = true;  // false: a sequence, map or optional (dtype stays undefined); never cut a graph here
   bool rank_known = false;
   SymbolicShape shape;
   int32_t weight = -1;    // index into Graph::weights when this is an initialiser
@@ -50,6 +51,8 @@ struct Node {
   uint64_t weight_bytes = 0;      // of its weights, each counted at its first consumer
   uint64_t activation_bytes = 0;  // inputs + outputs that are not weights
   bool cost_exact = false;        // every shape it depends on was static
+  uint64_t body_flops = 0;        // of its subgraphs: the dearest branch of an If, one pass of a Loop or Scan; part of flops
+  uint64_t body_weight_bytes = 0; // of weights inside its subgraphs; part of weight_bytes
 };
 
 // The bytes of an initialiser. Kept alive by whoever holds the shared_ptr.
@@ -57,11 +60,14 @@ struct Weight {
   std::string name;
   DataType dtype = DataType::kUndefined;
   Shape shape;
-  std::span<const std::byte> bytes;     // empty for strings
-  std::string path;                     // file that holds the bytes; "" = inside the model file
+  std::span<const std::byte> bytes;     // dense; may be unaligned (a mapping); empty for strings
+  std::vector<std::string> texts;       // elements of a string tensor
+  std::string path;                     // file that holds the bytes; "" = inside the model file, or made in memory
   uint64_t file_offset = 0;
   std::shared_ptr<const void> owner;
 };
+
+struct OnnxSource;  // model/onnx_source.h: the node protos behind a graph, for writing it back
 
 struct Graph {
   std::string name;
@@ -76,9 +82,12 @@ struct Graph {
   std::vector<ValueId> inputs;           // true inputs: initialisers are not counted
   std::vector<ValueId> outputs;
   std::vector<std::string> custom_domains;  // used by nodes, neither "", ai.onnx.ml nor com.microsoft
+  std::vector<std::string> issues;       // what is odd but not fatal; engines decide
+  std::shared_ptr<const OnnxSource> source;  // null for formats that are handed over whole
 
   // Serialised ONNX ModelProto and the folder its external data is relative to ("" = all inline). Made on first use,
-  // then shared; thread-safe.
+  // then shared while somebody holds it; thread-safe. Speaks of the sealed graph (model/graph_seal.h): a copy of a Graph
+  // must be sealed anew before this is called. Null for formats that are handed over whole.
   struct OnnxBytes {
     std::string bytes;
     std::string folder;
