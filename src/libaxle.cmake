@@ -12,8 +12,10 @@ target_compile_definitions(axle PRIVATE AXLE_VERSION="${PROJECT_VERSION}" AXLE_B
 list(JOIN modules "," whole)
 target_link_libraries(axle PRIVATE axle_options ${modules})
 set_target_properties(axle PROPERTIES LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${whole}")
-# Third-party static libraries (onnx) stay hidden too.
-target_link_options(axle PRIVATE -Wl,--exclude-libs,libonnx.a:libonnx_proto.a -Wl,--no-undefined)
+# Third-party static libraries (onnx) and instances of others' templates stay hidden too.
+set(axle_exports ${PROJECT_SOURCE_DIR}/cmake/libaxle.exports)
+target_link_options(axle PRIVATE -Wl,--version-script=${axle_exports} -Wl,--no-undefined)
+set_property(TARGET axle APPEND PROPERTY LINK_DEPENDS ${axle_exports})
 set_target_properties(axle PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION}
   LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 add_library(axle::axle ALIAS axle)

@@ -42,9 +42,9 @@ def is_declared(mangled: str, plain: str, words: set[str]) -> bool:
     """Whether a public header can have declared this symbol: every part of its qualified name must occur there."""
     if not mangled.startswith("_Z"):
         return mangled.startswith("axle_") and mangled in words
-    name = DERIVED.sub("", plain)
+    name = re.sub(r"\[abi:\w+\]", "", DERIVED.sub("", plain))
     # A template's instantiation starts with its result type: the name is what holds the first axle:: outside of brackets.
-    match = re.match(r"(?:[\w:<>,\s*&]*\s)?((?:axle|ai_vmm)(?:::~?\w+(?:\[abi:\w+\])?)+)", name)
+    match = re.match(r"(?:[\w:<>,\s*&]*\s)?((?:axle|ai_vmm)(?:::~?\w+)+)", name)
     if match is None:
         return False
     parts = [part.removeprefix("~") for part in match[1].split("::")[1:]]
