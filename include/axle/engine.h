@@ -235,6 +235,8 @@ struct EngineRegistryOptions {
   std::map<std::string, std::string> libraries;  // engine -> explicit vendor library; also AXLE_<NAME>_LIBRARY
   std::map<std::string, std::map<std::string, std::string>> engine_options;  // engine-wide settings for create
   std::string scratch_folder;               // "" = a private temporary folder
+  std::string digest_memo;                  // file that remembers library digests by file stamp; "" = hash at each start
+  std::map<std::string, axle_engine_query_t> in_process;  // engines of this registry only, by name
 };
 
 class AXLE_API EngineRegistry {

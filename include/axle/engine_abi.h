@@ -33,7 +33,7 @@ typedef struct axle_error_t axle_error_t;           /* plugin's; see error_info,
 typedef struct axle_engine_t axle_engine_t;         /* plugin's state after create */
 typedef struct axle_executable_t axle_executable_t; /* a loaded graph */
 typedef struct axle_context_t axle_context_t;       /* bound tensors and scratch of one caller */
-typedef struct axle_graph_t axle_graph_t;           /* host's handle, valid during the call; retained by load until unload */
+typedef struct axle_graph_t axle_graph_t;           /* host's handle, valid during the call; that of load until unload */
 typedef struct axle_cancel_t axle_cancel_t;         /* host's handle, valid until the call (or async run) completes */
 typedef struct axle_weight_t axle_weight_t;         /* host's reference-counted weight bytes */
 
@@ -154,7 +154,7 @@ typedef struct axle_weight_info_t {
   int32_t dtype;
   int32_t rank;
   const int64_t* shape;
-  const void* data;      /* read-only mapping or heap; valid while the weight is retained */
+  const void* data;      /* read-only mapping or heap, possibly unaligned; valid while the weight is retained */
   size_t size_bytes;
   axle_text_t path;      /* file that holds the bytes, absent when they live in the model itself */
   uint64_t file_offset;
@@ -176,7 +176,7 @@ typedef struct axle_host_api_t {
   uint32_t reserved;
   void* host;           /* first argument of every function below */
 
-  /* level: 0 trace .. 5 error. Thread-safe; never fails. */
+  /* level: 0 trace, 1 debug, 2 info, 3 warning, 4 error. Thread-safe; never fails. */
   void (*log)(void* host, int32_t level, axle_text_t module, axle_text_t text);
   void (*trace)(void* host, const axle_trace_event_t* event);
   /* NULL when out of memory; alignment is a power of two. */
@@ -197,8 +197,8 @@ typedef struct axle_host_api_t {
   int32_t (*graph_node_output)(void* host, const axle_graph_t* graph, uint32_t node, uint32_t index, axle_value_info_t* out);
   int32_t (*graph_node_attribute)(void* host, const axle_graph_t* graph, uint32_t node, uint32_t index, axle_attribute_t* out);
   int32_t (*graph_weight)(void* host, const axle_graph_t* graph, uint32_t index, const axle_weight_t** out);
-  /* The graph as an ONNX ModelProto. External weights stay external: their locations are relative to folder, or absent
-   * when everything is inline. */
+  /* The graph as an ONNX ModelProto; the bytes live only until the verb returns. External weights stay external: their
+   * locations are relative to folder, which is absent when everything is inline. */
   int32_t (*graph_onnx_bytes)(void* host, const axle_graph_t* graph, axle_text_t* bytes, axle_text_t* folder);
   int32_t (*weight_info)(void* host, const axle_weight_t* weight, axle_weight_info_t* out);
   void (*weight_retain)(void* host, const axle_weight_t* weight);

@@ -1,0 +1,254 @@
+#include "engine/engine.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "spec/engine_answers.h"
+
+namespace axle {
+namespace {
+
+axle_text_t to_text(std::string_view text) noexcept { return {text.data(), text.size()}; }
+
+std::vector<axle_option_t> to_options(const std::map<std::string, std::string>& options) {
+  std::vector<axle_option_t> out;
+  out.reserve(options.size());
+  for (const auto& [key, value] : options) out.push_back({to_text(key), to_text(value)});
+  return out;
+}
+
+// "cpu:0/1" -> "cpu:0".
+std::string_view whole_resource(std::string_view resource) noexcept { return resource.substr(0, resource.find('/')); }
+
+// The host takes no answer at its word: a document that cannot be read is the plugin's bug, not the user's.
+template <typename T>
+Result<T> checked(Result<T> parsed, const std::string& context) {
+  if (parsed.ok()) return parsed;
+  return internal_error(fmt::format("{}: the engine's answer is malformed: {}", context, parsed.status().message()))
+      .with_hint("this is a bug of the plugin");
+}
+
+// Bytes made for a verb are held no longer than the verb runs.
+class DropBytes {
+ public:
+  explicit DropBytes(const GraphView* view) noexcept : view_(view) {}
+  ~DropBytes() {
+    if (view_ != nullptr) view_->drop_bytes();
+  }
+  DropBytes(const DropBytes&) = delete;
+  DropBytes& operator=(const DropBytes&) = delete;
+
+ private:
+  const GraphView* view_;
+};
+
+// The scratch folder a verb writes into: the caller's, or one of its own.
+struct Scratch {
+  std::optional<ScratchDir> own;
+  std::string path;
+};
+
+Result<Scratch> scratch_for(const std::string& asked, const std::string& parent) {
+  Scratch scratch;
+  scratch.path = asked;
+  if (!asked.empty()) return scratch;
+  AXLE_ASSIGN_OR_RETURN(ScratchDir made, ScratchDir::create(parent, "engine"));
+  scratch.path = made.path();
+  scratch.own = std::move(made);
+  return scratch;
+}
+
+}  // namespace
+
+Result<EngineInfo> plugin_facts(const Plugin& plugin) {
+  axle_buffer_t buffer{};
+  const std::string context = fmt::format("describing {}", plugin.origin());
+  AXLE_RETURN_IF_ERROR(plugin.take_error(plugin.api().describe(nullptr, &buffer), context));
+  AXLE_ASSIGN_OR_RETURN(const std::string document, plugin.take_document(buffer, context));
+  return checked(parse_engine_info(document), context);
+}
+
+Engine::Engine(std::shared_ptr<const Plugin> plugin, const EngineCreateOptions& options)
+    : plugin_(std::move(plugin)), scratch_folder_(options.scratch_folder), scratch_owner_(options.scratch_owner) {}
+
+Engine::~Engine() {
+  // In a forked child the vendor library's threads are gone: destroying would hang.
+  if (handle_ != nullptr && !guard_.in_forked_child()) plugin_->api().destroy(handle_);
+}
+
+Result<std::shared_ptr<Engine>> Engine::create(std::shared_ptr<const Plugin> plugin, const EngineCreateOptions& options) {
+  std::shared_ptr<Engine> engine(new Engine(std::move(plugin), options));
+  std::vector<axle_text_t> folders;
+  for (const std::string& folder : options.search_folders) folders.push_back(to_text(folder));
+  const std::vector<axle_option_t> given = to_options(options.options);
+  axle_create_args_t args{};
+  args.struct_size = sizeof(args);
+  args.library_path = to_text(options.library_path);
+  args.search_folders = folders.data();
+  args.search_folder_count = folders.size();
+  args.options = given.data();
+  args.option_count = given.size();
+  args.scratch_folder = to_text(engine->scratch_folder_);
+  const Plugin& api = *engine->plugin_;
+  AXLE_RETURN_IF_ERROR(api.take_error(api.api().create(&args, &engine->handle_), fmt::format("opening {}", api.origin())));
+  if (engine->handle_ == nullptr) return internal_error(fmt::format("{} made no engine and gave no reason", api.origin()));
+  AXLE_RETURN_IF_ERROR(engine->read_facts());
+  return engine;
+}
+
+Status Engine::read_facts() {
+  axle_buffer_t buffer{};
+  std::string context = fmt::format("describing {}", plugin_->origin());
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().describe(handle_, &buffer), context));
+  AXLE_ASSIGN_OR_RETURN(std::string document, plugin_->take_document(buffer, context));
+  AXLE_ASSIGN_OR_RETURN(info_, checked(parse_engine_info(document), context));
+  context = fmt::format("resources of {}", info_.name);
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().resources(handle_, &buffer), context));
+  AXLE_ASSIGN_OR_RETURN(document, plugin_->take_document(buffer, context));
+  AXLE_ASSIGN_OR_RETURN(resources_, checked(parse_engine_resources(document), context));
+  return ok_status();
+}
+
+std::string Engine::named(std::string_view verb, std::string_view resource) const {
+  return fmt::format("{} on {}@{}", verb, info_.name, resource);
+}
+
+std::vector<EngineResource> Engine::resources() const {
+  const std::lock_guard lock(mutex_);
+  return resources_;
+}
+
+void Engine::bind_machine(const Machine& machine) {
+  const std::lock_guard lock(mutex_);
+  join_resources(machine, resources_);
+}
+
+Result<std::string> Engine::engine_resource_id(std::string_view resource) const {
+  const std::lock_guard lock(mutex_);
+  const std::string_view whole = whole_resource(resource);
+  std::string known;
+  for (const EngineResource& item : resources_) {
+    if (item.resource.id == whole) return item.engine_id;
+    known += (known.empty() ? "" : ", ") + item.resource.id;
+  }
+  return not_found_error(fmt::format("{} has no resource '{}'", info_.name, resource.substr(0, 64)))
+      .with_hint(known.empty() ? "it reports no resources at all" : "it reports " + known);
+}
+
+Result<Capability> Engine::capability(std::string_view resource) const {
+  AXLE_RETURN_IF_ERROR(guard_.check("engine"));
+  AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(resource));
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = capabilities_.find(id); found != capabilities_.end()) return found->second;
+  }
+  axle_buffer_t buffer{};
+  const std::string context = named("capability", resource);
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().capability(handle_, to_text(id), &buffer), context));
+  AXLE_ASSIGN_OR_RETURN(const std::string document, plugin_->take_document(buffer, context));
+  AXLE_ASSIGN_OR_RETURN(Capability capability, checked(parse_capability(document), context));
+  capability.can_compile = can_compile();
+  const std::lock_guard lock(mutex_);
+  return capabilities_.emplace(id, std::move(capability)).first->second;
+}
+
+Result<GraphVerdict> Engine::support(const EngineRequest& request) const {
+  AXLE_RETURN_IF_ERROR(guard_.check("engine"));
+  if (request.graph == nullptr) return invalid_argument_error("support needs a graph");
+  AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
+  AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, scratch_folder_));
+  const GraphView view(request.graph);
+  const DropBytes drop(&view);
+  const std::vector<axle_option_t> options = to_options(request.options);
+  axle_support_args_t args{};
+  args.struct_size = sizeof(args);
+  args.graph = view.abi();
+  args.resource = to_text(id);
+  args.precision = to_text(request.precision);
+  args.options = options.data();
+  args.option_count = options.size();
+  const CancelHandle cancel{&request.cancel};
+  args.cancel = cancel.abi();
+  args.scratch_folder = to_text(scratch.path);
+  axle_buffer_t buffer{};
+  const std::string context = named("support", request.resource);
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().support(handle_, &args, &buffer), context));
+  AXLE_ASSIGN_OR_RETURN(const std::string document, plugin_->take_document(buffer, context));
+  return checked(parse_graph_verdict(document, static_cast<uint32_t>(request.graph->graph().nodes.size())), context);
+}
+
+Result<ArtefactManifest> Engine::compile(const EngineRequest& request, int32_t threads) const {
+  AXLE_RETURN_IF_ERROR(guard_.check("engine"));
+  if (!can_compile()) return unimplemented_error(fmt::format("{} makes no artefacts", info_.name));
+  if (request.graph == nullptr || request.scratch_folder.empty()) return invalid_argument_error("compile needs a graph and a scratch folder");
+  AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
+  const GraphView view(request.graph);
+  const DropBytes drop(&view);
+  const std::vector<axle_option_t> options = to_options(request.options);
+  axle_compile_args_t args{};
+  args.struct_size = sizeof(args);
+  args.graph = view.abi();
+  args.resource = to_text(id);
+  args.precision = to_text(request.precision);
+  args.options = options.data();
+  args.option_count = options.size();
+  args.threads = threads;
+  args.scratch_folder = to_text(request.scratch_folder);
+  const CancelHandle cancel{&request.cancel};
+  args.cancel = cancel.abi();
+  args.progress = request.progress ? const_cast<EngineProgress*>(&request.progress) : nullptr;
+  axle_buffer_t buffer{};
+  const std::string context = named("compile", request.resource);
+  Status status = plugin_->take_error(plugin_->api().compile(handle_, &args, &buffer), context);
+  if (!status.ok()) return std::move(status).with_family(ErrorFamily::kCompilation);
+  AXLE_ASSIGN_OR_RETURN(const std::string document, plugin_->take_document(buffer, context));
+  return checked(parse_manifest(document), context);
+}
+
+Result<std::shared_ptr<const Executable>> Engine::load(const EngineLoadRequest& request) const {
+  AXLE_RETURN_IF_ERROR(guard_.check("engine"));
+  AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
+  AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, scratch_folder_));
+  std::shared_ptr<Executable> executable(new Executable());
+  executable->plugin_ = plugin_;
+  executable->artefact_ = request.artefact_owner;
+  executable->name_ = fmt::format("{}@{}", info_.name, request.resource);
+  if (request.graph != nullptr) executable->graph_ = std::make_unique<GraphView>(request.graph);
+  const DropBytes drop(executable->graph_.get());
+  const std::vector<axle_option_t> options = to_options(request.options);
+  std::vector<axle_blob_t> blobs;
+  for (const LoadBlob& blob : request.blobs) blobs.push_back({to_text(blob.name), to_text(blob.data), to_text(blob.path)});
+  axle_load_args_t args{};
+  args.struct_size = sizeof(args);
+  args.graph = executable->graph_ ? executable->graph_->abi() : nullptr;
+  args.blobs = blobs.data();
+  args.blob_count = blobs.size();
+  args.resource = to_text(id);
+  args.precision = to_text(request.precision);
+  args.options = options.data();
+  args.option_count = options.size();
+  args.threads = request.threads;
+  args.spin = request.spin ? 1 : 0;
+  args.cpu_set = request.cpu_set.data();
+  args.cpu_count = request.cpu_set.size();
+  args.scratch_folder = to_text(scratch.path);
+  const CancelHandle cancel{&request.cancel};
+  args.cancel = cancel.abi();
+  args.progress = request.progress ? const_cast<EngineProgress*>(&request.progress) : nullptr;
+  const std::string context = named("load", request.resource);
+  axle_buffer_t effective{}, io{};
+  Status status = plugin_->take_error(plugin_->api().load(handle_, &args, &executable->handle_, &effective), context);
+  if (!status.ok()) return std::move(status).with_family(ErrorFamily::kCompilation);
+  if (executable->handle_ == nullptr) return internal_error(fmt::format("{}: no executable and no reason", context));
+  executable->engine_ = shared_from_this();
+  AXLE_ASSIGN_OR_RETURN(std::string document, plugin_->take_document(effective, context));
+  AXLE_ASSIGN_OR_RETURN(executable->effective_, checked(parse_effective(document), context));
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().io(executable->handle_, &io), context));
+  AXLE_ASSIGN_OR_RETURN(document, plugin_->take_document(io, context));
+  AXLE_ASSIGN_OR_RETURN(executable->io_, checked(parse_engine_io(document), context));
+  return std::shared_ptr<const Executable>(std::move(executable));
+}
+
+}  // namespace axle

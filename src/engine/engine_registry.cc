@@ -1,0 +1,298 @@
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+
+#include "axle/engine.h"
+#include "base/file.h"
+#include "base/fork_guard.h"
+#include "base/logging.h"
+#include "base/text.h"
+#include "engine/engine.h"
+#include "engine/library_digest.h"
+#include "engine/search_folders.h"
+
+namespace axle {
+namespace {
+
+constexpr std::string_view kPrefix = "libaxle_engine_";
+constexpr std::string_view kSuffix = ".so";
+constexpr size_t kMaxPlugins = 256;
+
+struct InProcessEngine {
+  std::string name;
+  axle_engine_query_t query;
+};
+
+// Engines registered with register_engine, for the life of the process.
+struct GlobalEngines {
+  std::mutex mutex;
+  std::vector<InProcessEngine> engines;
+};
+
+GlobalEngines& global_engines() {
+  static GlobalEngines* const engines = new GlobalEngines;  // plugins may outlive static destructors
+  return *engines;
+}
+
+bool is_engine_name(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && name[0] >= 'a' && name[0] <= 'z' &&
+         std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+// "onnxruntime" for "libaxle_engine_onnxruntime.so"; "" for another file.
+std::string engine_of_file(const std::string& file) {
+  if (!file.starts_with(kPrefix) || !file.ends_with(kSuffix) || file.size() <= kPrefix.size() + kSuffix.size()) return "";
+  std::string name = file.substr(kPrefix.size(), file.size() - kPrefix.size() - kSuffix.size());
+  return is_engine_name(name) ? name : "";
+}
+
+// AXLE_ONNXRUNTIME_LIBRARY
+std::string library_variable(const std::string& engine) {
+  std::string name = "AXLE_" + engine + "_LIBRARY";
+  for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
+struct Entry {
+  std::string name;
+  std::string path;                     // "" = in-process
+  axle_engine_query_t query = nullptr;
+  std::mutex mutex;                     // guards opening
+  bool tried = false;
+  std::shared_ptr<const Plugin> plugin;
+  std::shared_ptr<Engine> engine;
+  EngineState state;
+};
+
+}  // namespace
+
+struct EngineRegistry::Impl {
+  explicit Impl(EngineRegistryOptions given) : options(std::move(given)), digests(options.digest_memo) {}
+
+  EngineRegistryOptions options;
+  ForkGuard guard;
+  std::shared_ptr<ScratchDir> own_scratch;  // shared with the engines, which may outlive the registry
+  LibraryDigests digests;
+  mutable std::mutex mutex;  // guards entries, problems, machine
+  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;
+  std::vector<std::string> problems;
+  std::optional<Machine> machine;
+  size_t seen_global = 0;
+
+  bool wanted(const std::string& name) const {
+    return options.only.empty() || std::find(options.only.begin(), options.only.end(), name) != options.only.end();
+  }
+  void add(const std::string& name, const std::string& path, axle_engine_query_t query);
+  void scan(const std::string& folder);
+  void take_global();
+  std::shared_ptr<Entry> find(std::string_view name);
+  void open_entry(Entry& entry);
+  Status try_open(Entry& entry);
+  void read_digest(Entry& entry);
+};
+
+void EngineRegistry::Impl::add(const std::string& name, const std::string& path, axle_engine_query_t query) {
+  if (!wanted(name)) return;
+  if (const auto found = entries.find(name); found != entries.end()) {
+    problems.push_back(fmt::format("engine {}: {} is not used, {} was found first", name, path.empty() ? "an in-process one" : path,
+                                   found->second->path.empty() ? "an in-process one" : found->second->path));
+    return;
+  }
+  auto entry = std::make_shared<Entry>();
+  entry->name = name;
+  entry->path = path;
+  entry->query = query;
+  entry->state.name = name;
+  entry->state.plugin_path = path;
+  entries.emplace(name, std::move(entry));
+}
+
+void EngineRegistry::Impl::scan(const std::string& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return;
+  if ((status.st_mode & S_IWOTH) != 0) {
+    problems.push_back(fmt::format("plugins in {} are not loaded: everybody may write there (chmod o-w {})", folder, folder));
+    return;
+  }
+  const auto files = list_dir(folder);
+  if (!files.ok()) {
+    problems.push_back(files.status().to_string());
+    return;
+  }
+  for (const DirEntry& file : *files) {
+    const std::string name = engine_of_file(file.name);
+    if (!name.empty() && entries.size() < kMaxPlugins) add(name, folder + "/" + file.name, nullptr);
+  }
+}
+
+void EngineRegistry::Impl::take_global() {
+  if (!options.default_folders) return;
+  GlobalEngines& global = global_engines();
+  const std::lock_guard lock(global.mutex);
+  for (; seen_global < global.engines.size(); ++seen_global) add(global.engines[seen_global].name, "", global.engines[seen_global].query);
+}
+
+std::shared_ptr<Entry> EngineRegistry::Impl::find(std::string_view name) {
+  const std::lock_guard lock(mutex);
+  take_global();
+  const auto found = entries.find(name);
+  return found == entries.end() ? nullptr : found->second;
+}
+
+// The library's digest stands in evidence and cache keys: an engine whose files cannot be hashed has none and says so.
+void EngineRegistry::Impl::read_digest(Entry& entry) {
+  std::vector<std::string> paths;
+  std::vector<std::string> texts = {entry.engine->info().plugin_version};
+  if (!entry.plugin->path().empty()) paths.push_back(entry.plugin->path());
+  if (const auto& library = entry.engine->info().library) {
+    if (!library->path.empty()) paths.push_back(library->path);
+    texts.push_back(library->version);
+    for (const std::string& copy : library->copies) {
+      entry.state.notes.push_back(fmt::format("another copy is in this process: {}", copy));
+    }
+  }
+  if (auto digest = digests.of_all(paths, texts); digest.ok()) {
+    entry.engine->set_library_digest(*digest);
+    entry.state.library_digest = *digest;
+  } else {
+    entry.state.notes.push_back(fmt::format("no library digest: {}", digest.status().to_string()));
+  }
+}
+
+Status EngineRegistry::Impl::try_open(Entry& entry) {
+  AXLE_ASSIGN_OR_RETURN(entry.plugin, entry.query != nullptr ? Plugin::from_query(entry.query, entry.name) : Plugin::open(entry.path));
+  AXLE_ASSIGN_OR_RETURN(entry.state.info, plugin_facts(*entry.plugin));
+  entry.state.install_command = entry.state.info.install_command;
+  if (entry.state.info.name != entry.name) {
+    return unavailable_error(fmt::format("the plugin of '{}' calls itself '{}'", entry.name, entry.state.info.name))
+        .with_hint("rename the file to libaxle_engine_" + entry.state.info.name + ".so");
+  }
+  EngineCreateOptions create;
+  if (const char* explicit_path = std::getenv(library_variable(entry.name).c_str())) create.library_path = explicit_path;
+  if (const auto set = options.libraries.find(entry.name); set != options.libraries.end()) create.library_path = set->second;
+  create.search_folders = python_site_folders();
+  if (const auto set = options.engine_options.find(entry.name); set != options.engine_options.end()) create.options = set->second;
+  create.scratch_folder = (own_scratch ? own_scratch->path() : options.scratch_folder) + "/" + entry.name;
+  create.scratch_owner = own_scratch;
+  AXLE_RETURN_IF_ERROR(make_dirs(create.scratch_folder, 0700));
+  AXLE_ASSIGN_OR_RETURN(entry.engine, Engine::create(entry.plugin, create));
+  entry.state.info = entry.engine->info();
+  read_digest(entry);
+  const std::lock_guard lock(mutex);
+  if (machine) entry.engine->bind_machine(*machine);
+  return ok_status();
+}
+
+void EngineRegistry::Impl::open_entry(Entry& entry) {
+  const std::lock_guard lock(entry.mutex);
+  if (entry.tried) return;
+  entry.tried = true;
+  const Status status = try_open(entry);
+  entry.state.opened = true;
+  entry.state.present = status.ok();
+  if (status.ok()) return;
+  entry.engine.reset();
+  entry.state.reason_code = status.code();
+  entry.state.reason = status.message();
+  if (!status.hint().empty()) entry.state.install_command = status.hint();
+  AXLE_LOG(kInfo, "engine", "{} is absent: {}", entry.name, status.to_string());
+}
+
+Result<std::shared_ptr<EngineRegistry>> EngineRegistry::create(EngineRegistryOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  if (impl->options.scratch_folder.empty()) {
+    AXLE_ASSIGN_OR_RETURN(ScratchDir scratch, ScratchDir::create("", "axle-engines"));
+    impl->own_scratch = std::make_shared<ScratchDir>(std::move(scratch));
+  }
+  for (const auto& [name, query] : impl->options.in_process) {
+    if (!is_engine_name(name)) return invalid_argument_error(fmt::format("'{}' is no engine name ([a-z][a-z0-9_]*)", printable(name)));
+    impl->add(name, "", query);
+  }
+  for (const std::string& folder : impl->options.plugin_folders) impl->scan(folder);
+  if (impl->options.default_folders) {
+    impl->take_global();
+    for (const std::string& folder : default_plugin_folders()) impl->scan(folder);
+  }
+  return std::shared_ptr<EngineRegistry>(new EngineRegistry(std::move(impl)));
+}
+
+EngineRegistry::EngineRegistry(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+EngineRegistry::~EngineRegistry() = default;
+
+std::vector<std::string> EngineRegistry::names() const {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->take_global();
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : impl_->entries) names.push_back(name);
+  return names;
+}
+
+Result<std::shared_ptr<Engine>> EngineRegistry::open(std::string_view name) {
+  AXLE_RETURN_IF_ERROR(impl_->guard.check("engine registry"));
+  const std::shared_ptr<Entry> entry = impl_->find(name);
+  if (entry == nullptr) {
+    const std::string known = join(names(), ", ");
+    return not_found_error(fmt::format("there is no engine '{}'", printable(name, 64)))
+        .with_hint(known.empty() ? "no plugin was found: set AXLE_ENGINE_PATH to their folder" : "known engines: " + known);
+  }
+  impl_->open_entry(*entry);
+  const std::lock_guard lock(entry->mutex);
+  if (entry->engine != nullptr) return entry->engine;
+  return Status(entry->state.reason_code, fmt::format("engine {} cannot be used: {}", entry->name, entry->state.reason))
+      .with_hint(entry->state.install_command);
+}
+
+Result<EngineState> EngineRegistry::state(std::string_view name) {
+  const auto opened = open(name);
+  if (!opened.ok() && (opened.status().code() == StatusCode::kNotFound || impl_->guard.in_forked_child())) return opened.status();
+  const std::shared_ptr<Entry> entry = impl_->find(name);
+  const std::lock_guard lock(entry->mutex);
+  EngineState state = entry->state;
+  if (entry->engine != nullptr) state.resources = entry->engine->resources();
+  return state;
+}
+
+std::vector<EngineState> EngineRegistry::states() {
+  std::vector<EngineState> all;
+  for (const std::string& name : names()) {
+    if (auto one = state(name); one.ok()) all.push_back(*std::move(one));
+  }
+  return all;
+}
+
+std::vector<std::string> EngineRegistry::problems() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->problems;
+}
+
+void EngineRegistry::bind_machine(const Machine& machine) {
+  std::vector<std::shared_ptr<Entry>> known;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->machine = machine;
+    for (const auto& [name, entry] : impl_->entries) known.push_back(entry);
+  }
+  for (const auto& entry : known) {
+    const std::lock_guard lock(entry->mutex);
+    if (entry->engine != nullptr) entry->engine->bind_machine(machine);
+  }
+}
+
+Status register_engine(axle_engine_query_t query, std::string_view name) {
+  if (query == nullptr || !is_engine_name(name)) {
+    return invalid_argument_error(fmt::format("register_engine: '{}' is no engine name ([a-z][a-z0-9_]*), or there is no function", printable(name, 64)));
+  }
+  GlobalEngines& global = global_engines();
+  const std::lock_guard lock(global.mutex);
+  for (const InProcessEngine& engine : global.engines) {
+    if (engine.name == name) return already_exists_error(fmt::format("an engine '{}' is registered already", name));
+  }
+  global.engines.push_back({std::string(name), query});
+  return ok_status();
+}
+
+}  // namespace axle

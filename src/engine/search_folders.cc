@@ -1,0 +1,101 @@
+#include "engine/search_folders.h"
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/text.h"
+
+namespace axle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxLevelsUp = 4;  // from <checkout>/build/<preset>/lib to the checkout
+
+bool is_folder(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void add(std::vector<std::string>& folders, const std::string& path) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(path, error);
+  const std::string text = error ? path : real.string();
+  if (is_folder(text) && std::find(folders.begin(), folders.end(), text) == folders.end()) folders.push_back(text);
+}
+
+// <prefix>/lib/python3.*/site-packages (dist-packages on Debian).
+void add_python_prefix(std::vector<std::string>& folders, const std::string& prefix, const char* packages = "site-packages") {
+  std::error_code error;
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(prefix + "/lib", error)) {
+    if (entry.path().filename().string().starts_with("python3")) found.push_back(entry.path().string() + "/" + packages);
+  }
+  std::sort(found.begin(), found.end());
+  for (const std::string& folder : found) add(folders, folder);
+}
+
+std::string parent(const std::string& path) { return fs::path(path).parent_path().string(); }
+
+}  // namespace
+
+std::vector<std::string> split_path_list(const char* text) {
+  std::vector<std::string> paths;
+  if (text == nullptr) return paths;
+  for (const std::string_view piece : split(text, ':')) {
+    if (!piece.empty() && piece[0] == '/') paths.emplace_back(piece);
+  }
+  return paths;
+}
+
+std::string own_library_folder() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&own_library_folder), &info) == 0 || info.dli_fname == nullptr) return "";
+  std::error_code error;
+  // A static binary is named as it was called, which says nothing: ask the kernel.
+  fs::path path = fs::path(info.dli_fname).is_absolute() ? fs::path(info.dli_fname) : fs::read_symlink("/proc/self/exe", error);
+  path = fs::weakly_canonical(path, error);
+  return error ? "" : path.parent_path().string();
+}
+
+std::vector<std::string> default_plugin_folders() {
+  std::vector<std::string> folders;
+  for (const std::string& folder : split_path_list(std::getenv("AXLE_ENGINE_PATH"))) add(folders, folder);
+  const std::string own = own_library_folder();
+  if (own.empty()) return folders;
+  add(folders, own + "/axle/engines");         // <libdir>/axle/engines
+  add(folders, own + "/engines");              // wheel: axle/engines beside axle/libaxle.so
+  add(folders, own + "/../lib/axle/engines");  // a binary in bin/
+  std::string up = own;                        // tests and tools somewhere below the build folder
+  for (int level = 0; level < kMaxLevelsUp && up.size() > 1; ++level, up = parent(up)) {
+    if (fs::exists(up + "/CMakeCache.txt")) add(folders, up + "/lib/axle/engines");
+  }
+  return folders;
+}
+
+std::vector<std::string> python_site_folders() {
+  std::vector<std::string> folders;
+  for (const std::string& folder : split_path_list(std::getenv("AXLE_PYTHON_SITE"))) add(folders, folder);
+  const std::string own = own_library_folder();
+  std::string up = own;
+  for (int level = 0; level <= kMaxLevelsUp && up.size() > 1; ++level, up = parent(up)) {
+    const std::string name = fs::path(up).filename().string();
+    if (name == "site-packages" || name == "dist-packages") add(folders, up);
+  }
+  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
+    if (const char* prefix = std::getenv(variable); prefix != nullptr && prefix[0] == '/') add_python_prefix(folders, prefix);
+  }
+  up = own;
+  for (int level = 0; level <= kMaxLevelsUp && up.size() > 1; ++level, up = parent(up)) {
+    if (is_folder(up + "/.venv")) add_python_prefix(folders, up + "/.venv");
+  }
+  add_python_prefix(folders, "/usr/local", "dist-packages");
+  add(folders, "/usr/lib/python3/dist-packages");
+  return folders;
+}
+
+}  // namespace axle
