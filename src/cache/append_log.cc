@@ -75,8 +75,8 @@ Status AppendLog::append(const std::vector<std::string>& payloads, const CancelT
   return written;
 }
 
-Result<LogScan> AppendLog::scan(std::string_view content, const std::function<void(std::string_view)>& visit,
-                                const std::function<bool(std::string_view)>& want) const {
+LogScan AppendLog::scan(std::string_view content, const std::function<void(std::string_view)>& visit,
+                        const std::function<bool(std::string_view)>& want) const {
   LogScan result;
   result.bytes = content.size();
   while (!content.empty()) {
@@ -93,7 +93,7 @@ Result<LogScan> AppendLog::scan(std::string_view content, const std::function<vo
     }
     const std::string_view payload = text.substr(kChecksumDigits + 1);
     if (want && !want(payload)) continue;
-    if (line(payload) != fmt::format("{}\n", text)) {
+    if (line(payload) != std::string(text) + '\n') {
       ++result.bad;
       continue;
     }

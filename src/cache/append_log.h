@@ -52,11 +52,12 @@ class AppendLog {
   // 0 when there is none.
   uint64_t size_bytes() const noexcept;
 
- private:
+  // The line that holds `payload`, and what read() does with the content of a file.
   std::string line(std::string_view payload) const;
-  Result<LogScan> scan(std::string_view content, const std::function<void(std::string_view)>& visit,
-                       const std::function<bool(std::string_view)>& want) const;
+  LogScan scan(std::string_view content, const std::function<void(std::string_view)>& visit,
+               const std::function<bool(std::string_view)>& want = {}) const;
 
+ private:
   std::string path_;
   std::string kind_;
   uint64_t max_bytes_;

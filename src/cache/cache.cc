@@ -85,10 +85,8 @@ Result<Lease> build(Cache::State& state, const ArtefactKey& key, const MakeArtef
   return Lease(*std::move(placed));
 }
 
-Status open_folder(const std::string& folder, const StoreLayout& layout, bool read_only) {
-  if (!read_only) AXLE_RETURN_IF_ERROR(make_private_folder(folder));
-  // Before anything inside is looked at; then what is inside, which a readable folder would let others reach.
-  AXLE_RETURN_IF_ERROR(check_private_folder(folder));
+// The cache folder itself may be readable by others: then what is inside could be reached if it were writable.
+Status open_folders(const StoreLayout& layout, bool read_only) {
   for (const std::string* inside : {&layout.store, &layout.entries, &layout.objects, &layout.locks, &layout.pins,
                                     &layout.scratch, &layout.memo}) {
     struct stat status {};
@@ -125,21 +123,29 @@ Result<std::string> Cache::default_folder() {
   return not_found_error("no folder for the cache is known: HOME is not set").with_hint("set AXLE_CACHE_DIR to a folder");
 }
 
-Result<Cache> Cache::open(CacheOptions options) {
-  std::string folder = std::move(options.folder);
+Result<std::string> prepare_cache_folder(std::string folder, bool read_only) {
   if (folder.empty()) {
-    AXLE_ASSIGN_OR_RETURN(folder, default_folder());
+    AXLE_ASSIGN_OR_RETURN(folder, Cache::default_folder());
   }
   std::error_code error;
   // Absolute, so that the program may change its working folder.
   const auto absolute = std::filesystem::absolute(folder, error);
-  if (error) return cache_failure(invalid_argument_error(fmt::format("\"{}\" cannot be a cache folder", printable(folder))));
+  if (error) return invalid_argument_error(fmt::format("\"{}\" cannot be a cache folder", printable(folder)));
   folder = absolute.lexically_normal().string();
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
-  auto state = std::make_shared<State>(folder, options.max_bytes, options.read_only);
-  if (Status opened = open_folder(folder, state->layout, options.read_only); !opened.ok()) {
-    return cache_failure(std::move(opened).with_context("cannot use the cache folder"));
-  }
+  if (!read_only) AXLE_RETURN_IF_ERROR(make_private_folder(folder));
+  AXLE_RETURN_IF_ERROR(check_private_folder(folder));
+  return folder;
+}
+
+Result<Cache> Cache::open(CacheOptions options) {
+  const auto failed = [](Status status) {
+    return cache_failure(std::move(status).with_context("cannot use the cache folder"));
+  };
+  auto folder = prepare_cache_folder(std::move(options.folder), options.read_only);
+  if (!folder.ok()) return failed(std::move(folder).error());
+  auto state = std::make_shared<State>(*std::move(folder), options.max_bytes, options.read_only);
+  if (Status opened = open_folders(state->layout, options.read_only); !opened.ok()) return failed(std::move(opened));
   return Cache(std::move(state));
 }
 

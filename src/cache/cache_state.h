@@ -29,6 +29,8 @@ struct Cache::State {
   Statistics statistics;
 };
 
+// The folder's absolute path, made when needed and found to be private; "" = the default one. Codes as Cache::open.
+Result<std::string> prepare_cache_folder(std::string folder, bool read_only);
 // Bytes of all files in objects/.
 uint64_t object_bytes(const StoreLayout& layout);
 // Cache::gc, under the store's lock.
