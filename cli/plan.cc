@@ -26,6 +26,7 @@ Status plan(const PlanArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model));
   PlanRequest request;
   request.policy = policy;
+  request.keep_input = !arguments.lock.empty();
   request.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   AXLE_ASSIGN_OR_RETURN(request.samples, arguments.inputs.load(model));
   AXLE_ASSIGN_OR_RETURN(Machine machine, arguments.machine.empty() ? runtime->machine() : load_machine(arguments.machine));

@@ -67,7 +67,7 @@ void print_outputs(const std::vector<OutputFile>& outputs) {
 }
 
 Status write_profile(const Session& session, const std::string& path) {
-  AXLE_ASSIGN_OR_RETURN(const std::string trace, session.profile_json());
+  AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(session));
   std::FILE* file = std::fopen(path.c_str(), "we");
   if (file == nullptr) return permission_denied_error("cannot write the profile '" + path + "'");
   const bool written = std::fwrite(trace.data(), 1, trace.size(), file) == trace.size();

@@ -112,7 +112,8 @@ struct MakeOptions {
   std::function<void(const std::string& what, double fraction)> progress;
 };
 
-// Writes the artefact's files into `scratch_folder` (empty, private, removed afterwards) and declares them.
+// Writes the artefact's files into `scratch_folder` (empty, private, removed afterwards) and declares them. Must not ask the
+// cache for the key that it builds.
 using MakeArtefact = std::function<Result<ManifestDraft>(const std::string& scratch_folder, const CancelToken& cancel)>;
 
 struct CacheEntry {
@@ -183,7 +184,7 @@ class AXLE_API Cache {
   // By last use, newest first.
   Result<std::vector<CacheEntry>> ls();
   Result<CacheStats> stats();
-  // Reads every byte. Bad entries are listed, and removed when `remove_bad`.
+  // Reads every byte, memos and logs too. What is bad is listed, and removed when `remove_bad`.
   Result<CacheVerifyReport> verify(bool remove_bad = false, const CancelToken& cancel = CancelToken::none());
   // Removes least recently used entries until at most `max_bytes` (default: the cache's limit) of blobs are left, then what
   // no entry refers to and what dead processes left behind. Pinned and leased entries stay.

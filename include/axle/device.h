@@ -133,7 +133,8 @@ AXLE_API const Resource* find_resource(const Machine& machine, std::string_view 
 // Adds core sets of a split ("cpu:0" -> {{0},{1}}) as resources cpu:0/0, cpu:0/1, in place of an earlier split.
 // INVALID_ARGUMENT when a CPU is not allowed here, appears twice, or a set is empty; NOT_FOUND when there is no such
 // resource. The machine is unchanged on failure.
-AXLE_API Status apply_split(Machine& machine, const std::string& resource_id, const std::vector<std::vector<int32_t>>& core_sets);
+AXLE_API Status apply_split(Machine& machine, const std::string& resource_id,
+                            const std::vector<std::vector<int32_t>>& core_sets);
 
 // This machine, discovered from /proc, /sys and driver nodes. Never fails for hardware it does not know; UNAVAILABLE when
 // even /proc cannot be read. About 1-20 ms.

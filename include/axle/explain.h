@@ -78,6 +78,9 @@ struct DoctorReport {
 AXLE_API std::string render_doctor_text(const DoctorReport& report, const TextStyle& style);
 AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);
 
+// What the session recorded so far as a Perfetto / Chrome trace. FAILED_PRECONDITION unless it was made with profile = true.
+AXLE_API Result<std::string> render_profile_json(const Session& session);
+
 AXLE_API std::string render_cache_text(const std::vector<CacheEntry>& entries, const TextStyle& style);
 AXLE_API Result<std::string> render_cache_json(const std::vector<CacheEntry>& entries);
 AXLE_API std::string render_cache_stats_text(const std::string& folder, const CacheStats& stats);

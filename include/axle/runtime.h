@@ -70,12 +70,13 @@ struct PlanRequest {
   const Machine* machine = nullptr;         // null = this one; else plan for a recorded machine (nothing can be run)
   std::vector<NamedTensor> samples;         // their shapes are what the plan is judged on; empty = shapes of the model
   bool reuse = true;                        // false: ask every engine anew instead of using remembered answers
+  bool keep_input = false;                  // also return the planner's whole input (a lock embeds it)
   ProgressCallback progress;
 };
 
 struct PlanReport {
   Plan plan;
-  std::string input_json;  // the planner's whole input, canonical: what a lock embeds
+  std::string input_json;  // canonical; "" unless keep_input
 };
 
 // Collects machine, engine answers and evidence, and decides. Runs nothing and measures nothing.

@@ -26,7 +26,7 @@ struct SessionOptions {
   CancelToken cancel = CancelToken::none();  // stops planning, compiling and loading
   ProgressCallback progress;
   bool verify = false;                  // hash files instead of trusting their stamps
-  bool profile = false;                 // record a trace of every run (see Session::profile_json)
+  bool profile = false;                 // record a trace of every run (explain renders it: render_profile_json)
 };
 
 struct RunOptions {
@@ -66,9 +66,6 @@ class AXLE_API Session {
   // Same, on a thread of the runtime. The tensors are kept alive until completion.
   std::future<Result<std::vector<NamedTensor>>> run_async(std::vector<NamedTensor> feeds, RunOptions options = {}) const;
   Result<Binding> make_binding() const;
-
-  // Chrome/Perfetto trace JSON of what was recorded so far. FAILED_PRECONDITION unless options.profile.
-  Result<std::string> profile_json() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

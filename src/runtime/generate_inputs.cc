@@ -137,19 +137,41 @@ Shape shape_of(const IoSpec& spec, const GenerateOptions& options, const std::se
   return shape;
 }
 
+template <typename T>
+void fill_integers(Tensor& tensor, const IntegerRange& range, std::mt19937_64& random) {
+  const auto width = static_cast<uint64_t>(range.high - range.low) + 1;
+  for (T& element : tensor.mutable_as<T>()) {
+    element = static_cast<T>(range.low + static_cast<int64_t>(width == 0 ? random() : random() % width));
+  }
+}
+
+Result<Tensor> random_floats(DataType dtype, Shape shape, std::mt19937_64& random) {
+  AXLE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(DataType::kFloat32, std::move(shape)));
+  // 24 random bits give every float in [-1, 1) on a grid of 2^-23.
+  for (float& element : tensor.mutable_as<float>()) element = static_cast<float>(random() >> 40) * 0x1.0p-23F - 1;
+  return convert_floating(tensor, dtype);
+}
+
 Result<Tensor> fill(const IoSpec& spec, Shape shape, const IntegerRange& range, std::mt19937_64& random) {
   if (spec.dtype == DataType::kString) {
     AXLE_ASSIGN_OR_RETURN(const int64_t count, element_count(shape));
     return Tensor::from_strings(std::move(shape), std::vector<std::string>(static_cast<size_t>(count), "axle"));
   }
+  if (is_floating(spec.dtype)) return random_floats(spec.dtype, std::move(shape), random);
   AXLE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(spec.dtype, std::move(shape)));
-  const auto width = static_cast<uint64_t>(range.high - range.low) + 1;
-  for (int64_t i = 0; i < tensor.element_count(); ++i) {
-    double value = 0;
-    if (spec.dtype == DataType::kBool) value = 1;
-    else if (is_floating(spec.dtype)) value = static_cast<double>(random() >> 11) * 0x1.0p-52 - 1;  // [-1, 1)
-    else value = static_cast<double>(range.low + static_cast<int64_t>(random() % width));
-    AXLE_RETURN_IF_ERROR(set_element_from_double(tensor, i, value));
+  switch (spec.dtype) {
+    case DataType::kBool: fill_integers<uint8_t>(tensor, {1, 1, true}, random); break;
+    case DataType::kInt8: fill_integers<int8_t>(tensor, range, random); break;
+    case DataType::kUint8: fill_integers<uint8_t>(tensor, range, random); break;
+    case DataType::kInt16: fill_integers<int16_t>(tensor, range, random); break;
+    case DataType::kUint16: fill_integers<uint16_t>(tensor, range, random); break;
+    case DataType::kInt32: fill_integers<int32_t>(tensor, range, random); break;
+    case DataType::kUint32: fill_integers<uint32_t>(tensor, range, random); break;
+    case DataType::kInt64: fill_integers<int64_t>(tensor, range, random); break;
+    case DataType::kUint64: fill_integers<uint64_t>(tensor, range, random); break;
+    default:
+      return unimplemented_error("values of type " + std::string(data_type_name(spec.dtype)) + " are not generated")
+          .with_hint("give real inputs: --inputs FILE.npz");
   }
   return tensor;
 }

@@ -49,7 +49,16 @@ bool is_quantised(const Graph& graph) {
   });
 }
 
-Status check_one(const IoSpec& spec, const Tensor& tensor) {
+Result<std::shared_ptr<const Graph>> graph_at(const Model& model, std::span<const NamedTensor> samples) {
+  std::map<std::string, Shape> shapes;
+  for (const NamedTensor& sample : samples) shapes[sample.name] = sample.tensor.shape();
+  if (shapes.empty() || model.format() != ModelFormat::kOnnx) return graph_of(model);
+  return infer_shapes_for(model, shapes);
+}
+
+}  // namespace
+
+Status check_feed(const IoSpec& spec, const Tensor& tensor) {
   const auto describe = [&] {
     return fmt::format("input '{}' is {}{}, the model wants {}{}", spec.name, data_type_name(tensor.dtype()),
                        format_shape(std::span<const int64_t>(tensor.shape())), data_type_name(spec.dtype), format_shape(spec.shape));
@@ -67,15 +76,6 @@ Status check_one(const IoSpec& spec, const Tensor& tensor) {
   return ok_status();
 }
 
-Result<std::shared_ptr<const Graph>> graph_at(const Model& model, std::span<const NamedTensor> samples) {
-  std::map<std::string, Shape> shapes;
-  for (const NamedTensor& sample : samples) shapes[sample.name] = sample.tensor.shape();
-  if (shapes.empty() || model.format() != ModelFormat::kOnnx) return graph_of(model);
-  return infer_shapes_for(model, shapes);
-}
-
-}  // namespace
-
 Status check_feeds(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> feeds) {
   for (size_t i = 0; i < feeds.size(); ++i) {
     const auto spec = std::find_if(inputs.begin(), inputs.end(), [&](const IoSpec& s) { return s.name == feeds[i].name; });
@@ -89,7 +89,7 @@ Status check_feeds(const std::vector<IoSpec>& inputs, std::span<const NamedTenso
     for (size_t k = 0; k < i; ++k) {
       if (feeds[k].name == feeds[i].name) return invalid_argument_error(fmt::format("input '{}' is given twice", feeds[i].name));
     }
-    AXLE_RETURN_IF_ERROR(check_one(*spec, feeds[i].tensor));
+    AXLE_RETURN_IF_ERROR(check_feed(*spec, feeds[i].tensor));
   }
   for (const IoSpec& spec : inputs) {
     if (!spec.optional && find_tensor(feeds, spec.name) == nullptr) {

@@ -24,4 +24,7 @@ std::string samples_digest(std::span<const NamedTensor> samples);
 // The message names the input, what was given and what is wanted.
 Status check_feeds(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> feeds);
 
+// The same for one input.
+Status check_feed(const IoSpec& spec, const Tensor& tensor);
+
 }  // namespace axle

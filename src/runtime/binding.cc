@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "base/json.h"
+#include "runtime/model_facts.h"
+#include "runtime/session_impl.h"
+
+namespace axle {
+namespace {
+
+std::string view_text(const axle_text_t& text) { return {text.data == nullptr ? "" : text.data, text.size}; }
+
+Status check_index(size_t index, size_t count, const char* what) {
+  if (index < count) return ok_status();
+  return invalid_argument_error(fmt::format("there is no {} {}: the model has {}", what, index, count));
+}
+
+}  // namespace
+
+Result<size_t> index_of(const std::vector<IoSpec>& specs, std::string_view name, const char* what) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].name == name) return i;
+    names.push_back(specs[i].name);
+  }
+  const std::string near = nearest_word(name, names);
+  return invalid_argument_error(fmt::format("the model has no {} '{}'", what, name))
+      .with_hint(near.empty() ? fmt::format("it has: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+}
+
+Result<Tensor> copy_of(const OutputView& view) {
+  Shape shape(view.shape.begin(), view.shape.end());
+  if (view.dtype == DataType::kString) {
+    AXLE_ASSIGN_OR_RETURN(const int64_t count, element_count(shape));
+    std::vector<std::string> elements;
+    const auto* texts = static_cast<const axle_text_t*>(view.data);
+    for (int64_t i = 0; i < count; ++i) elements.push_back(view_text(texts[i]));
+    return Tensor::from_strings(std::move(shape), std::move(elements));
+  }
+  AXLE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(view.dtype, std::move(shape)));
+  if (tensor.size_bytes() > view.size_bytes) {
+    return internal_error(fmt::format("the engine gave {} bytes for a tensor of {}", view.size_bytes, tensor.size_bytes()));
+  }
+  if (tensor.size_bytes() > 0) std::memcpy(tensor.mutable_data(), view.data, tensor.size_bytes());
+  return tensor;
+}
+
+Status Binding::Impl::bind_input(size_t index, const Tensor& tensor) {
+  AXLE_RETURN_IF_ERROR(check_index(index, inputs.size(), "input"));
+  AXLE_RETURN_IF_ERROR(check_feed(session->loaded->inputs[index], tensor));
+  AXLE_RETURN_IF_ERROR(execution.bind_input(index, tensor));
+  inputs[index] = tensor;
+  return ok_status();
+}
+
+Status Binding::Impl::bind_output(size_t index, Tensor tensor) {
+  AXLE_RETURN_IF_ERROR(check_index(index, outputs.size(), "output"));
+  if (tensor.read_only()) {
+    return invalid_argument_error("output '" + session->loaded->outputs[index].name + "' is bound to read-only memory");
+  }
+  AXLE_RETURN_IF_ERROR(execution.bind_output(index, tensor));
+  outputs[index] = std::move(tensor);
+  return ok_status();
+}
+
+Result<Tensor> Binding::Impl::output(size_t index) {
+  AXLE_RETURN_IF_ERROR(check_index(index, outputs.size(), "output"));
+  if (outputs[index].defined()) return outputs[index];
+  AXLE_ASSIGN_OR_RETURN(const OutputView view, execution.output(index));
+  if (view.dtype == DataType::kString) return copy_of(view);
+  return Tensor::borrow(view.dtype, Shape(view.shape.begin(), view.shape.end()), view.data, view.size_bytes);
+}
+
+}  // namespace axle

@@ -1,0 +1,201 @@
+#include "runtime/build.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+
+#include "base/json.h"
+#include "base/logging.h"
+#include "base/text.h"
+#include "engine/engine.h"
+#include "model/extract.h"
+#include "model/model_graph.h"
+#include "runtime/runtime_state.h"
+
+namespace axle {
+namespace {
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& model, const Partition& part) {
+  ArtefactKey key;
+  key.model_digest = model.digest();
+  key.engine = engine.name();
+  key.plugin_digest = engine.info().plugin_version;
+  key.library_digests[engine.name()] = engine.library_digest();
+  key.options = part.options;
+  const Resource* resource = find_resource(machine, part.candidate.resource);
+  // A part of a split runs what its whole runs.
+  key.target = resource == nullptr ? part.candidate.resource : resource->vendor + " " + resource->name + " " + resource->driver;
+  key.isa = join(machine.isa, ",");
+  key.precision = part.candidate.precision;
+  key.threads = part.candidate.threads;
+  return key;
+}
+
+Result<std::vector<NodeId>> node_ids(const Graph& graph, const std::vector<std::string>& names) {
+  std::unordered_map<std::string_view, NodeId> by_name;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) by_name.emplace(graph.nodes[i].name, static_cast<NodeId>(i));
+  std::vector<NodeId> ids;
+  for (const std::string& name : names) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) return invalid_argument_error("the plan names the node '" + name + "', which the model does not have");
+    ids.push_back(found->second);
+  }
+  return ids;
+}
+
+// Whole models are loaded from their graph or file; parts from the subgraph that was cut out for them.
+Result<std::shared_ptr<const GraphIndex>> graph_for(const Model& model, const Partition& part) {
+  AXLE_ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, graph_of(model));
+  if (!part.nodes.empty()) {
+    AXLE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids, node_ids(*graph, part.nodes));
+    AXLE_ASSIGN_OR_RETURN(graph, extract_graph(*graph, ids));
+  }
+  return GraphIndex::create(std::move(graph));
+}
+
+EngineProgress engine_progress(const BuildOptions& options) {
+  if (!options.progress) return nullptr;
+  return [progress = options.progress](uint64_t done, uint64_t total, std::string_view what) {
+    progress(std::string(what), total == 0 ? -1 : static_cast<double>(done) / static_cast<double>(total));
+  };
+}
+
+void fill_request(EngineRequest& request, const Partition& part, const BuildOptions& options) {
+  request.resource = part.candidate.resource;
+  request.precision = part.candidate.precision;
+  request.options = part.options;
+  request.cancel = options.cancel;
+  request.progress = engine_progress(options);
+}
+
+Result<ManifestDraft> compile_into(const Engine& engine, const Model& model, const Partition& part, const BuildOptions& options,
+                                   const std::string& scratch_folder, const CancelToken& cancel) {
+  EngineRequest request;
+  fill_request(request, part, options);
+  AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
+  request.scratch_folder = scratch_folder;
+  request.cancel = cancel;
+  AXLE_ASSIGN_OR_RETURN(const ArtefactManifest manifest, engine.compile(request, part.candidate.threads));
+  ManifestDraft draft;
+  for (const ManifestBlob& blob : manifest.blobs) draft.blobs.push_back({blob.name, manifest.format, blob.path});
+  const Json compatibility = {{"self_contained", manifest.self_contained}, {"facts", manifest.compatibility}};
+  AXLE_ASSIGN_OR_RETURN(draft.compatibility_json, canonical_json(compatibility));
+  return draft;
+}
+
+struct Artefact {
+  std::optional<Lease> lease;
+  bool self_contained = false;
+  std::string cache = "none";
+};
+
+// No lease: the engine has no artefacts for this, or the cache cannot be used; the caller loads from the graph.
+Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machine& machine, const Model& model,
+                             const Partition& part, const BuildOptions& options) {
+  Artefact artefact;
+  if (!engine.can_compile() || runtime.cache() == nullptr || !part.nodes.empty()) return artefact;
+  MakeOptions make_options;
+  make_options.verify = options.verify;
+  make_options.cancel = options.cancel;
+  make_options.progress = options.progress;
+  auto lease = runtime.cache()->get_or_make(
+      key_of(engine, machine, model, part),
+      [&](const std::string& folder, const CancelToken& cancel) { return compile_into(engine, model, part, options, folder, cancel); },
+      make_options);
+  if (!lease) {
+    const Status& status = lease.error();
+    if (status.code() == StatusCode::kUnimplemented) return artefact;
+    if (is_cache_failure(status)) {
+      AXLE_LOG(kWarning, "runtime", "going on without the cache: {}", status.to_string());
+      return artefact;
+    }
+    return Status(status).with_family(ErrorFamily::kCompilation);
+  }
+  AXLE_ASSIGN_OR_RETURN(const Json compatibility, parse_json(lease->compatibility_json()));
+  artefact.self_contained = compatibility.value("self_contained", false);
+  artefact.cache = lease->built() ? "miss" : "hit";
+  artefact.lease = std::move(*lease);
+  return artefact;
+}
+
+Status check_effective(const Partition& part, const EffectiveValues& effective) {
+  const std::string name = part.candidate.format();
+  const auto differs = [&](const std::string& what) {
+    return failed_precondition_error(fmt::format("{} was loaded, but {}", name, what))
+        .with_family(ErrorFamily::kCompilation)
+        .with_hint("nothing was substituted; choose what the engine can do, or another engine");
+  };
+  if (effective.precision_read_back && effective.precision != part.candidate.precision && effective.precision != "unknown") {
+    return differs(fmt::format("it computes in {}, the plan says {}", effective.precision, part.candidate.precision));
+  }
+  if (effective.threads > 0 && effective.threads != part.candidate.threads) {
+    return differs(fmt::format("it uses {} threads, the plan says {}", effective.threads, part.candidate.threads));
+  }
+  if (!part.cpu_set.empty() && !effective.cpu_set_honoured) {
+    return differs(fmt::format("it does not stay on its {} CPUs", part.cpu_set.size()));
+  }
+  if (!effective.fallbacks.empty()) {
+    const EngineFallback& first = effective.fallbacks.front();
+    return differs(fmt::format("{} nodes run elsewhere, first {}: {} instead of {}: {}", effective.fallbacks.size(), first.node,
+                               first.to, first.from, first.reason));
+  }
+  return ok_status();
+}
+
+Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& part) {
+  AXLE_ASSIGN_OR_RETURN(auto engine, runtime.state().engine(part.candidate.engine, runtime));
+  if (!part.library_digest.empty() && engine->library_digest() != part.library_digest) {
+    return aborted_error(fmt::format("{} is not the library this plan was made with: {} now, {} then", part.candidate.engine,
+                                     engine->library_digest(), part.library_digest))
+        .with_hint("plan again, or install the version the plan names: " + part.engine_version);
+  }
+  return engine;
+}
+
+}  // namespace
+
+Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options) {
+  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
+  BuiltPartition built;
+  const int64_t compile_started = now_ns();
+  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, machine, model, part, options));
+  built.cache = artefact.cache;
+  const int64_t load_started = now_ns();
+  if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
+
+  EngineLoadRequest request;
+  fill_request(request, part, options);
+  request.threads = part.candidate.threads;
+  request.spin = part.spin;
+  request.cpu_set = part.cpu_set;
+  if (artefact.lease) {
+    for (const Blob& blob : artefact.lease->blobs()) {
+      request.blobs.push_back({blob.name, {reinterpret_cast<const char*>(blob.data.data()), blob.data.size()}, blob.path});
+    }
+    request.artefact_owner = std::make_shared<Lease>(*artefact.lease);
+  }
+  if (!artefact.lease || !artefact.self_contained) {
+    AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
+    AXLE_RETURN_IF_ERROR(model.check_unchanged());
+  }
+  AXLE_ASSIGN_OR_RETURN(built.executable, engine->load(request));
+  built.load_ns = now_ns() - load_started;
+  AXLE_RETURN_IF_ERROR(check_effective(part, built.executable->effective()));
+  return built;
+}
+
+Result<bool> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options) {
+  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
+  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, machine, model, part, options));
+  return artefact.cache == "hit";
+}
+
+}  // namespace axle

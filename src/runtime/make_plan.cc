@@ -1,0 +1,40 @@
+#include "planner/planner.h"
+#include "runtime/plan_memo.h"
+#include "runtime/planner_inputs.h"
+#include "runtime/runtime_state.h"
+#include "spec/planner_input_json.h"
+
+namespace axle {
+namespace {
+
+// Vendor libraries and plugins of the engines that were looked at.
+std::vector<std::string> library_paths(Runtime& runtime, const PlannerInput& input) {
+  std::vector<std::string> paths;
+  for (const EngineFacts& engine : input.engines) {
+    if (engine.info.library) paths.push_back(engine.info.library->path);
+    const auto state = runtime.engines().state(engine.info.name);
+    if (state && !state->plugin_path.empty()) paths.push_back(state->plugin_path);
+  }
+  return paths;
+}
+
+}  // namespace
+
+Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request) {
+  AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
+  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here);
+  // A lock needs the planner's input, which is not remembered.
+  if (request.reuse && !request.keep_input) {
+    if (auto report = recall_plan(runtime, key)) return *std::move(report);
+  }
+  AXLE_ASSIGN_OR_RETURN(const PlannerInput input, collect_planner_input(runtime, model, request));
+  AXLE_ASSIGN_OR_RETURN(PlannerOutput output, make_plan(input));
+  PlanReport report{std::move(output.plan), ""};
+  if (request.keep_input) {
+    AXLE_ASSIGN_OR_RETURN(report.input_json, planner_input_to_json(input));
+  }
+  remember_plan(runtime, key, report, library_paths(runtime, input));
+  return report;
+}
+
+}  // namespace axle

@@ -1,0 +1,202 @@
+#include "runtime/planner_inputs.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/json.h"
+#include "base/logging.h"
+#include "engine/engine.h"
+#include "model/model_graph.h"
+#include "runtime/model_facts.h"
+#include "runtime/runtime_state.h"
+#include "spec/engine_answers.h"
+
+namespace axle {
+namespace {
+
+int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Precisions worth asking an engine about: the model's own, and what the policy names.
+std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy& policy, const Capability& capability) {
+  std::vector<std::string> wanted = policy.execution.precisions;
+  wanted.insert(wanted.end(), policy.fallback.precision.begin(), policy.fallback.precision.end());
+  wanted.push_back(model.float_dtype.empty() ? "f32" : model.float_dtype);
+  if (policy.accuracy.present() && policy.execution.precisions.empty()) {
+    for (const PrecisionSpec& precision : capability.precisions) wanted.push_back(precision.name);
+  }
+  std::vector<std::string> known;
+  for (const PrecisionSpec& precision : capability.precisions) {
+    const bool asked = std::find(wanted.begin(), wanted.end(), precision.name) != wanted.end();
+    if (asked) known.push_back(precision.name);
+  }
+  return known;
+}
+
+bool reads_format(const Capability& capability, const Model& model) {
+  const auto& formats = capability.formats;
+  return std::find(formats.begin(), formats.end(), model.format_name()) != formats.end();
+}
+
+EngineFacts facts_of(const EngineState& state) {
+  EngineFacts facts;
+  facts.info = state.info;
+  facts.info.name = state.name;
+  facts.present = state.present;
+  facts.absent_reason = state.reason;
+  if (facts.info.install_command.empty()) facts.info.install_command = state.install_command;
+  facts.library_version = state.info.library ? state.info.library->version : state.info.plugin_version;
+  facts.library_digest = state.library_digest;
+  for (const EngineResource& resource : state.resources) {
+    const auto capability = state.capabilities.find(resource.resource.id);
+    if (capability == state.capabilities.end()) continue;
+    facts.capabilities.push_back({resource.resource.id, resource.engine_id, resource.resource.simulated, capability->second});
+  }
+  return facts;
+}
+
+Result<GraphVerdict> ask_support(Runtime& runtime, const Model& model, const EngineFacts& facts,
+                                 const CapabilityFacts& capability, const std::string& precision) {
+  AXLE_ASSIGN_OR_RETURN(const auto engine, runtime.state().engine(facts.info.name, runtime));
+  AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
+  EngineRequest request;
+  AXLE_ASSIGN_OR_RETURN(request.graph, GraphIndex::create(graph));
+  request.resource = capability.resource;
+  request.precision = precision;
+  AXLE_ASSIGN_OR_RETURN(request.options, resolve_options(capability.capability, "default", {}));
+  return engine->support(request);
+}
+
+Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& model, const PlannerInput& input,
+                                                 const PlanRequest& request) {
+  std::vector<VerdictRow> rows;
+  const auto& deny = input.policy.engines.deny;
+  const auto& allow = input.policy.engines.allow;
+  for (const EngineFacts& engine : input.engines) {
+    const bool denied = std::find(deny.begin(), deny.end(), engine.info.name) != deny.end();
+    const bool allowed = allow.empty() || std::find(allow.begin(), allow.end(), engine.info.name) != allow.end();
+    if (!engine.present || denied || (!allowed && input.policy.fallback.engine.empty() && input.policy.fallback.resource.empty())) continue;
+    for (const CapabilityFacts& capability : engine.capabilities) {
+      if (!reads_format(capability.capability, model)) continue;
+      for (const std::string& precision : wanted_precisions(input.model, input.policy, capability.capability)) {
+        if (request.progress) request.progress("asking " + engine.info.name + " about the model", -1);
+        AXLE_ASSIGN_OR_RETURN(GraphVerdict verdict,
+                              engine_verdict(runtime, model, engine, capability, precision, request.reuse));
+        rows.push_back({engine.info.name, capability.resource, precision, std::move(verdict)});
+      }
+    }
+  }
+  return rows;
+}
+
+// A recorded machine cannot be asked: the engines that are present here answer for its CPU, if they have one.
+void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines) {
+  for (EngineFacts& engine : engines) {
+    std::erase_if(engine.capabilities, [&](const CapabilityFacts& facts) {
+      return !facts.simulated && find_resource(machine, facts.resource) == nullptr;
+    });
+  }
+}
+
+void add_simulated_resources(Runtime& runtime, Machine& machine) {
+  for (const EngineState& state : runtime.engines().states()) {
+    for (const EngineResource& resource : state.resources) {
+      if (!state.present || find_resource(machine, resource.resource.id) != nullptr) continue;
+      if (resource.resource.simulated) machine.resources.push_back(resource.resource);
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime) {
+  AXLE_RETURN_IF_ERROR(runtime.machine().status());
+  std::vector<EngineFacts> engines;
+  for (const EngineState& state : runtime.engines().states()) engines.push_back(facts_of(state));
+  return engines;
+}
+
+Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
+                                    const CapabilityFacts& capability, const std::string& precision, bool reuse) {
+  Runtime::State& state = runtime.state();
+  const std::string key = model.digest() + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" +
+                          capability.resource + "\t" + precision;
+  AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
+  const auto node_count = static_cast<uint32_t>(graph->nodes.size());
+  if (reuse && !engine.library_digest.empty()) {
+    if (const auto text = state.recall("support", key)) {
+      if (auto verdict = parse_graph_verdict(*text, node_count); verdict) return verdict;
+    }
+  }
+  auto verdict = ask_support(runtime, model, engine, capability, precision);
+  if (!verdict) {
+    // An engine that fails to answer is a recorded fact about it, not the end of planning.
+    GraphVerdict unknown;
+    unknown.graph = {VerdictKind::kNo, "OTHER", verdict.error().message(), -1};
+    unknown.otherwise = unknown.graph;
+    return unknown;
+  }
+  if (!engine.library_digest.empty()) {
+    if (const auto text = canonical_json(graph_verdict_to_json(*verdict)); text) state.remember("support", key, *text);
+  }
+  return verdict;
+}
+
+Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model, const PlanRequest& request) {
+  PlannerInput input;
+  input.policy = request.policy;
+  input.as_of_unix_s = unix_seconds();
+  if (!request.samples.empty()) AXLE_RETURN_IF_ERROR(check_feeds(model.inputs(), request.samples));
+  AXLE_ASSIGN_OR_RETURN(input.model, model_facts(model, request.samples));
+  input.shapes = input_shapes_text(model.inputs(), request.samples);
+  input.samples_digest = samples_digest(request.samples);
+  AXLE_ASSIGN_OR_RETURN(input.engines, collect_engines(runtime));
+  if (request.machine != nullptr) {
+    input.machine = *request.machine;
+    keep_resources_of(input.machine, input.engines);
+  } else {
+    AXLE_ASSIGN_OR_RETURN(input.machine, runtime.machine());
+    add_simulated_resources(runtime, input.machine);
+  }
+  for (const auto& [resource, sets] : request.policy.resources.split) {
+    AXLE_RETURN_IF_ERROR(apply_split(input.machine, resource, sets));
+  }
+  AXLE_ASSIGN_OR_RETURN(input.verdicts, collect_verdicts(runtime, model, input, request));
+  if (EvidenceStore* store = runtime.evidence(); store != nullptr) {
+    auto rows = store->find({.model_digest = model.digest(), .candidate = {}, .machine = {}});
+    if (rows) input.evidence = std::move(*rows);
+    else AXLE_LOG(kWarning, "runtime", "evidence is not used: {}", rows.error().to_string());
+  }
+  return input;
+}
+
+Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model& model) {
+  AXLE_ASSIGN_OR_RETURN(const std::vector<EngineFacts> engines, collect_engines(runtime));
+  AXLE_ASSIGN_OR_RETURN(const ModelFacts facts, model_facts(model, {}));
+  AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
+  std::vector<EngineOpinion> opinions;
+  for (const EngineFacts& engine : engines) {
+    if (!engine.present) {
+      opinions.push_back({engine.info.name, "", "", {}, {}, engine.absent_reason});
+      continue;
+    }
+    for (const CapabilityFacts& capability : engine.capabilities) {
+      EngineOpinion opinion{engine.info.name, capability.resource, facts.float_dtype.empty() ? "f32" : facts.float_dtype, {}, {}, ""};
+      if (!reads_format(capability.capability, model)) {
+        opinion.verdict.graph = {VerdictKind::kNo, "FORMAT", "does not read " + std::string(model.format_name()), -1};
+      } else {
+        AXLE_ASSIGN_OR_RETURN(opinion.verdict, engine_verdict(runtime, model, engine, capability, opinion.precision, true));
+      }
+      for (const NodeVerdict& node : opinion.verdict.nodes) {
+        if (node.verdict.kind != VerdictKind::kNo || node.index >= graph->nodes.size()) continue;
+        const Node& refused = graph->nodes[node.index];
+        opinion.nodes.push_back({refused.name, refused.op_type, node.verdict.code, node.verdict.text});
+      }
+      opinions.push_back(std::move(opinion));
+    }
+  }
+  return opinions;
+}
+
+}  // namespace axle

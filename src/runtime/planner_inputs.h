@@ -1,0 +1,18 @@
+// Collects what the planner decides on: machine, engine answers, verdicts, evidence. The only place that asks engines.
+#pragma once
+
+#include "axle/runtime.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model, const PlanRequest& request);
+
+// Facts of every engine that the policy does not deny; an absent one with its reason.
+Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime);
+
+// The engine's answer for the whole model at default options; remembered by model, library, resource and precision.
+Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
+                                    const CapabilityFacts& capability, const std::string& precision, bool reuse);
+
+}  // namespace axle

@@ -1,0 +1,99 @@
+#include "axle/runtime.h"
+
+#include "base/fork_guard.h"
+#include "base/logging.h"
+#include "model/model_graph.h"
+#include "runtime/runtime_state.h"
+
+namespace axle {
+
+Runtime::Runtime(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Runtime::~Runtime() = default;
+
+Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
+  auto state = std::make_unique<State>();
+  EngineRegistryOptions registry_options;
+  registry_options.plugin_folders = options.engine_folders;
+  registry_options.only = options.engines;
+  AXLE_ASSIGN_OR_RETURN(state->registry, EngineRegistry::create(std::move(registry_options)));
+  if (options.use_cache) {
+    auto cache = Cache::open({.folder = options.cache_folder});
+    if (cache) {
+      state->cache = std::move(*cache);
+      auto evidence = EvidenceStore::open(state->cache->path());
+      if (evidence) state->evidence = std::move(*evidence);
+      else state->problems.push_back("evidence is neither read nor kept: " + evidence.error().to_string());
+    } else {
+      state->problems.push_back("nothing is cached: " + cache.error().to_string());
+    }
+  }
+  state->options = std::move(options);
+  return std::shared_ptr<Runtime>(new Runtime(std::move(state)));
+}
+
+Result<Machine> Runtime::machine() {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->machine) {
+    AXLE_ASSIGN_OR_RETURN(Machine machine, discover_machine());
+    state_->registry->bind_machine(machine);
+    state_->machine = std::move(machine);
+  }
+  return *state_->machine;
+}
+
+EngineRegistry& Runtime::engines() { return *state_->registry; }
+Cache* Runtime::cache() { return state_->cache ? &*state_->cache : nullptr; }
+EvidenceStore* Runtime::evidence() { return state_->evidence ? &*state_->evidence : nullptr; }
+
+std::vector<std::string> Runtime::problems() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->problems;
+}
+
+Result<std::shared_ptr<Runtime>> default_runtime() {
+  static std::mutex mutex;
+  static std::shared_ptr<Runtime> runtime;
+  static ForkGuard guard;
+  const std::lock_guard lock(mutex);
+  if (!runtime || guard.in_forked_child()) {
+    // The parent's runtime owns threads and vendor state that a child cannot use: it is left alone, not destroyed.
+    if (runtime) new std::shared_ptr<Runtime>(std::move(runtime));
+    guard = ForkGuard();
+    AXLE_ASSIGN_OR_RETURN(runtime, Runtime::create());
+  }
+  return runtime;
+}
+
+std::optional<std::string> Runtime::State::recall(std::string_view kind, const std::string& key) {
+  return cache ? cache->memo().get(kind, key) : std::nullopt;
+}
+
+void Runtime::State::remember(std::string_view kind, const std::string& key, const std::string& value) {
+  if (!cache || cache->read_only()) return;
+  if (const Status status = cache->memo().put(kind, key, value); !status.ok()) {
+    AXLE_LOG(kWarning, "runtime", "not remembered: {}", status.to_string());
+  }
+}
+
+Result<std::shared_ptr<Engine>> Runtime::State::engine(const std::string& name, Runtime& runtime) {
+  AXLE_RETURN_IF_ERROR(runtime.machine().status());
+  return registry->open(name);
+}
+
+Result<Model> open_model(Runtime& runtime, const std::string& path, bool verify) {
+  Runtime::State& state = runtime.state();
+  const std::string key = "path\t" + path;
+  if (!verify && path.find('\n') == std::string::npos) {
+    if (const auto record = state.recall("model", key)) {
+      auto model = open_recorded_model(path, *record);
+      if (model) return model;
+    }
+  }
+  AXLE_ASSIGN_OR_RETURN(Model model, Model::load(path));
+  if (const auto record = model_record(model); record && path.find('\n') == std::string::npos) {
+    state.remember("model", key, *record);
+  }
+  return model;
+}
+
+}  // namespace axle

@@ -1,0 +1,38 @@
+// What is behind a Runtime. Members are made once; machine and problems are guarded by mutex.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "axle/cache.h"
+#include "axle/runtime.h"
+#include "axle/evidence_store.h"
+#include "cache/memo.h"
+#include "engine/engine.h"
+#include "runtime/worker_pool.h"
+
+namespace axle {
+
+struct Runtime::State {
+  RuntimeOptions options;
+  std::shared_ptr<EngineRegistry> registry;
+  std::optional<Cache> cache;
+  std::optional<EvidenceStore> evidence;
+  mutable std::mutex mutex;
+  std::optional<Machine> machine;
+  std::vector<std::string> problems;
+  WorkerPool pool{4};
+
+  // Null without a cache.
+  Memo* memo() { return cache ? &cache->memo() : nullptr; }
+  // A remembered answer, or nothing; and remembering one. Failures of the memo cost nothing but the memory.
+  std::optional<std::string> recall(std::string_view kind, const std::string& key);
+  void remember(std::string_view kind, const std::string& key, const std::string& value);
+  // The open engine, joined with the machine.
+  Result<std::shared_ptr<Engine>> engine(const std::string& name, Runtime& runtime);
+};
+
+}  // namespace axle

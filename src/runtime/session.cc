@@ -1,0 +1,270 @@
+#include "axle/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "base/fork_guard.h"
+#include "engine/host_api.h"
+#include "runtime/build.h"
+#include "runtime/model_facts.h"
+#include "runtime/runtime_state.h"
+#include "runtime/session_impl.h"
+
+namespace axle {
+namespace {
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+CancelToken effective_token(const RunOptions& options) {
+  if (options.timeout_ns <= 0) return options.cancel;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(options.timeout_ns);
+  return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
+}
+
+// The model's own declaration; an engine's answer where the model has none (formats handed over whole).
+std::vector<IoSpec> declared_or(const std::vector<IoSpec>& declared, const std::vector<IoSpec>& answered) {
+  return declared.empty() ? answered : declared;
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+Result<Session> Session::create(const std::string& model_path, SessionOptions options) {
+  if (!options.runtime) {
+    AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
+  }
+  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*options.runtime, model_path, options.verify));
+  return create(model, std::move(options));
+}
+
+Result<Session> Session::create(const Model& model, SessionOptions options) {
+  if (!options.runtime) {
+    AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
+  }
+  const int64_t started = now_ns();
+  PlanRequest request;
+  request.policy = options.policy;
+  request.samples = options.samples;
+  request.progress = options.progress;
+  request.reuse = !options.verify;
+  AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*options.runtime, model, request));
+  const int64_t plan_ns = now_ns() - started;
+  AXLE_ASSIGN_OR_RETURN(Session session, load(model, report.plan, std::move(options)));
+  session.impl_->timing.plan_ns = plan_ns;
+  return session;
+}
+
+Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptions options) {
+  if (!options.runtime) {
+    AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
+  }
+  if (plan.model_digest != model.digest()) {
+    return aborted_error(fmt::format("the plan was made for model {}, '{}' is {}", plan.model_digest, model.path(), model.digest()))
+        .with_hint("plan again for this model");
+  }
+  auto impl = std::make_shared<Impl>();
+  impl->runtime = options.runtime;
+  impl->model = model;
+  impl->plan = plan;
+  BuildOptions build_options{options.cancel, options.progress, options.verify};
+  std::vector<std::shared_ptr<const Executable>> executables;
+  for (const Partition& part : plan.partitions) {
+    AXLE_ASSIGN_OR_RETURN(BuiltPartition built, build_partition(*options.runtime, model, part, build_options));
+    impl->timing.compile_ns += built.compile_ns;
+    impl->timing.load_ns += built.load_ns;
+    if (impl->timing.cache != "miss" && built.cache != "none") impl->timing.cache = built.cache;
+    impl->effective_json.push_back(built.executable->effective().json);
+    executables.push_back(std::move(built.executable));
+  }
+  std::vector<IoSpec> inputs = declared_or(model.inputs(), executables.front()->io().inputs);
+  std::vector<IoSpec> outputs = declared_or(model.outputs(), executables.back()->io().outputs);
+  AXLE_ASSIGN_OR_RETURN(LoadedPlan loaded, LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs)));
+  impl->loaded = std::make_shared<const LoadedPlan>(std::move(loaded));
+  if (options.profile) impl->recorder = std::make_unique<TraceRecorder>();
+  AXLE_RETURN_IF_ERROR(impl->prepare());
+  return Session(std::move(impl));
+}
+
+const std::vector<IoSpec>& Session::inputs() const noexcept { return impl_->loaded->inputs; }
+const std::vector<IoSpec>& Session::outputs() const noexcept { return impl_->loaded->outputs; }
+const Plan& Session::plan() const noexcept { return impl_->plan; }
+const std::vector<Substitution>& Session::substitutions() const noexcept { return impl_->plan.substitutions; }
+const LoadTiming& Session::timing() const noexcept { return impl_->timing; }
+const std::vector<std::string>& Session::effective_json() const noexcept { return impl_->effective_json; }
+
+Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds, const RunOptions& options) const {
+  AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
+  AXLE_ASSIGN_OR_RETURN(ExecutionLease lease, impl_->lease());
+  return impl_->run_once(*lease.get(), feeds, effective_token(options));
+}
+
+std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<NamedTensor> feeds, RunOptions options) const {
+  auto promise = std::make_shared<std::promise<Result<std::vector<NamedTensor>>>>();
+  auto future = promise->get_future();
+  impl_->runtime->state().pool.submit([session = *this, feeds = std::move(feeds), options = std::move(options), promise] {
+    promise->set_value(session.run(feeds, options));
+  });
+  return future;
+}
+
+Result<Binding> Session::make_binding() const {
+  AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
+  AXLE_ASSIGN_OR_RETURN(Execution execution, Execution::create(impl_->loaded));
+  return Binding(std::make_unique<Binding::Impl>(impl_, std::move(execution)));
+}
+
+// ---- one call ------------------------------------------------------------------------------------------------------
+
+Status Session::Impl::prepare() {
+  for (const IoSpec& output : loaded->outputs) rules.push_back(OutputRule::of(loaded->inputs, output));
+  if (recorder) {
+    run_name = recorder->intern("run");
+    for (const Partition& part : plan.partitions) partition_names.push_back(recorder->intern(part.candidate.format()));
+  }
+  return ok_status();
+}
+
+OutputRule OutputRule::of(const std::vector<IoSpec>& inputs, const IoSpec& output) {
+  OutputRule rule;
+  if (!output.rank_known || output.dtype == DataType::kString || output.dtype == DataType::kUndefined) return rule;
+  for (const Dim& dim : output.shape) {
+    Axis axis{dim.size, -1, -1};
+    for (size_t i = 0; !dim.is_static() && !dim.symbol.empty() && axis.input < 0 && i < inputs.size(); ++i) {
+      for (size_t a = 0; a < inputs[i].shape.size(); ++a) {
+        if (inputs[i].shape[a].symbol != dim.symbol) continue;
+        axis.input = static_cast<int32_t>(i);
+        axis.axis = static_cast<int32_t>(a);
+        break;
+      }
+    }
+    if (axis.size < 0 && axis.input < 0) return rule;
+    rule.axes.push_back(axis);
+  }
+  rule.known = true;
+  return rule;
+}
+
+Result<ExecutionLease> Session::Impl::lease() const {
+  std::unique_lock lock(mutex);
+  // Bounded: a caller beyond the limit waits for another's call to end.
+  free_again.wait(lock, [this] { return !idle.empty() || made < kMaxExecutions; });
+  if (!idle.empty()) {
+    std::unique_ptr<Execution> execution = std::move(idle.back());
+    idle.pop_back();
+    return ExecutionLease(shared_from_this(), std::move(execution));
+  }
+  ++made;
+  lock.unlock();
+  auto created = Execution::create(loaded);
+  if (!created) {
+    const std::lock_guard again(mutex);
+    --made;
+    free_again.notify_one();
+    return std::move(created).error();
+  }
+  return ExecutionLease(shared_from_this(), std::make_unique<Execution>(std::move(*created)));
+}
+
+ExecutionLease::~ExecutionLease() {
+  if (!execution_) return;
+  {
+    const std::lock_guard lock(session_->mutex);
+    session_->idle.push_back(std::move(execution_));
+  }
+  session_->free_again.notify_one();
+}
+
+// Binds a fresh tensor where the shape follows from the feeds; nothing where only the engine knows it.
+Status Session::Impl::prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const {
+  const OutputRule& rule = rules[index];
+  if (!rule.known || loaded->outputs_from[index].partition < 0) return execution.unbind_output(index);
+  Shape shape;
+  for (const OutputRule::Axis& axis : rule.axes) {
+    const Tensor* feed = axis.input < 0 ? nullptr : by_input[static_cast<size_t>(axis.input)];
+    if (axis.size < 0 && feed == nullptr) return execution.unbind_output(index);
+    shape.push_back(axis.size >= 0 ? axis.size : feed->shape()[static_cast<size_t>(axis.axis)]);
+  }
+  AXLE_ASSIGN_OR_RETURN(out, Tensor::allocate(loaded->outputs[index].dtype, std::move(shape)));
+  return execution.bind_output(index, out);
+}
+
+Result<Tensor> Session::Impl::fetch_output(Execution& execution, size_t index) const {
+  AXLE_ASSIGN_OR_RETURN(const OutputView view, execution.output(index));
+  return copy_of(view);
+}
+
+Status Session::Impl::call(Execution& execution, const CancelToken& cancel) const {
+  if (!recorder) return cancel.flag() == nullptr ? execution.run() : execution.run(cancel, nullptr);
+  const uint32_t number = ++runs;
+  const RunProfile profile{recorder.get(), 0, number};
+  const TraceSpan span(recorder.get(), TraceCategory::kRun, run_name, -1, number);
+  return execution.run(cancel, &profile);
+}
+
+Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, std::span<const NamedTensor> feeds,
+                                                         const CancelToken& cancel) const {
+  AXLE_RETURN_IF_ERROR(check_feeds(loaded->inputs, feeds));
+  if (cancel.flag() != nullptr) AXLE_RETURN_IF_ERROR(cancel.check());
+  std::vector<const Tensor*> by_input(loaded->inputs.size(), nullptr);
+  for (const NamedTensor& feed : feeds) {
+    size_t index = 0;
+    while (loaded->inputs[index].name != feed.name) ++index;
+    by_input[index] = &feed.tensor;
+    AXLE_RETURN_IF_ERROR(execution.bind_input(index, feed.tensor));
+  }
+  std::vector<NamedTensor> outputs(loaded->outputs.size());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].name = loaded->outputs[i].name;
+    AXLE_RETURN_IF_ERROR(prepare_output(execution, i, by_input, outputs[i].tensor));
+  }
+  Status status = call(execution, cancel);
+  if (status.code() == StatusCode::kOutOfRange || status.code() == StatusCode::kInvalidArgument) {
+    // The declared symbols promised a shape that the engine does not keep to: let it allocate.
+    bool any_bound = false;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      any_bound = any_bound || outputs[i].tensor.defined();
+      outputs[i].tensor = Tensor();
+      AXLE_RETURN_IF_ERROR(execution.unbind_output(i));
+    }
+    if (any_bound) status = call(execution, cancel);
+  }
+  if (!status.ok()) return std::move(status).with_family(ErrorFamily::kRuntime);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].tensor.defined()) continue;
+    AXLE_ASSIGN_OR_RETURN(outputs[i].tensor, fetch_output(execution, i));
+  }
+  return outputs;
+}
+
+// ---- binding -------------------------------------------------------------------------------------------------------
+
+Binding::Binding(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Binding::Binding(Binding&&) noexcept = default;
+Binding& Binding::operator=(Binding&&) noexcept = default;
+Binding::~Binding() = default;
+
+Status Binding::bind_input(size_t index, const Tensor& tensor) { return impl_->bind_input(index, tensor); }
+Status Binding::bind_input(std::string_view name, const Tensor& tensor) {
+  AXLE_ASSIGN_OR_RETURN(const size_t index, index_of(impl_->session->loaded->inputs, name, "input"));
+  return impl_->bind_input(index, tensor);
+}
+Status Binding::bind_output(size_t index, Tensor tensor) { return impl_->bind_output(index, std::move(tensor)); }
+Status Binding::bind_output(std::string_view name, Tensor tensor) {
+  AXLE_ASSIGN_OR_RETURN(const size_t index, index_of(impl_->session->loaded->outputs, name, "output"));
+  return impl_->bind_output(index, std::move(tensor));
+}
+Status Binding::run() {
+  if (!impl_->session->recorder) [[likely]] return impl_->execution.run();
+  return impl_->session->call(impl_->execution, CancelToken::none());
+}
+Status Binding::run(const RunOptions& options) { return impl_->session->call(impl_->execution, effective_token(options)); }
+Result<Tensor> Binding::output(size_t index) const { return impl_->output(index); }
+
+}  // namespace axle
