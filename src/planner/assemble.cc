@@ -1,0 +1,159 @@
+#include "planner/assemble.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/text.h"
+#include "planner/cores.h"
+#include "planner/precision.h"
+#include "policy/policy_values.h"
+#include "policy/unexecuted.h"
+
+namespace axle {
+namespace {
+
+// Bits of one element by ONNX number; strings and undefined have none.
+uint64_t element_bits(DataType type) {
+  switch (type) {
+    case DataType::kUint8: case DataType::kInt8: case DataType::kBool: case DataType::kFloat8E4M3FN: case DataType::kFloat8E4M3FNUZ:
+    case DataType::kFloat8E5M2: case DataType::kFloat8E5M2FNUZ: case DataType::kFloat8E8M0: return 8;
+    case DataType::kUint16: case DataType::kInt16: case DataType::kFloat16: case DataType::kBfloat16: return 16;
+    case DataType::kFloat32: case DataType::kInt32: case DataType::kUint32: return 32;
+    case DataType::kFloat64: case DataType::kInt64: case DataType::kUint64: case DataType::kComplex64: return 64;
+    case DataType::kComplex128: return 128;
+    case DataType::kUint4: case DataType::kInt4: case DataType::kFloat4E2M1: return 4;
+    case DataType::kUint2: case DataType::kInt2: return 2;
+    case DataType::kUndefined: case DataType::kString: break;
+  }
+  return 0;
+}
+
+// 0 when an axis is open.
+uint64_t declared_bytes(const IoSpec& spec) {
+  uint64_t bits = element_bits(spec.dtype);
+  for (const Dim& dim : spec.shape) {
+    const auto more = dim.is_static() ? checked_mul(bits, static_cast<uint64_t>(dim.size)) : std::nullopt;
+    if (!more) return 0;
+    bits = *more;
+  }
+  return bits / 8 + (bits % 8 != 0 ? 1 : 0);
+}
+
+bool own_memory(const Resource& resource) { return resource.kind != ResourceKind::kCpu; }
+
+// Spinning between parallel sections pays when the cores are ours alone.
+bool may_spin(const Context& context, const Considered& c) {
+  const int32_t threads = c.candidate.threads;
+  if (c.place.resource->kind != ResourceKind::kCpu || threads < 2) return false;
+  return threads <= usable_cores(context.machine, *c.place.resource);
+}
+
+// The most telling of the decisions that speak of `name`.
+std::string reason_about(const std::vector<Decision>& refused, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    for (const Decision& decision : refused) {
+      if (decision.candidate == name || decision.candidate.starts_with(name + "@") || decision.candidate.find("@" + name) != std::string::npos) {
+        return decision.reason;
+      }
+    }
+  }
+  return refused.empty() ? std::string("nothing could run it") : refused.front().reason;
+}
+
+}  // namespace
+
+Partition make_partition(const Context& context, const Considered& c) {
+  Partition partition;
+  partition.candidate = c.candidate;
+  partition.engine_version = c.place.engine->library_version;
+  partition.library_digest = c.place.engine->library_digest;
+  partition.resource_kind = c.place.resource->kind;
+  partition.simulated = c.place.facts->simulated || c.place.resource->simulated;
+  partition.options = c.options;
+  // An engine that cannot keep to a core set is given the whole resource, where there is nothing to leave.
+  const bool pinned = c.place.engine->info.honours_cpu_set;
+  partition.cpu_set = pinned ? pick_cpus(context.machine, *c.place.resource, c.candidate.threads) : c.place.resource->cpus;
+  partition.spin = may_spin(context, c);
+  partition.expected_from_evidence = c.evidence.timing != nullptr;
+  partition.expected_ns = c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns;
+  return partition;
+}
+
+std::vector<Transfer> make_transfers(const Context& context, const Considered& c) {
+  std::vector<Transfer> transfers;
+  if (!own_memory(*c.place.resource)) return transfers;
+  const ModelFacts& model = context.input.model;
+  for (const IoSpec& spec : model.inputs) transfers.push_back({-1, 0, spec.name, declared_bytes(spec), "host", "device"});
+  for (const IoSpec& spec : model.outputs) transfers.push_back({0, -1, spec.name, declared_bytes(spec), "device", "host"});
+  return transfers;
+}
+
+std::vector<Substitution> make_substitutions(const Context& context, const Demand& demand, const Considered& chosen,
+                                             const std::vector<Decision>& refused) {
+  const Policy& policy = context.input.policy;
+  std::vector<Substitution> ledger;
+  if (demand.resource_relaxed) {
+    ledger.push_back({join(policy.execution.targets, ", "), chosen.place.resource->id, "fallback.resource", reason_about(refused, policy.execution.targets)});
+  }
+  const auto& forced = policy.engines.allow;
+  const bool other_engine = !forced.empty() && std::find(forced.begin(), forced.end(), chosen.candidate.engine) == forced.end();
+  if (demand.engine_relaxed) {
+    ledger.push_back({join(forced, ", "), chosen.candidate.engine, "fallback.engine", reason_about(refused, forced)});
+  } else if (demand.resource_relaxed && other_engine) {
+    ledger.push_back({join(forced, ", "), chosen.candidate.engine, "fallback.resource",
+                      fmt::format("{}; any engine that is not denied may serve the fallback resource", reason_about(refused, forced))});
+  }
+  if (demand.precision_relaxed) {
+    ledger.push_back({join(normal_precisions(policy.execution.precisions), ", "), chosen.candidate.precision, "fallback.precision",
+                      reason_about(refused, {})});
+  }
+  for (const auto& [op, choice] : policy.kernels) {
+    if (choice.force.empty() && choice.forbid.empty()) continue;
+    const std::string wanted = choice.force.empty() ? fmt::format("{} without {}", op, join(choice.forbid, ", ")) : fmt::format("{} = {}", op, choice.force);
+    ledger.push_back({wanted, fmt::format("{}'s own kernel", chosen.candidate.engine), "fallback.kernel", "no engine here lets its kernels be chosen by name"});
+  }
+  return ledger;
+}
+
+std::vector<std::string> make_notes(const Context& context, const Demand& demand, const Considered& chosen) {
+  const PlannerInput& input = context.input;
+  std::vector<std::string> notes;
+  const std::string& precision = chosen.candidate.precision;
+  if (const EvidenceRow* row = chosen.evidence.error; row != nullptr && (chosen.gated || !keeps_precision(input.model, precision))) {
+    notes.push_back(fmt::format("error of {} against {}: max relative {:.3g}, relative L2 {:.3g}, cosine {:.6g}, top-1 agreement {:.4g}", precision,
+                                row->error->reference, row->error->max_relative, row->error->relative_l2, row->error->cosine, row->error->top1_agreement));
+    if (row->key.samples_digest.starts_with("generated:")) notes.push_back("the error was judged on generated inputs: name real ones with accuracy.samples");
+  } else if (row == nullptr && !keeps_precision(input.model, precision)) {
+    notes.push_back(fmt::format("{} was asked for; its error has not been measured, `axle tune` measures it", precision));
+  }
+  if (!input.policy.accuracy.present() && demand.precisions.size() > 1) {
+    notes.push_back(fmt::format("the policy lists several precisions and no bound: max_relative_error {} is used", kListedPrecisionBound));
+  }
+  if (input.model.quantised && !bound_in_force(context, demand).present()) {
+    notes.push_back("the model is quantised: engines may differ by several percent; an [accuracy] bound would judge that");
+  }
+  if (chosen.evidence.outdated != nullptr && chosen.evidence.timing == nullptr) {
+    notes.push_back("there is evidence of another version of the engine, which does not count; `axle tune` measures this one");
+  }
+  if (demand.targets.size() > 1) notes.push_back("several devices are allowed; this version runs the model on one of them");
+  if (input.policy.execution.static_shape && !input.model.dynamic_axes.empty()) {
+    notes.push_back(fmt::format("static_shape: the plan holds for {} only", input.shapes));
+  }
+  if (input.policy.objective == Objective::kThroughput) notes.push_back("throughput is judged with one request at a time");
+  if (input.policy.constraints.memory_bytes > 0 && chosen.evidence.memory == nullptr) {
+    notes.push_back("memory is an estimate: weights and the largest working set; `axle tune` measures the peak");
+  }
+  for (const auto& [op, choice] : input.policy.kernels) {
+    if (!choice.prefer.empty() && choice.force.empty() && choice.forbid.empty()) {
+      notes.push_back(fmt::format("kernels.{}: {} is preferred, but no engine here lets its kernels be chosen by name", op, join(choice.prefer, ", ")));
+    }
+  }
+  if (!chosen.place.engine->info.honours_cpu_set) {
+    notes.push_back(fmt::format("{} cannot keep its threads on given cores: it may use all of {}", chosen.candidate.engine, chosen.place.resource->id));
+  }
+  return notes;
+}
+
+}  // namespace axle

@@ -1,0 +1,259 @@
+#include "planner/choose.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include "base/text.h"
+#include "planner/precision.h"
+
+namespace axle {
+namespace {
+
+constexpr double kTieLow = 0.99, kTieHigh = 1.01;
+constexpr double kUnpairedSlack = 1.1;
+
+bool by_memory(const Context& context) { return context.input.policy.objective == Objective::kMemory; }
+
+// What the objective orders by; the flag says whether it was measured.
+struct Cost {
+  bool measured = false;
+  int64_t value = 0;  // 0 = not known, worse than any other
+};
+
+Cost cost_of(const Context& context, const Considered& c) {
+  if (by_memory(context)) {
+    if (c.evidence.memory != nullptr) return {true, static_cast<int64_t>(c.evidence.memory->peak_memory_bytes)};
+    return {false, static_cast<int64_t>(c.estimate_bytes)};
+  }
+  if (c.evidence.timing != nullptr) return {true, judged_ns(*c.evidence.timing)};
+  return {false, c.estimate_ns};
+}
+
+bool cheaper(const Cost& a, const Cost& b) {
+  if (a.measured != b.measured) return a.measured;
+  if ((a.value == 0) != (b.value == 0)) return a.value != 0;
+  return a.value < b.value;
+}
+
+int preference(const std::vector<std::string>& order, const std::string& name) {
+  const auto found = std::find(order.begin(), order.end(), name);
+  return static_cast<int>(found - order.begin());
+}
+
+int preferred_by_pins(const Context& context, const Considered& c) {
+  int count = 0;
+  for (const Pin& pin : context.input.policy.pins) {
+    if (!pin.prefer) continue;
+    const PinTarget& want = *pin.prefer;
+    const Result<Selector> selector = parse_selector(want.resource.empty() ? "auto" : want.resource);
+    const bool fits = (want.engine.empty() || want.engine == c.candidate.engine) && (want.precision.empty() || want.precision == c.candidate.precision) &&
+                      selector.has_value() && matches(*selector, *c.place.resource);
+    count += fits ? 1 : 0;
+  }
+  return count;
+}
+
+// How the policy's list of precisions orders this candidate.
+int listed_at(const Demand& demand, const Considered& c) {
+  return demand.precisions.size() < 2 ? 0 : preference(demand.precisions, c.candidate.precision);
+}
+
+auto resource_order(const Resource& resource) { return std::tuple(resource.kind, resource.index, resource.part, resource.id); }
+
+std::string ratio_text(const TimeRatio& ratio) {
+  if (ratio.paired) return fmt::format("{:.3f}x [{:.3f}, {:.3f}]", ratio.ratio, ratio.low, ratio.high);
+  return fmt::format("{:.3f}x by separate medians", ratio.ratio);
+}
+
+class Chooser {
+ public:
+  Chooser(const Context& context, const Demand& demand, const std::vector<Considered>& admitted)
+      : context_(context), demand_(demand), admitted_(admitted) {
+    for (const Considered& c : admitted) costs_.push_back(cost_of(context, c));
+  }
+
+  Choice run() {
+    std::vector<size_t> order(admitted_.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return before(a, b); });
+    keep_preferred_precision(order);
+    choice_.chosen = costs_[order.front()].measured && !by_memory(context_) ? choose_measured(order) : choose_by_cost(order);
+    note_choice();
+    for (size_t i = 0; i < admitted_.size(); ++i) choice_.decisions.push_back(decide(i));
+    return std::move(choice_);
+  }
+
+ private:
+  bool before(size_t a, size_t b) const {
+    const int list_a = listed_at(demand_, admitted_[a]), list_b = listed_at(demand_, admitted_[b]);
+    if (list_a != list_b) return list_a < list_b;
+    if (cheaper(costs_[a], costs_[b])) return true;
+    if (cheaper(costs_[b], costs_[a])) return false;
+    return simpler(context_, admitted_[a], admitted_[b]);
+  }
+
+  // A list of precisions is an order of preference: only the first one that was admitted competes.
+  void keep_preferred_precision(std::vector<size_t>& order) {
+    preferred_ = listed_at(demand_, admitted_[order.front()]);
+    std::erase_if(order, [&](size_t i) { return listed_at(demand_, admitted_[i]) != preferred_; });
+  }
+
+  const EvidenceRow& timing(size_t i) const { return *admitted_[i].evidence.timing; }
+
+  // Paired measurements outrank separate medians: whoever beats the leader in a direct comparison takes its place.
+  size_t choose_measured(const std::vector<size_t>& order) {
+    size_t leader = order.front();
+    for (const size_t i : order) {
+      if (!costs_[i].measured) break;
+      const TimeRatio ratio = time_ratio(timing(i), timing(leader));
+      if (i != leader && ratio.paired && ratio.high < 1) leader = i;
+    }
+    size_t best = leader;
+    for (const size_t i : order) {
+      if (!costs_[i].measured || i == leader || !is_tie(time_ratio(timing(i), timing(leader)))) continue;
+      if (simpler(context_, admitted_[i], admitted_[best])) best = i;
+    }
+    return best;
+  }
+
+  // Without time measurements, what lies within 1 % is equal.
+  size_t choose_by_cost(const std::vector<size_t>& order) {
+    size_t best = order.front();
+    const Cost least = costs_[best];
+    for (const size_t i : order) {
+      const bool equal = costs_[i].measured == least.measured && costs_[i].value - least.value <= least.value / 100 && (costs_[i].value == 0) == (least.value == 0);
+      if (equal && simpler(context_, admitted_[i], admitted_[best])) best = i;
+    }
+    return best;
+  }
+
+  void note_choice() {
+    const Considered& chosen = admitted_[choice_.chosen];
+    if (chosen.evidence.timing == nullptr) {
+      choice_.notes.push_back(chosen.estimate_ns > 0 ? "chosen by estimate, which cannot tell engines apart: nothing was measured here; `axle tune` measures"
+                                                     : "chosen without measurement or estimate; `axle tune` measures");
+    }
+    if (chosen.evidence.timing != nullptr && context_.evidence.is_old(*chosen.evidence.timing)) {
+      choice_.notes.push_back("the evidence is more than 90 days old; `axle tune` measures anew");
+    }
+  }
+
+  std::string chosen_reason() const {
+    const Considered& chosen = admitted_[choice_.chosen];
+    const char* what = by_memory(context_) ? "least memory" : "fastest";
+    if (admitted_.size() == 1) return "the only candidate that passed every gate";
+    if (costs_[choice_.chosen].measured) return fmt::format("{} of {} candidates by measurement", what, admitted_.size());
+    if (chosen.estimate_ns == 0 && !by_memory(context_)) return fmt::format("simplest of {} candidates; none was measured", admitted_.size());
+    return fmt::format("{} of {} candidates by estimate; none was measured", what, admitted_.size());
+  }
+
+  Decision decide(size_t i) {
+    const Considered& c = admitted_[i];
+    Decision decision;
+    decision.candidate = c.candidate.format();
+    decision.estimate_ns = c.estimate_ns;
+    decision.evidence = summarise(context_, c);
+    if (i == choice_.chosen) {
+      decision.verdict = DecisionVerdict::kChosen;
+      decision.code = "CHOSEN";
+      decision.reason = chosen_reason();
+    } else if (listed_at(demand_, c) != preferred_) {
+      decision.code = "PREFERENCE";
+      decision.reason = fmt::format("the policy prefers {}, which passed", admitted_[choice_.chosen].candidate.precision);
+    } else if (by_memory(context_)) {
+      decide_by_memory(i, decision);
+    } else if (c.evidence.timing != nullptr && admitted_[choice_.chosen].evidence.timing != nullptr) {
+      decide_measured(i, decision);
+    } else {
+      decide_unmeasured(i, decision);
+    }
+    return decision;
+  }
+
+  void decide_measured(size_t i, Decision& decision) {
+    const TimeRatio ratio = time_ratio(timing(i), timing(choice_.chosen));
+    if (ratio.paired) {
+      decision.evidence->interval_low = ratio.low;
+      decision.evidence->interval_high = ratio.high;
+    }
+    const std::string text = ratio_text(ratio);
+    if (is_tie(ratio)) {
+      decision.verdict = DecisionVerdict::kTie;
+      decision.code = "TIE";
+      decision.reason = fmt::format("as fast as the chosen one ({}); the chosen one is simpler or in use", text);
+      choice_.notes.push_back(fmt::format("{} is a tie with the chosen one ({})", decision.candidate, text));
+    } else if (is_undecided(ratio)) {
+      decision.code = "UNDECIDED";
+      decision.reason = fmt::format("undecided against the chosen one: {}; a longer `axle tune` may decide it", text);
+      choice_.notes.push_back(fmt::format("{} against the chosen one is undecided ({})", decision.candidate, text));
+    } else {
+      decision.code = "SLOWER";
+      decision.reason = fmt::format("{} the time of the chosen one", text);
+    }
+  }
+
+  void decide_by_memory(size_t i, Decision& decision) const {
+    const auto size = [](const Cost& cost) { return format_size_bytes(cost.value) + (cost.measured ? "" : " by estimate"); };
+    decision.verdict = costs_[i].measured || !costs_[choice_.chosen].measured ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
+    decision.code = "MORE_MEMORY";
+    decision.reason = fmt::format("it needs {}, the chosen one {}", size(costs_[i]), size(costs_[choice_.chosen]));
+    if (costs_[i].value <= costs_[choice_.chosen].value) decision.reason += "; the chosen one is simpler or was measured";
+  }
+
+  void decide_unmeasured(size_t i, Decision& decision) const {
+    decision.verdict = DecisionVerdict::kNotMeasured;
+    const bool chosen_measured = costs_[choice_.chosen].measured;
+    const Considered& chosen = admitted_[choice_.chosen];
+    if (chosen_measured) {
+      decision.code = "NOT_MEASURED";
+      decision.reason = "not measured here; candidates that were go first. `axle tune` measures it";
+    } else if (admitted_[i].estimate_ns == chosen.estimate_ns) {
+      decision.code = "NOT_MEASURED";
+      decision.reason = "estimated equal to the chosen one, which is simpler; `axle tune` measures it";
+    } else {
+      decision.code = "ESTIMATE";
+      decision.reason = chosen.estimate_ns > 0 && admitted_[i].estimate_ns > 0
+                            ? fmt::format("estimated {:.2f}x the time of the chosen one; `axle tune` measures it",
+                                          static_cast<double>(admitted_[i].estimate_ns) / static_cast<double>(chosen.estimate_ns))
+                            : "not known well enough for an estimate; `axle tune` measures it";
+    }
+  }
+
+  const Context& context_;
+  const Demand& demand_;
+  const std::vector<Considered>& admitted_;
+  std::vector<Cost> costs_;
+  int preferred_ = 0;
+  Choice choice_;
+};
+
+}  // namespace
+
+bool is_tie(const TimeRatio& ratio) { return ratio.paired && ratio.low >= kTieLow && ratio.high <= kTieHigh; }
+
+bool is_undecided(const TimeRatio& ratio) {
+  if (is_tie(ratio)) return false;
+  if (ratio.paired) return ratio.low <= 1 && ratio.high >= 1;
+  return ratio.ratio < kUnpairedSlack && ratio.ratio > 1 / kUnpairedSlack;
+}
+
+bool simpler(const Context& context, const Considered& a, const Considered& b) {
+  const auto rank = [&](const Considered& c) {
+    return std::tuple(c.candidate.format() != context.input.incumbent, -preferred_by_pins(context, c),
+                      preference(context.input.policy.engines.prefer, c.candidate.engine), c.place.resource->simulated || c.place.facts->simulated,
+                      precision_distance(context.input.model, c.candidate.precision), !c.candidate.preset.starts_with("default"), c.candidate.threads);
+  };
+  const auto rank_a = rank(a), rank_b = rank(b);
+  if (rank_a != rank_b) return rank_a < rank_b;
+  if (a.place.resource->id != b.place.resource->id) return resource_order(*a.place.resource) < resource_order(*b.place.resource);
+  return std::tie(a.candidate.engine, a.candidate.precision, a.candidate.preset) < std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset);
+}
+
+Choice choose(const Context& context, const Demand& demand, const std::vector<Considered>& admitted) {
+  return Chooser(context, demand, admitted).run();
+}
+
+}  // namespace axle

@@ -1,0 +1,29 @@
+// Choosing among the admitted: objective first, then what a tie prefers, always in the same way.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/enumerate.h"
+
+namespace axle {
+
+struct Choice {
+  size_t chosen = 0;                 // index into the admitted
+  std::vector<Decision> decisions;   // one per admitted candidate
+  std::vector<std::string> notes;    // near ties, undecided, estimates
+};
+
+// `admitted` must not be empty. Candidates that were measured go before those that were only estimated.
+Choice choose(const Context& context, const Demand& demand, const std::vector<Considered>& admitted);
+
+// The order among equals: in use already, preferred by a pin or the policy, real before simulated, nearest to the model's own
+// precision, default preset, fewer threads, then by name.
+bool simpler(const Context& context, const Considered& a, const Considered& b);
+
+// The 95 % interval of the paired ratio lies within [0.99, 1.01].
+bool is_tie(const TimeRatio& ratio);
+// Neither a tie nor a clear difference: the interval holds 1, or there is none and the medians are within 10 %.
+bool is_undecided(const TimeRatio& ratio);
+
+}  // namespace axle

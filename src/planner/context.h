@@ -1,0 +1,41 @@
+// Context: the planner's input in a fixed order, with the look-ups its steps need.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "planner/demand.h"
+#include "planner/evidence_index.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+struct Context {
+  Context(const PlannerInput& planner_input, Machine split_machine, std::string identity);
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const PlannerInput& input;
+  const Machine machine;                    // with the core sets that policy or target ask for
+  const std::string fingerprint;            // of the machine without them
+  std::vector<const EngineFacts*> engines;  // by name
+  EvidenceIndex evidence;
+
+  const VerdictRow* verdict(const std::string& engine, const std::string& resource, const std::string& precision) const;
+  // The engine's answer for the resource; a part of a split has the answer of the whole.
+  const CapabilityFacts* capability(const EngineFacts& engine, const Resource& resource) const;
+
+ private:
+  std::map<std::tuple<std::string, std::string, std::string>, const VerdictRow*> verdicts_;
+};
+
+// The machine planned for: the policy's splits, and even halves (thirds, ...) for a target such as cpu:0/1 without a split.
+Result<Machine> split_machine(const PlannerInput& input);
+// Identity of a machine without core sets and simulated resources, which are not hardware.
+std::string identity_of(const Machine& machine);
+// "cpu:0" of "cpu:0/1".
+std::string whole_resource(const std::string& id);
+
+}  // namespace axle

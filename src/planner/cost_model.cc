@@ -1,0 +1,126 @@
+#include "planner/cost_model.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "planner/cores.h"
+#include "planner/precision.h"
+
+namespace axle {
+namespace {
+
+__extension__ typedef unsigned __int128 Wide;
+
+constexpr uint64_t kForever = std::numeric_limits<int64_t>::max();
+
+// a * b / c without overflow, saturated.
+uint64_t scaled(uint64_t a, uint64_t b, uint64_t c) {
+  const Wide wide = static_cast<Wide>(a) * b / std::max<uint64_t>(c, 1);
+  return wide > kForever ? kForever : static_cast<uint64_t>(wide);
+}
+
+uint64_t saturated_add(uint64_t a, uint64_t b) { return a > kForever - std::min(b, kForever) ? kForever : a + b; }
+
+bool has(const Machine& machine, std::string_view feature) {
+  return std::binary_search(machine.isa.begin(), machine.isa.end(), feature);
+}
+
+// f32 operations per core and cycle at full rate (two vector units, fused multiply-add).
+uint64_t f32_per_cycle(const Machine& machine) {
+  if (has(machine, "avx512f")) return 64;
+  if (has(machine, "avx2")) return 32;
+  if (has(machine, "avx")) return 16;
+  if (has(machine, "sve")) return 32;
+  if (has(machine, "asimd")) return 16;
+  return 8;
+}
+
+// Rate against f32, in quarters. A type without instructions of its own is converted and gains nothing.
+uint64_t quarters_of_f32(const Machine& machine, std::string_view precision) {
+  if (precision == "f64") return 2;
+  if (precision == "bf16") {
+    if (has(machine, "amx_bf16")) return 32;
+    return has(machine, "avx512_bf16") || has(machine, "bf16") || has(machine, "svebf16") ? 8 : 3;
+  }
+  if (precision == "f16") {
+    if (has(machine, "amx_fp16")) return 32;
+    return has(machine, "avx512_fp16") || has(machine, "asimdhp") ? 8 : 3;
+  }
+  if (precision == "int8") {
+    if (has(machine, "amx_int8")) return 64;
+    return has(machine, "avx512_vnni") || has(machine, "avx_vnni") || has(machine, "asimddp") || has(machine, "i8mm") ? 16 : 4;
+  }
+  return 4;
+}
+
+uint64_t core_megahertz(const Machine& machine, const Resource& resource) {
+  int64_t khz = 0;
+  for (const LogicalCpu& cpu : machine.cpus) {
+    if (std::find(resource.cpus.begin(), resource.cpus.end(), cpu.id) != resource.cpus.end()) khz = std::max(khz, cpu.max_khz);
+  }
+  return khz > 0 ? static_cast<uint64_t>(khz) / 1000 : 2500;
+}
+
+constexpr uint64_t kPercentOfPeak = 60;        // what good kernels reach
+constexpr uint64_t kSerialPercent = 5;         // of the work does not spread over threads
+constexpr uint64_t kCoreMegabytes = 10'000;    // bandwidth of one core, per second
+constexpr uint64_t kSocketMegabytes = 40'000;  // of one NUMA node
+
+Roofline cpu_roofline(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
+  const auto cores = static_cast<uint64_t>(std::min(threads, usable_cores(machine, resource)));
+  const uint64_t one_core = core_megahertz(machine, resource) * f32_per_cycle(machine) * quarters_of_f32(machine, precision) / 4;
+  Roofline roofline;
+  roofline.megaflops = scaled(one_core * kPercentOfPeak / 100, 100 * cores, kSerialPercent * cores + 100 - kSerialPercent);
+  const uint64_t sockets = std::max<size_t>(machine.numa_nodes.size(), 1);
+  roofline.megabytes_per_second = std::min(kCoreMegabytes * cores, kSocketMegabytes * sockets);
+  roofline.launch_ns = threads > 1 ? 2'000 : 1'000;
+  return roofline;
+}
+
+// Round figures per kind: enough to order kinds on one machine, no more.
+Roofline device_roofline(const Resource& resource, std::string_view precision) {
+  const bool integrated = std::find(resource.tags.begin(), resource.tags.end(), "integrated") != resource.tags.end();
+  const uint64_t narrow = static_cast<uint64_t>(32 / std::clamp(precision_bits(precision), 4, 64));
+  switch (resource.kind) {
+    case ResourceKind::kGpu:
+      return integrated ? Roofline{1'500'000 * std::max<uint64_t>(narrow, 1), 50'000, 6'000, 20'000}
+                        : Roofline{15'000'000 * std::max<uint64_t>(narrow, 1), 500'000, 5'000, 30'000};
+    case ResourceKind::kNpu: return {1'000'000 * std::max<uint64_t>(narrow * narrow, 1), 40'000, 500, 100'000};
+    default: return {};
+  }
+}
+
+}  // namespace
+
+Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
+  return resource.kind == ResourceKind::kCpu ? cpu_roofline(machine, resource, precision, threads) : device_roofline(resource, precision);
+}
+
+int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision) {
+  if (roofline.megaflops == 0 || roofline.megabytes_per_second == 0) return 0;
+  const auto own_bits = static_cast<uint64_t>(precision_bits(own_precision(model)));
+  const auto bits = static_cast<uint64_t>(precision_bits(precision));
+  const auto node_ns = [&](uint64_t flops, uint64_t weight_bytes, uint64_t activation_bytes) {
+    const uint64_t compute = scaled(flops, 1000, roofline.megaflops);
+    const uint64_t bytes = scaled(saturated_add(weight_bytes, activation_bytes), bits, own_bits);
+    return std::max(compute, scaled(bytes, 1000, roofline.megabytes_per_second));
+  };
+  uint64_t total = roofline.call_ns;
+  if (model.nodes.empty()) {
+    total = saturated_add(total, node_ns(model.flops, model.weight_bytes, model.activation_bytes));
+  }
+  for (const NodeFacts& node : model.nodes) {
+    total = saturated_add(total, node_ns(node.flops, node.weight_bytes, node.activation_bytes));
+    total = saturated_add(total, roofline.launch_ns);
+  }
+  return static_cast<int64_t>(std::max<uint64_t>(total, 1));
+}
+
+uint64_t estimate_memory_bytes(const ModelFacts& model, std::string_view precision) {
+  uint64_t working = 0;
+  for (const NodeFacts& node : model.nodes) working = std::max(working, node.activation_bytes);
+  return scaled(saturated_add(model.weight_bytes, working), static_cast<uint64_t>(precision_bits(precision)),
+                static_cast<uint64_t>(precision_bits(own_precision(model))));
+}
+
+}  // namespace axle

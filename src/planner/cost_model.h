@@ -1,0 +1,28 @@
+// Roofline estimates from machine facts, in integer nanoseconds. They order what was never measured and are always marked
+// as estimates; they know nothing of how well an engine uses the hardware.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "axle/device.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+// What a resource can do at a precision with a number of threads. Zero rates = not known.
+struct Roofline {
+  uint64_t megaflops = 0;             // per microsecond 1, per second 10^6
+  uint64_t megabytes_per_second = 0;
+  uint64_t launch_ns = 0;             // per node
+  uint64_t call_ns = 0;               // per run
+};
+Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads);
+
+// Time of one run; 0 when the resource is not known well enough. At most about 292 years. Linear in the nodes.
+int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision);
+
+// Weights plus the largest working set of one node, at that precision.
+uint64_t estimate_memory_bytes(const ModelFacts& model, std::string_view precision);
+
+}  // namespace axle

@@ -1,0 +1,22 @@
+// Enumeration: every engine x resource x precision x preset x thread count, each either admitted or decided against.
+#pragma once
+
+#include <vector>
+
+#include "planner/gates.h"
+
+namespace axle {
+
+struct Field {
+  std::vector<Considered> admitted;     // passed every gate
+  std::vector<Considered> measurable;   // passed, or only lacks evidence
+  std::vector<Decision> decisions;      // rejections, of engines and resources too
+};
+
+// INVALID_ARGUMENT: an option of the policy that an engine does not have, or outside its domain.
+Result<Field> enumerate(const Context& context, const Demand& demand);
+
+// What evidence says of a candidate, for its decision.
+std::optional<EvidenceSummary> summarise(const Context& context, const Considered& considered);
+
+}  // namespace axle

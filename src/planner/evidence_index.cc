@@ -1,0 +1,87 @@
+#include "planner/evidence_index.h"
+
+#include <algorithm>
+
+#include "spec/evidence_json.h"
+
+namespace axle {
+namespace {
+
+constexpr int64_t kOldSeconds = int64_t{90} * 24 * 3600;
+
+const EvidenceRow::Paired* find_pair(const EvidenceRow& row, const std::string& rival) {
+  const EvidenceRow::Paired* found = nullptr;
+  for (const auto& paired : row.paired) {
+    const bool sound = paired.rival == rival && paired.ratio > 0 && paired.low > 0 && paired.low <= paired.high;
+    if (sound && (found == nullptr || paired.pairs > found->pairs)) found = &paired;
+  }
+  return found;
+}
+
+}  // namespace
+
+EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& fingerprint) : input_(input) {
+  if (input.policy.tuning.evidence == EvidenceUse::kIgnore) return;
+  for (const EvidenceRow& row : input.evidence) {
+    const EvidenceKey& key = row.key;
+    if (key.model_digest == input.model.digest && key.part.empty() && key.shapes == input.shapes && key.concurrency == 1 &&
+        key.machine == fingerprint) {
+      rows_[key.candidate].push_back(&row);
+    }
+  }
+  for (auto& [candidate, rows] : rows_) {
+    std::stable_sort(rows.begin(), rows.end(), [](const EvidenceRow* a, const EvidenceRow* b) {
+      return a->recorded_unix_s != b->recorded_unix_s ? a->recorded_unix_s < b->recorded_unix_s : evidence_before(*a, *b);
+    });
+  }
+}
+
+CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::string& library_digest, bool simulated) const {
+  CandidateEvidence found;
+  const auto rows = rows_.find(candidate);
+  if (rows == rows_.end()) return found;
+  const bool samples_matter = !input_.policy.accuracy.samples.empty() && !input_.samples_digest.empty();
+  const auto given = [&](const EvidenceRow* row) { return row != nullptr && row->key.samples_digest == input_.samples_digest; };
+  for (const EvidenceRow* row : rows->second) {
+    if (row->simulated != simulated) continue;
+    if (row->key.library_digest != library_digest) {
+      found.outdated = row;
+      continue;
+    }
+    if (row->kind == EvidenceKind::kFailed) {
+      found.failure = row;
+      continue;
+    }
+    found.failure = nullptr;
+    // Rows on the given samples go before newer rows on others.
+    if (judged_ns(*row) > 0 && (given(row) || !given(found.timing))) found.timing = row;
+    if (row->peak_memory_bytes > 0) found.memory = row;
+    if (row->error && (given(row) || (!samples_matter && !given(found.error)))) found.error = row;
+  }
+  return found;
+}
+
+bool EvidenceIndex::is_old(const EvidenceRow& row) const {
+  return input_.as_of_unix_s > 0 && row.recorded_unix_s > 0 && input_.as_of_unix_s - row.recorded_unix_s > kOldSeconds;
+}
+
+int64_t judged_ns(const EvidenceRow& row) {
+  if (row.p50_ns > 0) return row.p50_ns;
+  if (row.block_ns.empty()) return 0;
+  std::vector<int64_t> sorted = row.block_ns;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+TimeRatio time_ratio(const EvidenceRow& a, const EvidenceRow& b) {
+  // A stored ratio is the rival's time over the row's own.
+  const auto* of_b = find_pair(b, a.key.candidate);
+  const auto* of_a = find_pair(a, b.key.candidate);
+  if (of_b != nullptr && (of_a == nullptr || of_b->pairs >= of_a->pairs)) return {of_b->ratio, of_b->low, of_b->high, true};
+  if (of_a != nullptr) return {1 / of_a->ratio, 1 / of_a->high, 1 / of_a->low, true};
+  const int64_t time_b = judged_ns(b);
+  return {time_b > 0 ? static_cast<double>(judged_ns(a)) / static_cast<double>(time_b) : 1.0, 0, 0, false};
+}
+
+}  // namespace axle

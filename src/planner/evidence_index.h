@@ -1,0 +1,49 @@
+// Which recorded measurements count for which candidate.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spec/planner_input.h"
+
+namespace axle {
+
+// Ratio of two candidates' times with its 95 % interval. Unpaired: from two separate medians, no interval.
+struct TimeRatio {
+  double ratio = 1, low = 0, high = 0;
+  bool paired = false;
+};
+
+// What is known of one candidate. Pointers live as long as the planner's input.
+struct CandidateEvidence {
+  const EvidenceRow* timing = nullptr;   // newest that counts
+  const EvidenceRow* failure = nullptr;  // newest failure, when no later measurement contradicts it
+  const EvidenceRow* error = nullptr;    // newest with error figures on the right samples
+  const EvidenceRow* memory = nullptr;   // newest with a peak
+  const EvidenceRow* outdated = nullptr; // newest of another library: shown, never counted
+};
+
+class EvidenceIndex {
+ public:
+  // Rows count when model, shapes, machine and library are equal, for one caller and the whole model. `fingerprint` is the
+  // identity of the machine planned for.
+  EvidenceIndex(const PlannerInput& input, const std::string& fingerprint);
+
+  CandidateEvidence find(const std::string& candidate, const std::string& library_digest, bool simulated) const;
+  // Older than 90 days.
+  bool is_old(const EvidenceRow& row) const;
+
+ private:
+  const PlannerInput& input_;
+  std::map<std::string, std::vector<const EvidenceRow*>, std::less<>> rows_;  // by candidate, oldest first
+};
+
+// The median a candidate is judged by; 0 = the row holds no time.
+int64_t judged_ns(const EvidenceRow& row);
+// Time of `a` over time of `b`, paired when either row measured the two together.
+TimeRatio time_ratio(const EvidenceRow& a, const EvidenceRow& b);
+
+}  // namespace axle

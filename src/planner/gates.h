@@ -1,0 +1,66 @@
+// Gates: each looks at one thing and either lets pass or says why not, in words a user can act on. The lists at the end are
+// the order in which they are asked; the first that speaks decides.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "planner/context.h"
+#include "planner/demand.h"
+
+namespace axle {
+
+struct Rejection {
+  std::string code;
+  std::string reason;
+  std::vector<NodeReason> nodes;
+  DecisionVerdict verdict = DecisionVerdict::kRejected;
+  bool lacks_evidence = false;  // measuring could change it
+};
+using Gate = std::optional<Rejection>;
+
+// An engine on a resource that it reaches.
+struct Place {
+  const EngineFacts* engine = nullptr;
+  const CapabilityFacts* facts = nullptr;
+  const Resource* resource = nullptr;
+  std::string name() const { return engine->info.name + "@" + resource->id; }
+};
+
+struct Considered {
+  Place place;
+  Candidate candidate;
+  std::map<std::string, std::string> options;  // complete
+  bool changes_numerics = false;  // its preset does, beyond the precision
+  bool gated = false;             // its error had to be measured
+  int64_t estimate_ns = 0;
+  uint64_t estimate_bytes = 0;
+  CandidateEvidence evidence;
+};
+
+using EngineGate = Gate (*)(const Context&, const Demand&, const EngineFacts&);
+using ResourceGate = Gate (*)(const Context&, const Demand&, const Resource&);
+using PlaceGate = Gate (*)(const Context&, const Place&);
+using PrecisionGate = Gate (*)(const Context&, const Demand&, const Place&, const PrecisionSpec&);
+using CandidateGate = Gate (*)(const Context&, const Demand&, const Considered&);
+
+std::span<const EngineGate> engine_gates();
+std::span<const ResourceGate> resource_gates();
+std::span<const PlaceGate> place_gates();
+std::span<const PrecisionGate> precision_gates();
+std::span<const CandidateGate> candidate_gates();
+
+// True when the candidate's error must be known and within the bound before it is admitted.
+bool needs_accuracy_gate(const Context& context, const Demand& demand, const Considered& considered);
+// The bound in force: the policy's, or max_relative_error 1e-2 where it lists several precisions and gives none.
+AccuracyGate bound_in_force(const Context& context, const Demand& demand);
+// "max relative error 4.1e-3 (bound 1e-2)" for each bound that is broken, or "" when all hold.
+std::string broken_bounds(const AccuracyGate& bound, const ErrorFigures& error);
+
+inline constexpr double kListedPrecisionBound = 1e-2;
+inline constexpr size_t kMaxNodeReasons = 100;  // per decision; the reason gives the full count
+
+}  // namespace axle

@@ -1,0 +1,202 @@
+#include "planner/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <tuple>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "planner/assemble.h"
+#include "planner/precision.h"
+#include "policy/unexecuted.h"
+#include "spec/plan_json.h"
+
+namespace axle {
+namespace {
+
+Result<std::unique_ptr<Context>> make_context(const PlannerInput& input) {
+  AXLE_RETURN_IF_ERROR(check_policy(input.policy));
+  AXLE_RETURN_IF_ERROR(refuse_unexecuted(input.policy));
+  AXLE_ASSIGN_OR_RETURN(Machine machine, split_machine(input));
+  return std::make_unique<Context>(input, std::move(machine), identity_of(input.machine));
+}
+
+int rank_of(const Decision& decision) {
+  switch (decision.verdict) {
+    case DecisionVerdict::kChosen: return 0;
+    case DecisionVerdict::kTie: return 1;
+    case DecisionVerdict::kRejected: return decision.evidence && decision.evidence->p50_ns > 0 ? 2 : 5;
+    case DecisionVerdict::kNotMeasured: return 3;
+    case DecisionVerdict::kFailed: return 4;
+  }
+  return 6;
+}
+
+// Best first; within a verdict the measured time, then the estimate, then the name.
+void sort_decisions(std::vector<Decision>& decisions) {
+  std::sort(decisions.begin(), decisions.end(), [](const Decision& a, const Decision& b) {
+    const auto key = [](const Decision& d) {
+      const int64_t time = d.evidence && d.evidence->p50_ns > 0 ? d.evidence->p50_ns : d.estimate_ns;
+      return std::tuple(rank_of(d), time == 0, time, std::string_view(d.candidate), std::string_view(d.code));
+    };
+    return key(a) < key(b);
+  });
+}
+
+// Later decisions replace earlier ones on the same name: a fallback looks again at what the demand as written refused.
+void merge_decisions(std::vector<Decision>& into, std::vector<Decision> more) {
+  std::set<std::string_view> names;
+  for (const Decision& decision : more) names.insert(decision.candidate);
+  std::erase_if(into, [&](const Decision& decision) { return names.contains(decision.candidate); });
+  into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+Plan make_plan_of(const Context& context, const Demand& demand, Field field, std::vector<Decision> refused) {
+  Choice choice = choose(context, demand, field.admitted);
+  const Considered& chosen = field.admitted[choice.chosen];
+  Plan plan;
+  plan.model_digest = context.input.model.digest;
+  plan.policy_digest = policy_digest(context.input.policy);
+  plan.machine_fingerprint = context.fingerprint;
+  plan.judged_shapes = context.input.shapes;
+  plan.partitions = {make_partition(context, chosen)};
+  plan.transfers = make_transfers(context, chosen);
+  plan.expected_ns = plan.partitions.front().expected_ns;
+  plan.substitutions = make_substitutions(context, demand, chosen, refused);
+  plan.notes = make_notes(context, demand, chosen);
+  plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
+  plan.decisions = std::move(refused);
+  merge_decisions(plan.decisions, std::move(field.decisions));
+  merge_decisions(plan.decisions, std::move(choice.decisions));
+  sort_decisions(plan.decisions);
+  return plan;
+}
+
+// ---- when nothing remains
+
+// What most likely stands between the user and a plan comes first.
+int weight_of(const Decision& decision) {
+  static const std::vector<std::string_view> kOrder = {"NO_RESOURCE", "ABSENT", "NO_ENGINE", "PIN", "THREADS", "ACCURACY_UNKNOWN", "ACCURACY", "NOT_ENOUGH_EVIDENCE",
+                                                       "CONSTRAINT", "MEMORY", "NOT_MEASURED"};
+  const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
+  if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());
+  if (decision.code == "POLICY" || decision.code == "SIMULATED") return 100;
+  return decision.code == "PRECISION" ? 90 : 50;
+}
+
+std::vector<const Decision*> nearest_reasons(const std::vector<Decision>& decisions, bool demanded_engines) {
+  std::vector<const Decision*> reasons;
+  for (const Decision& decision : decisions) {
+    // An engine that is missing is a reason only when it was asked for, or when there is no other.
+    if (decision.code == "ABSENT" && !demanded_engines) continue;
+    reasons.push_back(&decision);
+  }
+  if (reasons.empty()) {
+    for (const Decision& decision : decisions) reasons.push_back(&decision);
+  }
+  std::stable_sort(reasons.begin(), reasons.end(), [](const Decision* a, const Decision* b) { return weight_of(*a) < weight_of(*b); });
+  std::set<std::string_view> said;
+  std::erase_if(reasons, [&](const Decision* decision) { return !said.insert(decision->reason).second; });
+  while (reasons.size() > 1 && weight_of(*reasons.back()) >= 90 && weight_of(*reasons.front()) < 90) reasons.pop_back();
+  return reasons;
+}
+
+std::string hint_for(const Context& context, const Decision& decision) {
+  const Policy& policy = context.input.policy;
+  const std::string& code = decision.code;
+  if ((code == "NO_RESOURCE" || code == "NO_ENGINE") && !policy.execution.targets.empty() && policy.fallback.resource.empty()) {
+    return "to let another resource stand in, name it: allow_fallback = [\"cpu\"] (--allow-fallback cpu)";
+  }
+  if (code == "ABSENT") {
+    const EngineFacts* engine = find_engine(context.input, decision.candidate);
+    if (engine != nullptr && !engine->info.install_command.empty()) return engine->info.install_command;
+    return policy.engines.allow.empty() ? "`axle doctor` says what to install"
+                                        : "`axle engines` lists what is installed; to let another engine stand in, name it in [fallback] engine";
+  }
+  if (code == "ACCURACY_UNKNOWN" || code == "NOT_ENOUGH_EVIDENCE" || code == "NOT_MEASURED") return "`axle tune` measures it";
+  if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
+  if (code == "PRECISION") return "let another precision stand in with [fallback] precision = [\"f32\"]";
+  if (!decision.nodes.empty()) return "`axle inspect` lists what each engine says of each node; plans that mix engines are not executed by this version";
+  return "`axle explain` lists every candidate with its reason";
+}
+
+Status nothing_remains(const Context& context, const Demand& written, std::vector<Decision> decisions) {
+  sort_decisions(decisions);
+  const Policy& policy = context.input.policy;
+  const auto reasons = nearest_reasons(decisions, !written.engines.empty() || context.engines.empty());
+  constexpr size_t kShown = 3;
+  std::string text;
+  for (size_t i = 0; i < reasons.size() && i < kShown; ++i) {
+    text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", reasons[i]->candidate, reasons[i]->reason);
+  }
+  if (reasons.empty()) text = "no engine is installed";
+  if (reasons.size() > kShown) text += fmt::format("; and {} more", reasons.size() - kShown);
+  const bool only_absent = std::all_of(decisions.begin(), decisions.end(), [](const Decision& d) {
+    return d.code == "ABSENT" || d.code == "NO_ENGINE" || d.code == "POLICY" || d.code == "SIMULATED";
+  }) && std::any_of(decisions.begin(), decisions.end(), [](const Decision& d) { return d.code == "ABSENT"; });
+  const bool no_engine_anywhere = std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
+  const std::string message = fmt::format("nothing here can run the model under this policy: {}", text);
+  Status status = only_absent && (no_engine_anywhere || !written.engines.empty()) ? unavailable_error(message) : failed_precondition_error(message);
+  status = std::move(status).with_hint(reasons.empty() ? "`axle doctor` says what to install" : hint_for(context, *reasons.front()));
+  Json json = Json::array();
+  for (const Decision& decision : decisions) json.push_back(decision_to_json(decision));
+  if (const Result<std::string> list = canonical_json(json); list.has_value()) status = std::move(status).with_detail("decisions", *list);
+  if (!policy.fallback.resource.empty() || !policy.fallback.engine.empty() || !policy.fallback.precision.empty()) {
+    status = std::move(status).with_detail("fallbacks", "tried, and none could run it either");
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<PlannerOutput> make_plan(const PlannerInput& input) {
+  AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
+  const std::vector<Demand> demands = demands_of(input.policy);
+  std::vector<Decision> refused;
+  for (const Demand& demand : demands) {
+    AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
+    if (!field.admitted.empty()) return PlannerOutput{make_plan_of(*context, demand, std::move(field), std::move(refused))};
+    if (refused.empty()) refused = std::move(field.decisions);
+  }
+  return nothing_remains(*context, demands.front(), std::move(refused));
+}
+
+Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) {
+  AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
+  for (const Demand& demand : demands_of(input.policy)) {
+    AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
+    if (field.measurable.empty()) continue;
+    std::sort(field.measurable.begin(), field.measurable.end(), [&](const Considered& a, const Considered& b) {
+      const auto likely = [](const Considered& c) { return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns; };
+      return likely(a) != likely(b) ? likely(a) < likely(b) : simpler(*context, a, b);
+    });
+    std::vector<Partition> partitions;
+    for (const Considered& considered : field.measurable) partitions.push_back(make_partition(*context, considered));
+    return partitions;
+  }
+  return std::vector<Partition>{};
+}
+
+Result<Partition> reference_partition(const PlannerInput& input) {
+  PlannerInput plain = input;
+  const std::vector<std::string> deny = plain.policy.engines.deny;
+  plain.policy = Policy();
+  plain.policy.engines.deny = deny;
+  plain.policy.execution.threads = 1;
+  plain.policy.execution.precisions = {own_precision(input.model)};
+  plain.policy.tuning.evidence = EvidenceUse::kIgnore;
+  plain.incumbent.clear();
+  AXLE_ASSIGN_OR_RETURN(const auto context, make_context(plain));
+  AXLE_ASSIGN_OR_RETURN(const Field field, enumerate(*context, demands_of(plain.policy).front()));
+  const Considered* best = nullptr;
+  for (const Considered& considered : field.admitted) {
+    if (best == nullptr || simpler(*context, considered, *best)) best = &considered;
+  }
+  if (best == nullptr) return nothing_remains(*context, demands_of(plain.policy).front(), field.decisions).with_context("there is no reference to measure errors against");
+  return make_partition(*context, *best);
+}
+
+}  // namespace axle

@@ -1,0 +1,45 @@
+#include "planner/precision.h"
+
+#include <cstdlib>
+
+namespace axle {
+namespace {
+
+// Significant bits, roughly; more = wider.
+int width(std::string_view precision) {
+  if (precision == "f64") return 53;
+  if (precision == "f32") return 24;
+  if (precision == "tf32" || precision == "f16") return 11;
+  if (precision == "bf16" || precision == "int8") return 8;
+  if (precision == "f8e4m3fn" || precision == "int4") return 4;
+  if (precision == "f8e5m2") return 3;
+  return 0;
+}
+
+}  // namespace
+
+std::string own_precision(const ModelFacts& model) { return model.float_dtype.empty() ? "f32" : model.float_dtype; }
+
+bool keeps_precision(const ModelFacts& model, std::string_view precision) {
+  const std::string own = own_precision(model);
+  if (precision == own) return true;
+  if (precision == "int8") return model.quantised;
+  // f16 and bf16 do not hold each other's values, and only f32 and f64 hold everything narrower.
+  return (precision == "f32" || precision == "f64") && width(precision) > width(own);
+}
+
+int precision_distance(const ModelFacts& model, std::string_view precision) {
+  const std::string own = own_precision(model);
+  if (precision == own) return 0;
+  return keeps_precision(model, precision) ? 1 : 2 + std::abs(width(own) - width(precision));
+}
+
+int precision_bits(std::string_view precision) {
+  if (precision == "f64") return 64;
+  if (precision == "f16" || precision == "bf16") return 16;
+  if (precision == "int8" || precision.starts_with("f8")) return 8;
+  if (precision == "int4") return 4;
+  return 32;
+}
+
+}  // namespace axle
