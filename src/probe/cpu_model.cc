@@ -17,31 +17,33 @@ constexpr std::array kX86Vendors = {Name{"AuthenticAMD", "amd"}, Name{"GenuineIn
                                     Name{"CentaurHauls", "zhaoxin"}, Name{"Shanghai", "zhaoxin"}};
 
 // "CPU implementer" of MIDR_EL1.
-constexpr std::array kArmImplementers = {Name{"0x41", "arm"},     Name{"0x42", "broadcom"}, Name{"0x43", "cavium"}, Name{"0x46", "fujitsu"},
-                                         Name{"0x48", "hisilicon"}, Name{"0x4e", "nvidia"},   Name{"0x51", "qualcomm"}, Name{"0x53", "samsung"},
-                                         Name{"0x56", "marvell"}, Name{"0x61", "apple"},    Name{"0x6d", "microsoft"}, Name{"0xc0", "ampere"}};
+constexpr std::array kArmImplementers = {Name{"0x41", "arm"},      Name{"0x42", "broadcom"},  Name{"0x43", "cavium"},
+                                         Name{"0x46", "fujitsu"},  Name{"0x48", "hisilicon"}, Name{"0x4e", "nvidia"},
+                                         Name{"0x51", "qualcomm"}, Name{"0x53", "samsung"},   Name{"0x56", "marvell"},
+                                         Name{"0x61", "apple"},    Name{"0x6d", "microsoft"}, Name{"0xc0", "ampere"}};
 
 // "CPU part" of Arm Ltd.'s own cores.
 constexpr std::array kArmParts = {
-    Name{"0xd03", "Cortex-A53"},  Name{"0xd04", "Cortex-A35"},  Name{"0xd05", "Cortex-A55"},  Name{"0xd07", "Cortex-A57"},
-    Name{"0xd08", "Cortex-A72"},  Name{"0xd09", "Cortex-A73"},  Name{"0xd0a", "Cortex-A75"},  Name{"0xd0b", "Cortex-A76"},
-    Name{"0xd0c", "Neoverse-N1"}, Name{"0xd0d", "Cortex-A77"},  Name{"0xd0e", "Cortex-A76AE"}, Name{"0xd40", "Neoverse-V1"},
-    Name{"0xd41", "Cortex-A78"},  Name{"0xd42", "Cortex-A78AE"}, Name{"0xd44", "Cortex-X1"},  Name{"0xd46", "Cortex-A510"},
-    Name{"0xd47", "Cortex-A710"}, Name{"0xd48", "Cortex-X2"},   Name{"0xd49", "Neoverse-N2"}, Name{"0xd4a", "Neoverse-E1"},
-    Name{"0xd4b", "Cortex-A78C"}, Name{"0xd4c", "Cortex-X1C"},  Name{"0xd4d", "Cortex-A715"}, Name{"0xd4e", "Cortex-X3"},
-    Name{"0xd4f", "Neoverse-V2"}, Name{"0xd80", "Cortex-A520"}, Name{"0xd81", "Cortex-A720"}, Name{"0xd82", "Cortex-X4"},
+    Name{"0xd03", "Cortex-A53"},  Name{"0xd04", "Cortex-A35"},   Name{"0xd05", "Cortex-A55"},   Name{"0xd07", "Cortex-A57"},
+    Name{"0xd08", "Cortex-A72"},  Name{"0xd09", "Cortex-A73"},   Name{"0xd0a", "Cortex-A75"},   Name{"0xd0b", "Cortex-A76"},
+    Name{"0xd0c", "Neoverse-N1"}, Name{"0xd0d", "Cortex-A77"},   Name{"0xd0e", "Cortex-A76AE"}, Name{"0xd40", "Neoverse-V1"},
+    Name{"0xd41", "Cortex-A78"},  Name{"0xd42", "Cortex-A78AE"}, Name{"0xd44", "Cortex-X1"},    Name{"0xd46", "Cortex-A510"},
+    Name{"0xd47", "Cortex-A710"}, Name{"0xd48", "Cortex-X2"},    Name{"0xd49", "Neoverse-N2"},  Name{"0xd4a", "Neoverse-E1"},
+    Name{"0xd4b", "Cortex-A78C"}, Name{"0xd4c", "Cortex-X1C"},   Name{"0xd4d", "Cortex-A715"},  Name{"0xd4e", "Cortex-X3"},
+    Name{"0xd4f", "Neoverse-V2"}, Name{"0xd80", "Cortex-A520"},  Name{"0xd81", "Cortex-A720"},  Name{"0xd82", "Cortex-X4"},
     Name{"0xd84", "Neoverse-V3"}, Name{"0xd8e", "Neoverse-N3"}};
 
 const std::set<std::string_view>& isa_that_matters() {
   static const std::set<std::string_view> names = {
       // x86
-      "ssse3", "sse4_1", "sse4_2", "popcnt", "avx", "f16c", "fma", "avx2", "bmi2", "avx_vnni", "avx_vnni_int8", "avx_vnni_int16",
-      "avx_ifma", "avx_ne_convert", "avx10_1", "avx10_2", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512ifma",
-      "avx512vbmi", "avx512_vbmi2", "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq", "avx512_bf16", "avx512_fp16",
-      "avx512_vp2intersect", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16", "amx_complex", "gfni", "vaes", "vpclmulqdq", "sha_ni",
+      "ssse3", "sse4_1", "sse4_2", "popcnt", "avx", "f16c", "fma", "avx2", "bmi2", "avx_vnni", "avx_vnni_int8",
+      "avx_vnni_int16", "avx_ifma", "avx_ne_convert", "avx10_1", "avx10_2", "avx512f", "avx512cd", "avx512bw", "avx512dq",
+      "avx512vl", "avx512ifma", "avx512vbmi", "avx512_vbmi2", "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq", "avx512_bf16",
+      "avx512_fp16", "avx512_vp2intersect", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16", "amx_complex", "gfni", "vaes",
+      "vpclmulqdq", "sha_ni",
       // aarch64
-      "asimd", "asimdhp", "asimddp", "asimdfhm", "fphp", "fcma", "atomics", "sve", "sve2", "sve2p1", "i8mm", "bf16", "svei8mm", "svebf16",
-      "svef32mm", "sme", "sme2", "smei8i32", "smef16f32", "smeb16f32",
+      "asimd", "asimdhp", "asimddp", "asimdfhm", "fphp", "fcma", "atomics", "sve", "sve2", "sve2p1", "i8mm", "bf16", "svei8mm",
+      "svebf16", "svef32mm", "sme", "sme2", "smei8i32", "smef16f32", "smeb16f32",
       // loongarch64
       "lsx", "lasx"};
   return names;
@@ -98,7 +100,8 @@ CpuinfoBlock read_block(std::string_view text) {
   const size_t dot = mhz.find('.');
   const int64_t whole = parse_number(std::string_view(mhz).substr(0, dot)).value_or(0);
   if (whole > 0 && whole < 100000) block.khz = whole * 1000;
-  if (block.khz > 0 && dot != std::string::npos) block.khz += parse_number((mhz.substr(dot + 1) + "000").substr(0, 3)).value_or(0);
+  if (block.khz > 0 && dot != std::string::npos)
+    block.khz += parse_number((mhz.substr(dot + 1) + "000").substr(0, 3)).value_or(0);
   return block;
 }
 
@@ -141,7 +144,9 @@ std::vector<std::string> isa_of(const std::vector<CpuinfoBlock>& blocks) {
   std::string_view last;
   for (size_t i = 0; i < blocks.size(); ++i) {
     const size_t flags = std::min(blocks[i].text.find("\nflags"), blocks[i].text.find("\nFeatures"));
-    const std::string_view line = flags == std::string_view::npos ? blocks[i].text : blocks[i].text.substr(flags, blocks[i].text.find('\n', flags + 1) - flags);
+    const std::string_view line = flags == std::string_view::npos
+                                      ? blocks[i].text
+                                      : blocks[i].text.substr(flags, blocks[i].text.find('\n', flags + 1) - flags);
     if (i > 0 && line == last) continue;  // the usual case: all processors alike
     last = line;
     const std::set<std::string> isa = isa_of_block(blocks[i].text);
@@ -167,8 +172,10 @@ std::string cpu_model_of(std::string_view cpuinfo, const std::vector<CpuinfoBloc
     const std::string part = arm_part_name(block.text);
     if (part.empty()) continue;
     const auto found = std::find_if(parts.begin(), parts.end(), [&](const auto& p) { return p.first == part; });
-    if (found == parts.end()) parts.emplace_back(part, 1);
-    else ++found->second;
+    if (found == parts.end())
+      parts.emplace_back(part, 1);
+    else
+      ++found->second;
   }
   if (parts.empty()) return name.empty() ? value_of(cpuinfo, "uarch") : name;
   if (parts.size() == 1) return parts[0].first;

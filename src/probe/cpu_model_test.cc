@@ -9,17 +9,19 @@ namespace axle {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using testing::FixtureTree;
+using ::testing::IsEmpty;
 
 std::vector<std::string> isa(std::string_view cpuinfo) { return isa_of(parse_cpuinfo(cpuinfo)); }
 
 TEST(CpuIsa, IsWhatEveryProcessorHas) {
-  EXPECT_THAT(isa("processor: 0\nFeatures: asimd sve bf16 i8mm fp\n\nprocessor: 1\nFeatures: asimd i8mm fp\n"), ElementsAre("asimd", "i8mm"));
+  EXPECT_THAT(isa("processor: 0\nFeatures: asimd sve bf16 i8mm fp\n\nprocessor: 1\nFeatures: asimd i8mm fp\n"),
+              ElementsAre("asimd", "i8mm"));
 }
 
 TEST(CpuIsa, KeepsOnlyWhatMatters) {
-  EXPECT_THAT(isa("processor\t: 0\nflags\t\t: fpu vme avx2 amx_tile amx_bf16 hypervisor\n"), ElementsAre("amx_bf16", "amx_tile", "avx2"));
+  EXPECT_THAT(isa("processor\t: 0\nflags\t\t: fpu vme avx2 amx_tile amx_bf16 hypervisor\n"),
+              ElementsAre("amx_bf16", "amx_tile", "avx2"));
   EXPECT_THAT(isa("processor: 0\n"), IsEmpty());
   EXPECT_THAT(isa(""), IsEmpty());
 }
@@ -59,7 +61,8 @@ TEST(VirtualMachine, FromFlagDmiOrDeviceTree) {
 }
 
 TEST(Cpuinfo, SkipsBlocksWithoutAProcessor) {
-  EXPECT_EQ(parse_cpuinfo("Hardware: x\n\nprocessor: 3\ncpu MHz: 2596.098\n\nprocessor: -4\n\nprocessor: 99999999999\n").size(), 1u);
+  EXPECT_EQ(parse_cpuinfo("Hardware: x\n\nprocessor: 3\ncpu MHz: 2596.098\n\nprocessor: -4\n\nprocessor: 99999999999\n").size(),
+            1u);
   EXPECT_EQ(parse_cpuinfo("processor: 3\ncpu MHz: 2596.098\n")[0].khz, 2596098);
   EXPECT_EQ(parse_cpuinfo("processor: 3\ncpu MHz: nan\n")[0].khz, 0);
 }

@@ -83,7 +83,8 @@ std::vector<LogicalCpu> read_cpus(const SystemFiles& files, const std::vector<Cp
     cpu.id = id;
     cpu.package = small_number(files, cpu_folder(id) + "/topology/physical_package_id", block ? block->package : 0);
     cpu.max_khz = std::clamp<int64_t>(files.number(cpu_folder(id) + "/cpufreq/cpuinfo_max_freq").value_or(0), 0, 100'000'000);
-    auto& [number, threads] = cores.try_emplace(core_key(files, cpu, block), static_cast<int32_t>(cores.size()), 0).first->second;
+    auto& [number, threads] =
+        cores.try_emplace(core_key(files, cpu, block), static_cast<int32_t>(cores.size()), 0).first->second;
     cpu.core = number;
     cpu.smt_index = threads++;
     cpus.push_back(cpu);
@@ -124,7 +125,8 @@ std::vector<CpuCache> read_caches(const SystemFiles& files, const std::vector<Lo
     for (int index = 0; index < 8; ++index) {
       const std::string folder = fmt::format("{}/cache/index{}", cpu_folder(cpu.id), index);
       const std::optional<CpuCache> cache = read_cache(files, folder);
-      if (cache && kinds.size() < 256) kinds.try_emplace({cache->level, cache->type, cache->size_bytes, cache->shared_by_cpus}, *cache);
+      if (cache && kinds.size() < 256)
+        kinds.try_emplace({cache->level, cache->type, cache->size_bytes, cache->shared_by_cpus}, *cache);
     }
   }
   std::vector<CpuCache> caches;

@@ -191,18 +191,19 @@ struct Vendor {
 };
 
 constexpr Vendor kVendors[] = {
-    {0x1002, "amd", false},      {0x1014, "ibm", false},        {0x1022, "amd", false},        {0x10de, "nvidia", false},
-    {0x17cb, "qualcomm", false}, {0x19e5, "huawei", false},     {0x1ac1, "google", false},     {0x1ae0, "google", false},
-    {0x1d0f, "aws", false},      {0x1d22, "baidu", true},       {0x1d87, "rockchip", false},   {0x1d94, "hygon", false},
-    {0x1d95, "graphcore", true}, {0x1da3, "intel", true},       {0x1de0, "groq", true},        {0x1e0a, "esperanto", true},
-    {0x1e36, "enflame", true},   {0x1e38, "blaize", true},      {0x1e52, "tenstorrent", true}, {0x1e60, "hailo", true},
-    {0x1e67, "untether", true},  {0x1ed2, "furiosa", true},     {0x1ed5, "moorethreads", false}, {0x1eff, "rebellions", true},
-    {0x1f56, "sapeon", true},    {0x1f9d, "axelera", true},     {0x1ff4, "deepx", true},       {0x8086, "intel", false},
-    {0x0014, "loongson", false}, {0x1d17, "zhaoxin", false},    {0x0731, "jingjia", false},
+    {0x1002, "amd", false},      {0x1014, "ibm", false},     {0x1022, "amd", false},          {0x10de, "nvidia", false},
+    {0x17cb, "qualcomm", false}, {0x19e5, "huawei", false},  {0x1ac1, "google", false},       {0x1ae0, "google", false},
+    {0x1d0f, "aws", false},      {0x1d22, "baidu", true},    {0x1d87, "rockchip", false},     {0x1d94, "hygon", false},
+    {0x1d95, "graphcore", true}, {0x1da3, "intel", true},    {0x1de0, "groq", true},          {0x1e0a, "esperanto", true},
+    {0x1e36, "enflame", true},   {0x1e38, "blaize", true},   {0x1e52, "tenstorrent", true},   {0x1e60, "hailo", true},
+    {0x1e67, "untether", true},  {0x1ed2, "furiosa", true},  {0x1ed5, "moorethreads", false}, {0x1eff, "rebellions", true},
+    {0x1f56, "sapeon", true},    {0x1f9d, "axelera", true},  {0x1ff4, "deepx", true},         {0x8086, "intel", false},
+    {0x0014, "loongson", false}, {0x1d17, "zhaoxin", false}, {0x0731, "jingjia", false},
 };
 
 // Matrox, QEMU, VMware, Bochs, virtio, Red Hat, ASPEED, Silicon Motion, Cirrus, Hyper-V, VirtualBox, XGI, Huawei iBMC.
-constexpr std::array<uint32_t, 13> kDisplayOnly = {0x102b, 0x1234, 0x15ad, 0x1b36, 0x1af4, 0x1a03, 0x126f, 0x1013, 0x1414, 0x80ee, 0x18ca, 0x19e5, 0x5853};
+constexpr std::array<uint32_t, 13> kDisplayOnly = {0x102b, 0x1234, 0x15ad, 0x1b36, 0x1af4, 0x1a03, 0x126f,
+                                                   0x1013, 0x1414, 0x80ee, 0x18ca, 0x19e5, 0x5853};
 
 struct Range {
   uint32_t first, last;
@@ -210,9 +211,9 @@ struct Range {
 };
 
 constexpr Range kNvidiaRanges[] = {
-    {0x1340, 0x13ff, "maxwell"},   {0x15f0, 0x15ff, "pascal"}, {0x1600, 0x17ff, "maxwell"},   {0x1b00, 0x1d7f, "pascal"},
-    {0x1d80, 0x1dff, "volta"},     {0x1e00, 0x1fff, "turing"}, {0x2080, 0x20ff, "ampere"},    {0x2180, 0x21ff, "turing"},
-    {0x2200, 0x22ff, "ampere"},    {0x2300, 0x23ff, "hopper"}, {0x2400, 0x25ff, "ampere"},    {0x2600, 0x28ff, "ada"},
+    {0x1340, 0x13ff, "maxwell"},   {0x15f0, 0x15ff, "pascal"},    {0x1600, 0x17ff, "maxwell"}, {0x1b00, 0x1d7f, "pascal"},
+    {0x1d80, 0x1dff, "volta"},     {0x1e00, 0x1fff, "turing"},    {0x2080, 0x20ff, "ampere"},  {0x2180, 0x21ff, "turing"},
+    {0x2200, 0x22ff, "ampere"},    {0x2300, 0x23ff, "hopper"},    {0x2400, 0x25ff, "ampere"},  {0x2600, 0x28ff, "ada"},
     {0x2900, 0x2fff, "blackwell"}, {0x3180, 0x31ff, "blackwell"},
 };
 
@@ -248,7 +249,9 @@ bool is_npu_vendor(uint32_t pci_vendor) {
   return find_in(kVendors, [&](const Vendor& v) { return v.id == pci_vendor && v.npus_only; }) != nullptr;
 }
 
-bool is_display_only(uint32_t pci_vendor) { return std::find(kDisplayOnly.begin(), kDisplayOnly.end(), pci_vendor) != kDisplayOnly.end(); }
+bool is_display_only(uint32_t pci_vendor) {
+  return std::find(kDisplayOnly.begin(), kDisplayOnly.end(), pci_vendor) != kDisplayOnly.end();
+}
 
 std::string_view nvidia_architecture(uint32_t device) {
   const Range* range = find_in(kNvidiaRanges, [&](const Range& r) { return device >= r.first && device <= r.last; });

@@ -37,7 +37,8 @@ std::optional<std::vector<int32_t>> affinity_of_process() {
 }
 
 // Online CPUs that both the affinity and the cpuset allow. A limit that would leave nothing is not believed.
-std::vector<int32_t> allowed(const std::vector<LogicalCpu>& cpus, const std::optional<std::vector<int32_t>>& affinity, const std::vector<int32_t>& cpuset) {
+std::vector<int32_t> allowed(const std::vector<LogicalCpu>& cpus, const std::optional<std::vector<int32_t>>& affinity,
+                             const std::vector<int32_t>& cpuset) {
   std::vector<int32_t> all;
   for (const LogicalCpu& cpu : cpus) all.push_back(cpu.id);
   const auto keep = [&](const std::vector<int32_t>& limit) {

@@ -14,12 +14,12 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using testing::FixtureTree;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::IsOk;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-using testing::FixtureTree;
-using testing::IsOk;
 using testing::StatusIs;
 
 std::vector<std::string> ids(const Machine& machine) {
@@ -53,7 +53,8 @@ TEST_P(RecordedMachine, IsWhatDiscoveryFinds) {
   EXPECT_EQ(found_json, recorded_json) << "run with AXLE_UPDATE_GOLDEN=1 to accept";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RecordedMachine, ::testing::Values("cloud-vm-2core", "ryzen-hybrid", "xeon-2socket", "h100-8gpu", "rk3588-board"),
+INSTANTIATE_TEST_SUITE_P(All, RecordedMachine,
+                         ::testing::Values("cloud-vm-2core", "ryzen-hybrid", "xeon-2socket", "h100-8gpu", "rk3588-board"),
                          [](const auto& machine) {
                            std::string name = machine.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -173,9 +174,11 @@ TEST(Discover, RockchipCoresOfTheMainlineDriverAreOneDevice) {
   FixtureTree tree("rk3588-board");
   tree.remove("/sys/bus/platform/devices/fdab0000.npu");
   for (const char* core : {"fdab0000.npu", "fdac0000.npu", "fdad0000.npu"}) {
-    tree.file(std::string("/sys/bus/platform/devices/") + core + "/uevent", "DRIVER=rocket\nOF_COMPATIBLE_0=rockchip,rk3588-rknn-core\n");
+    tree.file(std::string("/sys/bus/platform/devices/") + core + "/uevent",
+              "DRIVER=rocket\nOF_COMPATIBLE_0=rockchip,rk3588-rknn-core\n");
   }
-  tree.file("/sys/class/accel/accel0/uevent", "DEVNAME=accel/accel0\n").file("/sys/class/accel/accel0/device/uevent", "DRIVER=rocket\n");
+  tree.file("/sys/class/accel/accel0/uevent", "DEVNAME=accel/accel0\n")
+      .file("/sys/class/accel/accel0/device/uevent", "DRIVER=rocket\n");
   AXLE_ASSERT_OK_AND_ASSIGN(const Machine m, tree.discover());
   EXPECT_THAT(ids(m), ElementsAre("cpu:0", "gpu:0", "npu:0", "npu:1"));
   EXPECT_EQ(at(m, "npu:1").attributes.at("cores"), "3");
@@ -227,7 +230,9 @@ TEST(DiscoverHostile, NothingReadable) {
 
 TEST(DiscoverHostile, CpuinfoAlone) {
   FixtureTree tree;
-  tree.file("/proc/cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\nphysical id\t: 0\ncore id\t: 0\n\nprocessor\t: 1\nphysical id\t: 0\ncore id\t: 0\n");
+  tree.file("/proc/cpuinfo",
+            "processor\t: 0\nvendor_id\t: GenuineIntel\nphysical id\t: 0\ncore id\t: 0\n\nprocessor\t: 1\nphysical id\t: "
+            "0\ncore id\t: 0\n");
   const Result<Machine> machine = tree.discover();
   expect_recordable(machine);
   EXPECT_EQ(machine->cpus.size(), 2u);
@@ -247,8 +252,9 @@ TEST(DiscoverHostile, EveryFileInTurnIsEmptyGarbageOrGone) {
     ASSERT_GT(paths.size(), 30u);
     for (const std::filesystem::path& path : paths) {
       AXLE_ASSERT_OK_AND_ASSIGN(const std::string original, read_file(path.string(), 1u << 20));
-      for (const std::string& content : {std::string(), std::string("\xff\xfe\x00:-99999999999999999999 0xffffffffffffffff\n", 44), std::string("-1\n"),
-                                         std::string("9223372036854775807\n"), std::string(100000, '9')}) {
+      for (const std::string& content :
+           {std::string(), std::string("\xff\xfe\x00:-99999999999999999999 0xffffffffffffffff\n", 44), std::string("-1\n"),
+            std::string("9223372036854775807\n"), std::string(100000, '9')}) {
         std::ofstream(path, std::ios::binary) << content;
         SCOPED_TRACE(path.string() + " = " + content.substr(0, 20));
         expect_recordable(tree.discover());

@@ -70,7 +70,8 @@ double cpu_pressure_some_10s(const SystemFiles& files) {
   return parse_decimal(rest.substr(0, rest.find(' '))).value_or(-1);
 }
 
-MachineState read_machine_state(const SystemFiles& files, const std::vector<int32_t>& allowed_cpus, const std::optional<CpuTimes>& since) {
+MachineState read_machine_state(const SystemFiles& files, const std::vector<int32_t>& allowed_cpus,
+                                const std::optional<CpuTimes>& since) {
   MachineState state;
   const std::string load = files.line("/proc/loadavg").value_or("");
   state.load_1min = parse_decimal(std::string_view(load).substr(0, load.find(' '))).value_or(0);
@@ -82,7 +83,8 @@ MachineState read_machine_state(const SystemFiles& files, const std::vector<int3
     state.memory_available_bytes = std::min(state.memory_available_bytes, left);
   }
   state.cpu_pressure_some_10s = cpu_pressure_some_10s(files);
-  if (const std::optional<CpuTimes> now = read_cpu_times(files)) state.steal_percent = steal_percent(since.value_or(CpuTimes{}), *now);
+  if (const std::optional<CpuTimes> now = read_cpu_times(files))
+    state.steal_percent = steal_percent(since.value_or(CpuTimes{}), *now);
   const int32_t first_cpu = allowed_cpus.empty() ? 0 : allowed_cpus.front();
   state.governor = files.line(fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", first_cpu)).value_or("");
   return state;

@@ -9,8 +9,8 @@ namespace axle {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using testing::FixtureTree;
+using ::testing::IsEmpty;
 
 TEST(MachineState, StealBetweenTwoReadings) {
   EXPECT_DOUBLE_EQ(steal_percent({1000, 10}, {1200, 30}), 10);
@@ -47,7 +47,8 @@ TEST(MachineState, FrequenciesAreAllOrNothing) {
 
 TEST(MachineState, PressureIsTheFirstLine) {
   FixtureTree tree;
-  tree.file("/proc/pressure/cpu", "some avg10=12.50 avg60=1.00 avg300=0.10 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
+  tree.file("/proc/pressure/cpu",
+            "some avg10=12.50 avg60=1.00 avg300=0.10 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
   EXPECT_DOUBLE_EQ(cpu_pressure_some_10s(tree.files()), 12.5);
   tree.file("/proc/pressure/cpu", "some avg10=nan avg60=1\n");
   EXPECT_EQ(cpu_pressure_some_10s(tree.files()), -1);

@@ -64,7 +64,8 @@ void add_nvidia_details(const SystemFiles& files, Resource& gpu) {
 void set_cuda_indices(std::vector<Resource>& resources, const std::optional<std::string>& visible) {
   std::vector<Resource*> gpus;
   for (Resource& resource : resources) {
-    if (resource.kind == ResourceKind::kGpu && resource.vendor == "nvidia" && resource.driver.starts_with("nvidia")) gpus.push_back(&resource);
+    if (resource.kind == ResourceKind::kGpu && resource.vendor == "nvidia" && resource.driver.starts_with("nvidia"))
+      gpus.push_back(&resource);
   }
   std::vector<Resource*> order = gpus;
   if (visible) {

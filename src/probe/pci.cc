@@ -15,7 +15,8 @@ bool is_pci_address(std::string_view name) {
   const size_t dot = name.rfind('.');
   const size_t first = name.find(':');
   return dot != std::string_view::npos && first != std::string_view::npos && first >= 4 && name.size() - first == 8 &&
-         std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.'; });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.'; });
 }
 
 std::optional<uint32_t> id_number(const SystemFiles& files, const std::string& path, int64_t limit) {
@@ -34,7 +35,8 @@ uint64_t largest_prefetchable_bar(const SystemFiles& files, const std::string& f
     const int64_t start = parse_number(words[0]).value_or(0);
     const int64_t end = parse_number(words[1]).value_or(0);
     const auto flags = static_cast<uint64_t>(parse_number(words[2]).value_or(0));
-    if (end > start && start > 0 && (flags & kPrefetchable) && (flags & kMemory)) largest = std::max(largest, static_cast<uint64_t>(end - start) + 1);
+    if (end > start && start > 0 && (flags & kPrefetchable) && (flags & kMemory))
+      largest = std::max(largest, static_cast<uint64_t>(end - start) + 1);
   }
   return largest;
 }
@@ -86,12 +88,15 @@ std::vector<std::string> device_nodes(const SystemFiles& files, const std::strin
   // A class puts its devices in a folder of its name (accel/accel0, drm/renderD128, hailo_chardev/hailo0); the ones with a
   // node in /dev say so in their uevent.
   for (const std::string& class_name : files.list(folder)) {
-    if (class_name == "driver" || class_name == "subsystem" || class_name == "graphics" || class_name == "sound" || class_name == "iommu") continue;
+    if (class_name == "driver" || class_name == "subsystem" || class_name == "graphics" || class_name == "sound" ||
+        class_name == "iommu")
+      continue;
     const std::string class_folder = folder + "/" + class_name;
     if (!files.is_folder(class_folder) || !files.link_name(class_folder).empty()) continue;
     for (const std::string& name : files.list(class_folder)) {
       const std::string node = value_of(files.content(class_folder + "/" + name + "/uevent").value_or(""), "DEVNAME", '=');
-      if (!node.empty() && node.find("..") == std::string::npos && nodes.size() < kMaxNodes) nodes.push_back(node.starts_with("/") ? node : "/dev/" + node);
+      if (!node.empty() && node.find("..") == std::string::npos && nodes.size() < kMaxNodes)
+        nodes.push_back(node.starts_with("/") ? node : "/dev/" + node);
     }
   }
   std::sort(nodes.begin(), nodes.end());

@@ -18,7 +18,8 @@ constexpr uint64_t kGib = uint64_t{1} << 30;
 constexpr uint64_t kMostMemory = uint64_t{1} << 50;
 
 bool has_accel_node(const PciDevice& device) {
-  return std::any_of(device.nodes.begin(), device.nodes.end(), [](const std::string& node) { return node.starts_with("/dev/accel/"); });
+  return std::any_of(device.nodes.begin(), device.nodes.end(),
+                     [](const std::string& node) { return node.starts_with("/dev/accel/"); });
 }
 
 // What cannot be recognised as something that computes is left out: a compression engine is an "accelerator" to PCI too.
@@ -36,12 +37,16 @@ std::optional<ResourceKind> kind_of(const PciDevice& device) {
 // An APU's GPU shares its slot with functions of the CPU (PSP, USB, audio coprocessor) that carry AMD's CPU vendor id.
 bool shares_slot_with_amd_cpu(const PciDevice& device, const std::vector<PciDevice>& all) {
   const std::string slot = device.address.substr(0, device.address.rfind('.') + 1);
-  return std::any_of(all.begin(), all.end(), [&](const PciDevice& other) { return other.vendor == kAmd && other.address.starts_with(slot); });
+  return std::any_of(all.begin(), all.end(),
+                     [&](const PciDevice& other) { return other.vendor == kAmd && other.address.starts_with(slot); });
 }
 
-bool on_first_bus(const PciDevice& device) { return device.address.find(":00:") != std::string::npos && device.address.starts_with("0000:"); }
+bool on_first_bus(const PciDevice& device) {
+  return device.address.find(":00:") != std::string::npos && device.address.starts_with("0000:");
+}
 
-std::vector<std::string> tags_of(const PciDevice& device, const KnownDevice* known, ResourceKind kind, const std::vector<PciDevice>& all) {
+std::vector<std::string> tags_of(const PciDevice& device, const KnownDevice* known, ResourceKind kind,
+                                 const std::vector<PciDevice>& all) {
   std::vector<std::string> tags;
   if (known) {
     for (const std::string_view tag : split_words(known->tags)) tags.emplace_back(tag);
@@ -51,7 +56,8 @@ std::vector<std::string> tags_of(const PciDevice& device, const KnownDevice* kno
     if (device.vendor == kAti || device.vendor == kAmd) integrated = shares_slot_with_amd_cpu(device, all);
     tags.emplace_back(integrated ? "integrated" : "discrete");
   }
-  const std::string_view architecture = device.vendor == kNvidia && kind == ResourceKind::kGpu ? nvidia_architecture(device.device) : "";
+  const std::string_view architecture =
+      device.vendor == kNvidia && kind == ResourceKind::kGpu ? nvidia_architecture(device.device) : "";
   if (!architecture.empty()) tags.emplace_back(architecture);
   return tags;
 }
@@ -60,9 +66,11 @@ std::string name_of(const SystemFiles& files, const PciDevice& device, const Kno
   std::string product = files.line(device.folder() + "/product_name").value_or("");
   if (!product.empty() && kind == ResourceKind::kGpu) return product;
   if (known) return std::string(known->name);
-  if (const KnownDriver* driver = find_known_npu_driver(device.driver)) return fmt::format("{} [{}]", driver->name, device.id());
+  if (const KnownDriver* driver = find_known_npu_driver(device.driver))
+    return fmt::format("{} [{}]", driver->name, device.id());
   const std::string_view vendor = accelerator_vendor(device.vendor);
-  return fmt::format("{} {} [{}]", vendor.empty() ? "unknown" : vendor, kind == ResourceKind::kGpu ? "GPU" : "NPU", device.id());
+  return fmt::format("{} {} [{}]", vendor.empty() ? "unknown" : vendor, kind == ResourceKind::kGpu ? "GPU" : "NPU",
+                     device.id());
 }
 
 std::string vendor_of(const PciDevice& device) {
@@ -85,7 +93,8 @@ uint64_t intel_memory(const SystemFiles& files, const PciDevice& device) {
   return total ? total : byte_count(files, device.folder() + "/lmem_total_bytes");
 }
 
-void set_memory(const SystemFiles& files, const PciDevice& device, const KnownDevice* known, bool integrated, Resource& resource) {
+void set_memory(const SystemFiles& files, const PciDevice& device, const KnownDevice* known, bool integrated,
+                Resource& resource) {
   const auto take = [&](uint64_t bytes, const char* source) {
     if (bytes == 0 || resource.memory_bytes != 0) return;
     resource.memory_bytes = bytes;
@@ -103,7 +112,8 @@ void set_memory(const SystemFiles& files, const PciDevice& device, const KnownDe
   if (device.vendor == kIntel) take(intel_memory(files, device), "driver");
   if (known) take(known->memory_gib * kGib, "table");
   // NVIDIA's aperture may be larger than the memory behind it, so it says nothing there.
-  const bool bar_counts = resource.kind == ResourceKind::kGpu && !integrated && device.vendor != kNvidia && device.largest_bar_bytes >= kGib;
+  const bool bar_counts =
+      resource.kind == ResourceKind::kGpu && !integrated && device.vendor != kNvidia && device.largest_bar_bytes >= kGib;
   if (bar_counts) take(device.largest_bar_bytes, "bar");
 }
 
@@ -112,7 +122,8 @@ void set_attributes(const SystemFiles& files, const PciDevice& device, Resource&
   resource.attributes["pci_revision"] = fmt::format("{:02x}", device.revision);
   if (device.numa_node >= 0) resource.attributes["numa_node"] = std::to_string(device.numa_node);
   if (!device.nodes.empty()) resource.attributes["path.nodes"] = fmt::format("{}", fmt::join(device.nodes, " "));
-  const std::pair<const char*, const char*> files_of_drivers[] = {{"fw_version", "firmware"}, {"vbnv", "model_string"}, {"vbios_version", "vbios"}};
+  const std::pair<const char*, const char*> files_of_drivers[] = {
+      {"fw_version", "firmware"}, {"vbnv", "model_string"}, {"vbios_version", "vbios"}};
   for (const auto& [file, attribute] : files_of_drivers) {
     if (std::optional<std::string> text = files.line(device.folder() + "/" + file)) resource.attributes[attribute] = *text;
   }

@@ -53,7 +53,10 @@ void add_hwmon(const SystemFiles& files, const std::vector<Resource>& resources,
       const std::string channel = file.substr(0, file.find('_'));
       const std::string label = files.line(folder + "/" + channel + "_label").value_or(channel);
       const std::string path = folder + "/" + file;
-      counters.push_back({.name = owner.empty() ? chip + " " + label : owner, .source = "hwmon", .path = path, .readable = files.readable(path)});
+      counters.push_back({.name = owner.empty() ? chip + " " + label : owner,
+                          .source = "hwmon",
+                          .path = path,
+                          .readable = files.readable(path)});
     }
   }
 }

@@ -55,7 +55,7 @@ std::string SystemFiles::full(std::string_view path) const { return root_ + std:
 std::optional<std::string> SystemFiles::content(std::string_view path, size_t max_bytes) const {
   // O_NONBLOCK: a FIFO or a sleeping device must not hold up discovery.
   const FileDescriptor file{::open(full(path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  struct stat info {};
+  struct stat info{};
   if (file.value < 0 || ::fstat(file.value, &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
   std::string text;
   char buffer[4096];
@@ -91,7 +91,8 @@ std::vector<std::string> SystemFiles::list(std::string_view folder) const {
     const std::string name = entry->d_name;
     if (name != "." && name != ".." && is_valid_utf8(name)) names.push_back(name);
   }
-  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) { return natural_key(a) < natural_key(b); });
+  std::sort(names.begin(), names.end(),
+            [](const std::string& a, const std::string& b) { return natural_key(a) < natural_key(b); });
   return names;
 }
 
@@ -104,12 +105,12 @@ std::string SystemFiles::link_name(std::string_view path) const {
 }
 
 bool SystemFiles::exists(std::string_view path) const {
-  struct stat info {};
+  struct stat info{};
   return ::stat(full(path).c_str(), &info) == 0;
 }
 
 bool SystemFiles::is_folder(std::string_view path) const {
-  struct stat info {};
+  struct stat info{};
   return ::stat(full(path).c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 

@@ -8,17 +8,16 @@ namespace axle {
 namespace {
 
 Json cpu_to_json(const LogicalCpu& cpu) {
-  return {{"core", cpu.core},       {"id", cpu.id},         {"max_khz", cpu.max_khz},
+  return {{"core", cpu.core},           {"id", cpu.id},           {"max_khz", cpu.max_khz},
           {"numa_node", cpu.numa_node}, {"package", cpu.package}, {"smt_index", cpu.smt_index}};
 }
 
 Json cache_to_json(const CpuCache& cache) {
-  return {{"level", cache.level}, {"shared_by_cpus", cache.shared_by_cpus}, {"size_bytes", cache.size_bytes}, {"type", cache.type}};
+  return {
+      {"level", cache.level}, {"shared_by_cpus", cache.shared_by_cpus}, {"size_bytes", cache.size_bytes}, {"type", cache.type}};
 }
 
-Json numa_to_json(const NumaNode& node) {
-  return {{"cpus", node.cpus}, {"id", node.id}, {"memory_bytes", node.memory_bytes}};
-}
+Json numa_to_json(const NumaNode& node) { return {{"cpus", node.cpus}, {"id", node.id}, {"memory_bytes", node.memory_bytes}}; }
 
 Json power_to_json(const PowerCounter& counter) {
   return {{"name", counter.name}, {"path", counter.path}, {"readable", counter.readable}, {"source", counter.source}};
@@ -27,10 +26,20 @@ Json power_to_json(const PowerCounter& counter) {
 Json resource_to_json(const Resource& r) {
   Json attributes = Json::object();
   for (const auto& [key, value] : r.attributes) attributes[key] = value;
-  return {{"attributes", attributes}, {"cpus", r.cpus},       {"driver", r.driver},           {"id", r.id},
-          {"index", r.index},         {"kind", resource_kind_name(r.kind)}, {"memory_bytes", r.memory_bytes}, {"name", r.name},
-          {"part", r.part},           {"pci_address", r.pci_address}, {"simulated", r.simulated}, {"tags", r.tags},
-          {"uuid", r.uuid},           {"vendor", r.vendor}};
+  return {{"attributes", attributes},
+          {"cpus", r.cpus},
+          {"driver", r.driver},
+          {"id", r.id},
+          {"index", r.index},
+          {"kind", resource_kind_name(r.kind)},
+          {"memory_bytes", r.memory_bytes},
+          {"name", r.name},
+          {"part", r.part},
+          {"pci_address", r.pci_address},
+          {"simulated", r.simulated},
+          {"tags", r.tags},
+          {"uuid", r.uuid},
+          {"vendor", r.vendor}};
 }
 
 Json state_to_json(const MachineState& state) {
@@ -52,13 +61,16 @@ Json list(const std::vector<T>& items, F to_json) {
 // The kernel keeps back a little more or less memory at each boot; a key must not notice.
 uint64_t whole_gib(uint64_t bytes) { return (bytes + (uint64_t{1} << 29)) >> 30; }
 
-bool bound_to_this_boot(const std::string& attribute) { return attribute.starts_with("path.") || attribute.starts_with("env."); }
+bool bound_to_this_boot(const std::string& attribute) {
+  return attribute.starts_with("path.") || attribute.starts_with("env.");
+}
 
 Json resource_identity(const Resource& resource) {
   Json json = resource_to_json(resource);
   json["memory_bytes"] = whole_gib(resource.memory_bytes);
   Json& attributes = json["attributes"];
-  for (auto it = attributes.begin(); it != attributes.end();) it = bound_to_this_boot(it.key()) ? attributes.erase(it) : std::next(it);
+  for (auto it = attributes.begin(); it != attributes.end();)
+    it = bound_to_this_boot(it.key()) ? attributes.erase(it) : std::next(it);
   return json;
 }
 

@@ -25,7 +25,8 @@ constexpr int64_t kMaxBytes = int64_t{1} << 53;  // what every JSON reader keeps
 int64_t bounded(JsonReader& reader, const char* key, int64_t low, int64_t high) {
   const int64_t value = reader.integer(key);
   if (value >= low && value <= high) return value;
-  reader.fail(invalid_argument_error(fmt::format("{}.{} is {}; it must lie in [{}, {}]", reader.where(), key, value, low, high)));
+  reader.fail(
+      invalid_argument_error(fmt::format("{}.{} is {}; it must lie in [{}, {}]", reader.where(), key, value, low, high)));
   return low;
 }
 
@@ -45,13 +46,15 @@ double non_negative(JsonReader& reader, const char* key, double low = 0) {
 std::string short_text(JsonReader& reader, const char* key) {
   std::string text = reader.text(key);
   if (text.size() <= kMaxTextBytes) return text;
-  reader.fail(invalid_argument_error(fmt::format("{}.{} has {} bytes; the limit is {}", reader.where(), key, text.size(), kMaxTextBytes)));
+  reader.fail(invalid_argument_error(
+      fmt::format("{}.{} has {} bytes; the limit is {}", reader.where(), key, text.size(), kMaxTextBytes)));
   return "";
 }
 
 std::vector<std::string> short_texts(JsonReader& reader, const char* key, size_t limit) {
   std::vector<std::string> texts = reader.texts_or_empty(key);
-  const bool fits = texts.size() <= limit && std::all_of(texts.begin(), texts.end(), [](const std::string& t) { return t.size() <= kMaxTextBytes; });
+  const bool fits = texts.size() <= limit &&
+                    std::all_of(texts.begin(), texts.end(), [](const std::string& t) { return t.size() <= kMaxTextBytes; });
   if (fits) return texts;
   reader.fail(invalid_argument_error(fmt::format("{}.{} holds too many or too long texts", reader.where(), key)));
   return {};
@@ -64,7 +67,8 @@ std::vector<int32_t> cpu_numbers(JsonReader& reader, const char* key) {
   for (const int64_t number : numbers) {
     const bool ascending = cpus.empty() || number > cpus.back();
     if (number < 0 || number > std::numeric_limits<int32_t>::max() || !ascending || cpus.size() == kMaxCpus) {
-      reader.fail(invalid_argument_error(fmt::format("{}.{} must hold at most {} CPU numbers in ascending order", reader.where(), key, kMaxCpus)));
+      reader.fail(invalid_argument_error(
+          fmt::format("{}.{} must hold at most {} CPU numbers in ascending order", reader.where(), key, kMaxCpus)));
       return {};
     }
     cpus.push_back(static_cast<int32_t>(number));
@@ -77,7 +81,8 @@ std::vector<T> read_list(JsonReader& reader, const char* key, size_t limit, F re
   std::vector<T> items;
   const Json& array = reader.array(key);
   if (array.size() > limit) {
-    reader.fail(invalid_argument_error(fmt::format("{}.{} has {} entries; the limit is {}", reader.where(), key, array.size(), limit)));
+    reader.fail(
+        invalid_argument_error(fmt::format("{}.{} has {} entries; the limit is {}", reader.where(), key, array.size(), limit)));
     return items;
   }
   for (size_t i = 0; i < array.size(); ++i) {
@@ -134,7 +139,8 @@ std::map<std::string, std::string> read_attributes(JsonReader& r) {
   std::map<std::string, std::string> attributes;
   const Json& object = r.object("attributes");
   if (object.size() > kMaxAttributes) {
-    r.fail(invalid_argument_error(fmt::format("{}.attributes has {} entries; the limit is {}", r.where(), object.size(), kMaxAttributes)));
+    r.fail(invalid_argument_error(
+        fmt::format("{}.attributes has {} entries; the limit is {}", r.where(), object.size(), kMaxAttributes)));
     return attributes;
   }
   for (auto it = object.begin(); it != object.end(); ++it) {
@@ -151,7 +157,9 @@ Resource read_resource(JsonReader& r) {
   Resource resource;
   const std::string kind = short_text(r, "kind");
   const std::optional<ResourceKind> known = parse_resource_kind(kind);
-  if (!known) r.fail(invalid_argument_error(fmt::format("{}.kind is \"{}\"; it must be cpu, gpu, npu, pim, remote or hybrid", r.where(), kind)));
+  if (!known)
+    r.fail(invalid_argument_error(
+        fmt::format("{}.kind is \"{}\"; it must be cpu, gpu, npu, pim, remote or hybrid", r.where(), kind)));
   resource.kind = known.value_or(ResourceKind::kCpu);
   resource.id = short_text(r, "id");
   resource.index = small(r, "index");
@@ -167,7 +175,9 @@ Resource read_resource(JsonReader& r) {
   resource.cpus = cpu_numbers(r, "cpus");
   resource.simulated = r.boolean("simulated");
   const std::string id = resource_id(resource.kind, resource.index, resource.part);
-  if (resource.id != id) r.fail(invalid_argument_error(fmt::format("{}.id is \"{}\", but its kind, index and part say \"{}\"", r.where(), resource.id, id)));
+  if (resource.id != id)
+    r.fail(invalid_argument_error(
+        fmt::format("{}.id is \"{}\", but its kind, index and part say \"{}\"", r.where(), resource.id, id)));
   return resource;
 }
 
@@ -181,7 +191,8 @@ MachineState read_state(const Json& object, const std::string& where, JsonReader
     state.steal_percent = non_negative(r, "steal_percent", -1);
     state.governor = short_text(r, "governor");
     state.cpu_khz = r.integers_or_empty("cpu_khz");
-    const bool fits = state.cpu_khz.size() <= kMaxCpus && std::all_of(state.cpu_khz.begin(), state.cpu_khz.end(), [](int64_t khz) { return khz >= 0 && khz <= kMaxBytes; });
+    const bool fits = state.cpu_khz.size() <= kMaxCpus && std::all_of(state.cpu_khz.begin(), state.cpu_khz.end(),
+                                                                      [](int64_t khz) { return khz >= 0 && khz <= kMaxBytes; });
     if (!fits) r.fail(invalid_argument_error(fmt::format("{}.cpu_khz must hold at most {} frequencies", where, kMaxCpus)));
   }
   if (Status status = r.finish(); !status.ok()) parent.fail(std::move(status));
@@ -191,7 +202,8 @@ MachineState read_state(const Json& object, const std::string& where, JsonReader
 Status check_cpus(const Machine& machine) {
   const auto by_id = [](const LogicalCpu& a, const LogicalCpu& b) { return a.id < b.id; };
   for (size_t i = 1; i < machine.cpus.size(); ++i) {
-    if (machine.cpus[i].id <= machine.cpus[i - 1].id) return invalid_argument_error(fmt::format("machine.cpus[{}].id must be larger than the one before", i));
+    if (machine.cpus[i].id <= machine.cpus[i - 1].id)
+      return invalid_argument_error(fmt::format("machine.cpus[{}].id must be larger than the one before", i));
   }
   for (const int32_t cpu : machine.allowed_cpus) {
     if (!std::binary_search(machine.cpus.begin(), machine.cpus.end(), LogicalCpu{.id = cpu}, by_id)) {
@@ -205,11 +217,13 @@ Status check_resources(const Machine& machine) {
   for (size_t i = 0; i < machine.resources.size(); ++i) {
     const Resource& resource = machine.resources[i];
     if (i > 0 && !resource_before(machine.resources[i - 1], resource)) {
-      return invalid_argument_error(fmt::format("machine.resources[{}] ({}) must come after {}: the order is kind, index, part", i, resource.id, machine.resources[i - 1].id));
+      return invalid_argument_error(fmt::format("machine.resources[{}] ({}) must come after {}: the order is kind, index, part",
+                                                i, resource.id, machine.resources[i - 1].id));
     }
     for (const int32_t cpu : resource.cpus) {
       if (!std::binary_search(machine.allowed_cpus.begin(), machine.allowed_cpus.end(), cpu)) {
-        return invalid_argument_error(fmt::format("machine.resources[{}].cpus names CPU {}, which machine.allowed_cpus lacks", i, cpu));
+        return invalid_argument_error(
+            fmt::format("machine.resources[{}].cpus names CPU {}, which machine.allowed_cpus lacks", i, cpu));
       }
     }
   }
@@ -220,7 +234,8 @@ void read_header(JsonReader& r) {
   const std::string format = r.text("format");
   const int64_t version = r.integer("version");
   if (!r.status().ok()) return;
-  if (format != "axle-machine") r.fail(invalid_argument_error(fmt::format("machine.format is \"{}\", not \"axle-machine\"", format.substr(0, 64))));
+  if (format != "axle-machine")
+    r.fail(invalid_argument_error(fmt::format("machine.format is \"{}\", not \"axle-machine\"", format.substr(0, 64))));
   if (version != 1) r.fail(invalid_argument_error(fmt::format("machine.version is {}; this axle reads version 1", version)));
 }
 

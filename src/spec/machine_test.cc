@@ -20,7 +20,8 @@ Machine small_machine() {
   m.cpu_vendor = "amd";
   m.cpu_model = "AMD Test CPU";
   m.isa = {"avx2", "fma"};
-  m.cpus = {{.id = 0, .core = 0}, {.id = 1, .core = 1}, {.id = 2, .core = 0, .smt_index = 1}, {.id = 3, .core = 1, .smt_index = 1}};
+  m.cpus = {
+      {.id = 0, .core = 0}, {.id = 1, .core = 1}, {.id = 2, .core = 0, .smt_index = 1}, {.id = 3, .core = 1, .smt_index = 1}};
   m.allowed_cpus = {0, 1, 2};
   m.cpu_quota = 1.5;
   m.caches = {{.level = 1, .type = "data", .size_bytes = 32768, .shared_by_cpus = 2}};
@@ -41,7 +42,8 @@ Machine small_machine() {
   npu.tags = {"xdna"};
   npu.attributes = {{"pci_id", "1022:1502"}, {"path.accel", "/dev/accel/accel0"}};
   m.resources = {cpu, npu};
-  m.power_counters = {{.name = "package-0", .source = "rapl", .path = "/sys/class/powercap/intel-rapl:0/energy_uj", .readable = false}};
+  m.power_counters = {
+      {.name = "package-0", .source = "rapl", .path = "/sys/class/powercap/intel-rapl:0/energy_uj", .readable = false}};
   m.state.cpu_khz = {3000000, 3000000, 2000000};
   m.state.load_1min = 0.25;
   return m;
@@ -133,14 +135,16 @@ TEST(Machine, ReaderNamesTheFault) {
   EXPECT_THAT(parse_machine("[]"), StatusIs(kInvalid, "machine must be an object"));
   EXPECT_THAT(parse_machine(with("\"axle-machine\"", "\"axle-lock\"")), StatusIs(kInvalid, "not \"axle-machine\""));
   EXPECT_THAT(parse_machine(with("\"version\":1", "\"version\":2")), StatusIs(kInvalid, "reads version 1"));
-  EXPECT_THAT(parse_machine(with("\"cpu_model\"", "\"cpu_modle\"")), StatusIs(kInvalid, "cpu_model"));
+  EXPECT_THAT(parse_machine(with("\"cpu_model\"", "\"cpu_models\"")), StatusIs(kInvalid, "cpu_model"));
   EXPECT_THAT(parse_machine(with("\"cpu_quota\":1.5", "\"cpu_quota\":-1")), StatusIs(kInvalid, "machine.cpu_quota"));
   EXPECT_THAT(parse_machine(with("\"allowed_cpus\":[0,1,2]", "\"allowed_cpus\":[0,2,1]")), StatusIs(kInvalid, "ascending"));
   EXPECT_THAT(parse_machine(with("\"allowed_cpus\":[0,1,2]", "\"allowed_cpus\":[0,1,9]")), StatusIs(kInvalid, "CPU 9"));
-  EXPECT_THAT(parse_machine(with("\"allowed_cpus\":[0,1,2]", "\"allowed_cpus\":[0,1]")), StatusIs(kInvalid, "machine.resources[0].cpus names CPU 2"));
+  EXPECT_THAT(parse_machine(with("\"allowed_cpus\":[0,1,2]", "\"allowed_cpus\":[0,1]")),
+              StatusIs(kInvalid, "machine.resources[0].cpus names CPU 2"));
   EXPECT_THAT(parse_machine(with("\"id\":\"npu:0\"", "\"id\":\"npu:1\"")), StatusIs(kInvalid, "say \"npu:0\""));
   EXPECT_THAT(parse_machine(with("\"kind\":\"npu\"", "\"kind\":\"tpu\"")), StatusIs(kInvalid, "\"tpu\""));
-  EXPECT_THAT(parse_machine(with("\"kind\":\"npu\"", "\"kind\":\"npu\",\"colour\":1")), StatusIs(kInvalid, "unknown key \"colour\""));
+  EXPECT_THAT(parse_machine(with("\"kind\":\"npu\"", "\"kind\":\"npu\",\"colour\":1")),
+              StatusIs(kInvalid, "unknown key \"colour\""));
   EXPECT_THAT(parse_machine(with("\"id\":1,", "\"id\":0,")), StatusIs(kInvalid, "machine.cpus[1].id"));
   EXPECT_THAT(parse_machine(good.substr(0, good.size() / 2)), StatusIs(kInvalid));
 }

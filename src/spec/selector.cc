@@ -11,7 +11,9 @@ namespace {
 
 constexpr size_t kMaxSelectorBytes = 256;
 constexpr int32_t kMaxIndex = 65535;
-constexpr const char* kGrammar = "a selector is kind[:index][/part][@vendor][#tag...], for example npu:0, gpu@nvidia, gpu#integrated, cpu:0/1, igpu, cuda:0, auto";
+constexpr const char* kGrammar =
+    "a selector is kind[:index][/part][@vendor][#tag...], for example npu:0, gpu@nvidia, gpu#integrated, cpu:0/1, igpu, "
+    "cuda:0, auto";
 const std::vector<std::string> kKinds = {"cpu", "gpu", "npu", "pim", "remote", "hybrid", "igpu", "cuda", "auto"};
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -27,7 +29,10 @@ class SelectorParser {
 
   Result<Selector> parse() {
     if (text_.empty()) return fail("it is empty");
-    if (text_.size() > kMaxSelectorBytes) return invalid_argument_error(fmt::format("a selector has {} characters; the limit is {}", text_.size(), kMaxSelectorBytes)).with_hint(kGrammar);
+    if (text_.size() > kMaxSelectorBytes)
+      return invalid_argument_error(
+                 fmt::format("a selector has {} characters; the limit is {}", text_.size(), kMaxSelectorBytes))
+          .with_hint(kGrammar);
     AXLE_RETURN_IF_ERROR(parse_kind());
     AXLE_RETURN_IF_ERROR(parse_index());
     AXLE_RETURN_IF_ERROR(parse_part());
@@ -47,7 +52,8 @@ class SelectorParser {
     const char c = text_[at_];
     const bool known = c == ':' || c == '/' || c == '@' || c == '#';
     if (known) return fail(fmt::format("'{}' stands in the wrong place", c));
-    return fail(is_word_char(c) ? fmt::format("unexpected '{}'", c) : fmt::format("unexpected character 0x{:02x}", static_cast<unsigned char>(c)));
+    return fail(is_word_char(c) ? fmt::format("unexpected '{}'", c)
+                                : fmt::format("unexpected character 0x{:02x}", static_cast<unsigned char>(c)));
   }
 
   std::string printable() const {
@@ -138,7 +144,8 @@ class SelectorParser {
   Status finish_cuda() {
     at_ = kind_word_.size();
     if (selector_.part) return fail("'cuda' takes no part");
-    if (!selector_.vendor.empty() && selector_.vendor != "nvidia") return fail(fmt::format("'cuda' is always @nvidia, not '@{}'", selector_.vendor));
+    if (!selector_.vendor.empty() && selector_.vendor != "nvidia")
+      return fail(fmt::format("'cuda' is always @nvidia, not '@{}'", selector_.vendor));
     selector_.kind = ResourceKind::kGpu;
     selector_.vendor = "nvidia";
     selector_.cuda_index = std::exchange(selector_.index, std::nullopt);

@@ -25,8 +25,8 @@ Resource make(ResourceKind kind, int32_t index, std::string vendor, std::vector<
 Machine laptop_with_two_nvidia_gpus() {
   Machine machine;
   machine.resources = {make(ResourceKind::kCpu, 0, "amd"), make(ResourceKind::kGpu, 0, "nvidia", {"discrete", "ada"}),
-                       make(ResourceKind::kGpu, 1, "amd", {"integrated", "rdna3"}), make(ResourceKind::kGpu, 2, "nvidia", {"discrete"}),
-                       make(ResourceKind::kNpu, 0, "amd", {"xdna"})};
+                       make(ResourceKind::kGpu, 1, "amd", {"integrated", "rdna3"}),
+                       make(ResourceKind::kGpu, 2, "nvidia", {"discrete"}), make(ResourceKind::kNpu, 0, "amd", {"xdna"})};
   return machine;
 }
 
@@ -79,9 +79,7 @@ TEST(Selector, IgpuIsTheIntegratedGpu) {
   EXPECT_EQ(selected("igpu@intel", laptop_with_two_nvidia_gpus()), Ids{});
 }
 
-TEST(Selector, AutoMatchesEverything) {
-  EXPECT_EQ(selected("auto", laptop_with_two_nvidia_gpus()).size(), 5u);
-}
+TEST(Selector, AutoMatchesEverything) { EXPECT_EQ(selected("auto", laptop_with_two_nvidia_gpus()).size(), 5u); }
 
 TEST(Selector, CudaCountsOnlyVisibleNvidiaGpus) {
   Machine machine = laptop_with_two_nvidia_gpus();
@@ -93,7 +91,8 @@ TEST(Selector, CudaCountsOnlyVisibleNvidiaGpus) {
 
 TEST(Selector, WithoutAPartMatchesCoreSetsToo) {
   Machine machine;
-  machine.resources = {make(ResourceKind::kCpu, 0, "amd"), make(ResourceKind::kCpu, 0, "amd", {}, 0), make(ResourceKind::kCpu, 0, "amd", {}, 1)};
+  machine.resources = {make(ResourceKind::kCpu, 0, "amd"), make(ResourceKind::kCpu, 0, "amd", {}, 0),
+                       make(ResourceKind::kCpu, 0, "amd", {}, 1)};
   EXPECT_EQ(selected("cpu", machine).size(), 3u);
   EXPECT_EQ(selected("cpu:0/1", machine), Ids{"cpu:0/1"});
 }

@@ -33,7 +33,9 @@ class FixtureTree {
     unpack(text.value_or(""));
   }
   // An empty tree.
-  FixtureTree() : scratch_(ScratchDir::create(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "").value()) {}  // thousands of small files
+  FixtureTree()
+      : scratch_(ScratchDir::create(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "").value()) {
+  }  // thousands of small files
 
   FixtureTree& file(const std::string& path, const std::string& content) {
     const std::filesystem::path target = full(path);
@@ -135,14 +137,22 @@ class FixtureTree {
   }
 
   void unpack_line(const std::string& line) {
-    if (line.starts_with("@architecture ")) surroundings_.architecture = line.substr(14);
-    else if (line.starts_with("@affinity ")) surroundings_.affinity = parse_cpu_list(line.substr(10));
-    else if (line.starts_with("@cuda_visible_devices ")) surroundings_.cuda_visible_devices = line.substr(22);
-    else if (const size_t arrow = line.find(" -> "); arrow != std::string::npos) link(line.substr(0, arrow), line.substr(arrow + 4));
-    else if (const size_t colon = line.find(": "); colon != std::string::npos) file(line.substr(0, colon), trim(line.substr(colon + 2)) + "\n");
-    else if (line.ends_with(":")) file(line.substr(0, line.size() - 1), "");
-    else if (line.ends_with("/")) folder(line);
-    else ADD_FAILURE() << "not a line of a fixture tree: " << line;
+    if (line.starts_with("@architecture "))
+      surroundings_.architecture = line.substr(14);
+    else if (line.starts_with("@affinity "))
+      surroundings_.affinity = parse_cpu_list(line.substr(10));
+    else if (line.starts_with("@cuda_visible_devices "))
+      surroundings_.cuda_visible_devices = line.substr(22);
+    else if (const size_t arrow = line.find(" -> "); arrow != std::string::npos)
+      link(line.substr(0, arrow), line.substr(arrow + 4));
+    else if (const size_t colon = line.find(": "); colon != std::string::npos)
+      file(line.substr(0, colon), trim(line.substr(colon + 2)) + "\n");
+    else if (line.ends_with(":"))
+      file(line.substr(0, line.size() - 1), "");
+    else if (line.ends_with("/"))
+      folder(line);
+    else
+      ADD_FAILURE() << "not a line of a fixture tree: " << line;
   }
 
   ScratchDir scratch_;
