@@ -1,8 +1,12 @@
 #include "executable.h"
 
+#include <atomic>
 #include <cstdlib>
 
+#include <unistd.h>
+
 #include "context.h"
+#include "integer_kernels.h"
 #include "support.h"
 
 namespace axle::ort {
@@ -99,34 +103,56 @@ void verify_assignment(const Session& session, const std::string& wanted, const 
 #endif
 }
 
-kit::Effective effective_values(const Session& session, const kit::LoadArgs& args, const Settings& settings, const GraphTypes& types) {
+kit::Effective effective_values(const Session& session, const kit::LoadArgs& args, const Settings& settings, bool integer_kernels) {
   const Api& api = session.api();
+  const bool parallel = settings.execution_mode == "parallel";
   kit::Effective effective;
-  const bool fused = get_entry(api, session.options(), "session.disable_quant_qdq") == "0";
-  effective.precision = args.precision;
-  // The CPU provider never lowers a type: float kernels compute in the model's types. Others are taken at their word.
-  effective.precision_read_back = settings.provider == "cpu" && (args.precision != "int8" || (types.quantised && fused));
-  effective.threads = session.threads().count() + 1;  // the caller's thread works too
-  if (settings.execution_mode == "parallel") effective.threads = args.threads;
-  effective.spin = get_entry(api, session.options(), "session.force_spinning_stop") == "0" && effective.threads > 1;
+  // The CPU provider never lowers a type: float kernels compute in the model's types or wider. Others are taken at their word.
+  effective.precision = args.precision == "int8" && !integer_kernels ? "f32" : std::string(args.precision);
+  effective.precision_read_back = settings.provider == "cpu";
+  effective.threads = parallel ? args.threads : session.threads().count() + 1;  // the caller's thread works too
+  effective.spin = get_entry(api, session.options(), "session.force_spinning_stop") == "0" && session.threads().count() > 0;
   effective.cpu_set_honoured = session.threads().confined();
   effective.cpu_set.assign(args.cpu_set.begin(), args.cpu_set.end());
   effective.options = to_texts(settings);
+  if (parallel) effective.options["mem_pattern"] = "false";
   return effective;
 }
+
+// Asks the library to write what it made of the model, to see whether integers really came of it.
+class OptimisedCopy {
+ public:
+  OptimisedCopy(const Runtime& runtime, const kit::LoadArgs& args) {
+    static std::atomic<uint64_t> next{0};
+    const std::string folder = args.scratch_folder.empty() ? runtime.scratch_folder() : std::string(args.scratch_folder);
+    path_ = folder + "/optimised-" + std::to_string(next.fetch_add(1)) + ".ort";
+  }
+  ~OptimisedCopy() { ::unlink(path_.c_str()); }
+  OptimisedCopy(const OptimisedCopy&) = delete;
+  OptimisedCopy& operator=(const OptimisedCopy&) = delete;
+
+  void request(const Api& api, OrtSessionOptions* options) const {
+    check(api, api->SetOptimizedModelFilePath(options, path_.c_str()), "choosing where the optimised model goes");
+    set_entry(api, options, "session.save_model_format", "ORT");
+  }
+  bool has_integers() const {
+    const kit::Blob blob{"model.ort", {}, path_};
+    return has_integer_kernels(LoadedArtefact(std::span(&blob, 1)).source().bytes);
+  }
+
+ private:
+  std::string path_;
+};
 
 }  // namespace
 
 kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Providers& providers, const kit::LoadArgs& args) {
   const Settings settings = parse_settings(args.options);
   providers.names_on(args.resource);
-  GraphTypes types;
   std::unique_ptr<LoadedArtefact> artefact;
   if (!args.blobs.empty()) artefact = std::make_unique<LoadedArtefact>(args.blobs);
-  if (args.graph) types = types_of(*args.graph);
-  if (artefact != nullptr && !args.graph) types.quantised = args.precision == "int8";  // compile refused it otherwise
   if (args.graph) {
-    if (const auto reason = refuse_precision(types, args.precision)) throw kit::unimplemented(*reason);
+    if (const auto reason = refuse_precision(types_of(*args.graph), args.precision)) throw kit::unimplemented(*reason);
   }
   SessionPlan plan;
   plan.threads = args.threads;
@@ -134,9 +160,12 @@ kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Provi
   plan.optimise = artefact == nullptr;
   plan.fuse_quantised = args.precision == "int8";
   const bool foreign = settings.provider != "cpu";
+  const OptimisedCopy copy(*runtime, args);
+  const bool look = plan.fuse_quantised && !foreign && artefact == nullptr;
   const auto make_options = [&] {
     auto options = make_session_options(runtime->api(), settings, plan);
     if (foreign) set_entry(runtime->api(), options.get(), "session.record_ep_graph_assignment_info", "1");
+    if (look) copy.request(runtime->api(), options.get());
     providers.append(options.get(), settings, args.resource, args.precision);
     return options;
   };
@@ -147,8 +176,9 @@ kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Provi
   if (!session->threads().confined()) {
     throw kit::failed_precondition("the worker threads cannot be confined to the requested CPUs").hint("are they allowed for this process?");
   }
+  const bool integers = look ? copy.has_integers() : plan.fuse_quantised && artefact != nullptr && has_integer_kernels(artefact->source().bytes);
   kit::Loaded loaded;
-  loaded.effective = effective_values(*session, args, settings, types);
+  loaded.effective = effective_values(*session, args, settings, integers);
   if (foreign) verify_assignment(*session, providers.vendor_name(settings, args.resource), settings, loaded.effective);
   loaded.executable = std::make_unique<OrtExecutable>(std::move(artefact), std::move(session));
   return loaded;

@@ -1,7 +1,6 @@
 #include "providers.h"
 
 #include <algorithm>
-#include <array>
 
 namespace axle::ort {
 namespace {
@@ -236,6 +235,8 @@ const OfferedProvider& Providers::find(const std::string& name, std::string_view
   }
   std::string list;
   for (const std::string& offered_name : names) list += (list.empty() ? "" : ", ") + offered_name;
+  const bool known = std::ranges::any_of(known_providers(), [&](const KnownProvider& provider) { return name == provider.name; });
+  if (!known) throw kit::invalid_argument("option 'provider' is '" + name + "', wanted one of " + list);
   throw kit::unavailable("ONNX Runtime " + runtime_->library().version + " (" + runtime_->library().path +
                          ") offers no execution provider '" + name + "' on " + std::string(resource))
       .hint("offered here: " + list);

@@ -73,7 +73,7 @@ std::vector<kit::Option> option_table(const std::vector<std::string>& providers)
       choice("spinning", {"auto", "never"}, "auto", kSpeed,
              "auto: workers spin inside a run, and between runs only if load's spin says so; never: they always sleep"),
       boolean("arena", true, kSpeed | kMemory, "keep freed scratch memory for the next run"),
-      boolean("mem_pattern", true, kSpeed | kMemory, "one block of scratch memory per input shape, planned at the first run"),
+      boolean("mem_pattern", true, kSpeed | kMemory, "one block of scratch memory per input shape, planned at the first run; not with execution_mode parallel"),
       boolean("prepacking", true, kSpeed | kMemory, "reorder weights at load for faster kernels; costs load time and memory"),
       integer("dynamic_block_base", 0, 0, kMaxBlockBase, kSpeed, "0: equal shares per thread; N: shrinking shares, better on busy cores"),
       boolean("denormal_as_zero", false, kNumerics | kSpeed, "flush denormal floats to zero in the workers and the calling thread"),
@@ -92,7 +92,7 @@ std::vector<kit::Preset> preset_table() {
       {"no_spin", {{"spinning", "never"}}, "workers never spin: for cores that are shared"},
       {"low_memory", {{"arena", "false"}, {"mem_pattern", "false"}, {"prepacking", "false"}}, "smallest resident memory"},
       {"busy_cores", {{"dynamic_block_base", "4"}}, "shrinking work shares: less waiting for a thread that was preempted"},
-      {"branches", {{"execution_mode", "parallel"}, {"inter_op_threads", "2"}}, "two branches at once"},
+      {"branches", {{"execution_mode", "parallel"}, {"inter_op_threads", "2"}, {"mem_pattern", "false"}}, "two branches at once"},
       {"extended", {{"graph_optimization_level", "extended"}}, "fusions without blocked layouts"},
       {"basic", {{"graph_optimization_level", "basic"}}, "constant folding only: closest to the model as written"},
   };
