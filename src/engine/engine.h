@@ -67,6 +67,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // "sha256:..." over plugin and vendor library.
   const std::string& library_digest() const noexcept { return library_digest_; }
   void set_library_digest(std::string digest) { library_digest_ = std::move(digest); }
+  // For the conformance suite, which asks the table itself.
+  axle_engine_t* handle() const noexcept { return handle_; }
   bool can_compile() const noexcept { return plugin_->api().compile != nullptr; }
 
   // Joined with `machine` once bind_machine was called.

@@ -1,0 +1,34 @@
+// FlatClient: the host's side of the flat form: an engine function table whose verbs travel through a FlatChannel. Above it
+// nothing knows that the engine is elsewhere.
+#pragma once
+
+#include <memory>
+
+#include "axle/engine_abi.h"
+#include "axle/status.h"
+#include "engine/flat_channel.h"
+
+namespace axle {
+
+class FlatClient {
+ public:
+  // Asks the other side what it is. UNAVAILABLE when it does not answer.
+  static Result<std::shared_ptr<FlatClient>> create(std::shared_ptr<FlatChannel> channel);
+  ~FlatClient();
+  FlatClient(const FlatClient&) = delete;
+  FlatClient& operator=(const FlatClient&) = delete;
+
+  // A table without create and describe, which take no handle: the owner of the client fills them with create_engine and
+  // describe_engine. Optional slots are there when the engine has them.
+  axle_engine_api_t table() const;
+  axle_error_t* create_engine(const axle_create_args_t* args, axle_engine_t** out);
+  axle_error_t* describe_engine(axle_engine_t* engine, axle_buffer_t* out);
+
+  struct Impl;
+
+ private:
+  explicit FlatClient(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace axle
