@@ -80,7 +80,7 @@ void set_file_fault(FileFault injected) noexcept { g_fault.store(injected); }
 Result<AtomicFile> AtomicFile::create(const std::string& path, uint32_t mode) {
   const auto failed = [&](int error) { return errno_status(error, fmt::format("cannot write {}", path)); };
   if (const int error = fault(detail::FileStep::kCreate)) return failed(error);
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     UniqueFd direct(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
     if (!direct) return failed(errno);

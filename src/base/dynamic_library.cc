@@ -28,7 +28,7 @@ Status check_file(const std::string& path) {
   const auto unavailable = [&](const std::string& why) {
     return unavailable_error(fmt::format("cannot open the library {}: {}", path, why));
   };
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return unavailable(errno == ENOENT ? "no such file" : std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return unavailable("not a regular file");
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

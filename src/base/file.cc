@@ -17,7 +17,7 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
   const auto failed = [&](int error) { return errno_status(error, fmt::format("cannot read {}", path)); };
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return failed(errno);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return failed(errno);
   std::string content;
   const auto expected = static_cast<size_t>(S_ISREG(status.st_mode) && status.st_size > 0 ? status.st_size : 0);

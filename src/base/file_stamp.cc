@@ -32,13 +32,13 @@ bool only_owner_writes(const struct stat& status) noexcept {
 }  // namespace
 
 Result<FileStamp> FileStamp::of_path(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return errno_status(errno, path);
   return from_stat(status, path);
 }
 
 Result<FileStamp> FileStamp::of_fd(int fd, const std::string& path_for_messages) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return errno_status(errno, path_for_messages);
   return from_stat(status, path_for_messages);
 }
@@ -56,9 +56,8 @@ Result<FileStamp> FileStamp::parse(std::string_view text) {
     return end.ec == std::errc() && end.ptr == piece.data() + piece.size();
   };
   FileStamp stamp;
-  const bool complete = read(pieces[0], stamp.device) && read(pieces[1], stamp.inode) &&
-                        read(pieces[2], stamp.size_bytes) && read(pieces[3], stamp.mtime_ns) &&
-                        read(pieces[4], stamp.ctime_ns);
+  const bool complete = read(pieces[0], stamp.device) && read(pieces[1], stamp.inode) && read(pieces[2], stamp.size_bytes) &&
+                        read(pieces[3], stamp.mtime_ns) && read(pieces[4], stamp.ctime_ns);
   if (!complete) return refusal;
   return stamp;
 }
@@ -69,7 +68,7 @@ bool FileStamp::trustworthy(const std::string& path, int64_t now_ns) const {
   std::error_code error;
   const std::filesystem::path real = std::filesystem::canonical(path, error);
   if (error) return false;
-  struct stat file {}, folder {};
+  struct stat file{}, folder{};
   if (::stat(real.c_str(), &file) != 0 || ::stat(real.parent_path().c_str(), &folder) != 0) return false;
   const auto current = from_stat(file, path);
   return current.ok() && *current == *this && only_owner_writes(file) && only_owner_writes(folder);

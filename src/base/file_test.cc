@@ -1,7 +1,7 @@
 #include "base/file.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -97,7 +97,7 @@ TEST_F(FileTest, FileSizeLimitIsAnErrorNotASignal) {
 
 TEST_F(FileTest, ModesAreAsAsked) {
   ASSERT_THAT(write_file_atomic(path("f"), "x", kPrivateFileMode), IsOk());
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path("f").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
 }

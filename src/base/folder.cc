@@ -35,7 +35,7 @@ Status make_dirs(const std::string& path, uint32_t mode) {
     const std::string part = path.substr(0, end);
     if (::mkdir(part.c_str(), mode) != 0) {
       const int error = errno;  // EEXIST, or EROFS and EACCES for one that exists: what counts is that it is a folder
-      struct stat status {};
+      struct stat status{};
       if (::stat(part.c_str(), &status) != 0) return errno_status(error, fmt::format("cannot make the folder {}", part));
       if (!S_ISDIR(status.st_mode)) {
         return already_exists_error(fmt::format("cannot make the folder {}: {} is a file", path, part));
@@ -53,12 +53,11 @@ Status remove_tree(const std::string& path) {
 }
 
 Status check_private_folder(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return errno_status(errno, path);
   if (!S_ISDIR(status.st_mode)) return invalid_argument_error(fmt::format("{} is not a folder", path));
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    return permission_denied_error(fmt::format("{} belongs to another user", path))
-        .with_hint("choose a folder of your own");
+    return permission_denied_error(fmt::format("{} belongs to another user", path)).with_hint("choose a folder of your own");
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return permission_denied_error(fmt::format("{} can be written by other users", path))

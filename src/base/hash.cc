@@ -87,7 +87,7 @@ Result<Digest> sha256_of_file(const std::string& path, const CancelToken& cancel
   // O_NONBLOCK: opening a FIFO must not hang.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return errno_status(errno, fmt::format("cannot read {}", path));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return errno_status(errno, fmt::format("cannot read {}", path));
   if (!S_ISREG(status.st_mode)) return invalid_argument_error(fmt::format("{} is not a regular file", path));
   Sha256 hash;

@@ -65,7 +65,8 @@ TEST(Digest, ParseIsStrict) {
   const std::string good = sha256_of("abc").to_string();
   std::string upper = good;
   upper[10] = 'F';
-  for (const std::string& bad : {std::string(), good.substr(7), good + "0", good.substr(0, 70), upper, "sha512" + good.substr(6)}) {
+  for (const std::string& bad :
+       {std::string(), good.substr(7), good + "0", good.substr(0, 70), upper, "sha512" + good.substr(6)}) {
     EXPECT_THAT(Digest::parse(bad), StatusIs(StatusCode::kInvalidArgument)) << bad;
   }
 }

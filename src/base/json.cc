@@ -249,8 +249,8 @@ Result<Json> parse_json(std::string_view text, size_t max_bytes, int max_depth) 
   size_t read = 0;
   Builder builder(max_depth, &read);
   try {
-    const bool done = Json::sax_parse(CountingIterator(text.data(), &read),
-                                      CountingIterator(text.data() + text.size(), &read), &builder);
+    const bool done =
+        Json::sax_parse(CountingIterator(text.data(), &read), CountingIterator(text.data() + text.size(), &read), &builder);
     if (done) return builder.take();
   } catch (const std::exception& error) {
     return invalid_argument_error(fmt::format("JSON: {}", error.what()));

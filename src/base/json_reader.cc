@@ -98,9 +98,7 @@ std::string JsonReader::text(const char* key) {
   return "";
 }
 
-std::string JsonReader::text_or(const char* key, std::string fallback) {
-  return find(key) ? text(key) : std::move(fallback);
-}
+std::string JsonReader::text_or(const char* key, std::string fallback) { return find(key) ? text(key) : std::move(fallback); }
 
 int64_t JsonReader::integer(const char* key) {
   const Json* value = require(key);

@@ -60,9 +60,8 @@ TEST(CanonicalJson, SortsKeysByUtf16AndEscapesMinimally) {
   object["1"] = "\x01\n\"\\/\xe2\x82\xac";
   object["10"] = nullptr;
   object["\r"] = Json::array({true, Json::object()});
-  EXPECT_THAT(canonical_json(object),
-              IsOkAndHolds("{\"\\r\":[true,{}],\"1\":\"\\u0001\\n\\\"\\\\/\xe2\x82\xac\",\"10\":null,"
-                           "\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}"));
+  EXPECT_THAT(canonical_json(object), IsOkAndHolds("{\"\\r\":[true,{}],\"1\":\"\\u0001\\n\\\"\\\\/\xe2\x82\xac\",\"10\":null,"
+                                                   "\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}"));
 }
 
 TEST(CanonicalJson, ReadsBackToTheSameBytes) {
@@ -97,8 +96,15 @@ TEST(ParseJson, RefusesInvalidUtf8AndLoneSurrogates) {
 }
 
 TEST(JsonReader, ReadsEveryKind) {
-  const Json object = {{"t", "x"}, {"i", 7}, {"n", 0.5}, {"b", true}, {"ts", {"a", "b"}}, {"is", {1, 2}},
-                       {"o", Json::object()}, {"a", Json::array({1})}, {"e", 1e3}};
+  const Json object = {{"t", "x"},
+                       {"i", 7},
+                       {"n", 0.5},
+                       {"b", true},
+                       {"ts", {"a", "b"}},
+                       {"is", {1, 2}},
+                       {"o", Json::object()},
+                       {"a", Json::array({1})},
+                       {"e", 1e3}};
   JsonReader reader(object, "thing");
   EXPECT_EQ(reader.text("t"), "x");
   EXPECT_EQ(reader.integer("i"), 7);
@@ -144,8 +150,7 @@ TEST(JsonReader, RefusesWrongTypes) {
   EXPECT_THAT(read(Json::object(), [](JsonReader& r) { r.text("k"); }), StatusIs(StatusCode::kInvalidArgument, "lacks"));
   EXPECT_THAT(read({{"k", 0.5}}, [](JsonReader& r) { r.integer("k"); }), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(read({{"k", UINT64_MAX}}, [](JsonReader& r) { r.integer("k"); }), StatusIs(StatusCode::kInvalidArgument));
-  EXPECT_THAT(read({{"k", {1, "a"}}}, [](JsonReader& r) { r.texts_or_empty("k"); }),
-              StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(read({{"k", {1, "a"}}}, [](JsonReader& r) { r.texts_or_empty("k"); }), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(read({{"k", 1}}, [](JsonReader& r) { r.integers_or_empty("k"); }), StatusIs(StatusCode::kInvalidArgument));
 }
 

@@ -38,8 +38,8 @@ inline bool log_enabled(LogLevel level, std::string_view module) noexcept {
 
 }  // namespace axle
 
-#define AXLE_LOG(level, module, ...)                                                                \
-  do {                                                                                              \
-    if (::axle::log_enabled(::axle::LogLevel::level, module))                                       \
-      ::axle::detail::log_write(::axle::LogLevel::level, module, ::fmt::format(__VA_ARGS__));       \
+#define AXLE_LOG(level, module, ...)                                                          \
+  do {                                                                                        \
+    if (::axle::log_enabled(::axle::LogLevel::level, module))                                 \
+      ::axle::detail::log_write(::axle::LogLevel::level, module, ::fmt::format(__VA_ARGS__)); \
   } while (false)

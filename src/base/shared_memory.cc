@@ -28,7 +28,7 @@ Result<SharedMemory> SharedMemory::create(const std::string& name, size_t size_b
 }
 
 Result<SharedMemory> SharedMemory::adopt(UniqueFd fd, size_t size_bytes, bool writable) {
-  struct stat status {};
+  struct stat status{};
   if (size_bytes == 0 || ::fstat(fd.get(), &status) != 0) {
     return invalid_argument_error(fmt::format("descriptor {} is not {} bytes of shared memory", fd.get(), size_bytes));
   }

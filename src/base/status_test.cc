@@ -110,9 +110,7 @@ TEST(Result, CarriesMoveOnlyValues) {
   EXPECT_EQ(*taken, 5);
 }
 
-TEST(Result, MadeFromAnOkStatusIsAnInternalError) {
-  EXPECT_THAT(Result<int>(ok_status()), StatusIs(StatusCode::kInternal));
-}
+TEST(Result, MadeFromAnOkStatusIsAnInternalError) { EXPECT_THAT(Result<int>(ok_status()), StatusIs(StatusCode::kInternal)); }
 
 TEST(ResultDeathTest, AccessWithoutValueSaysWhy) {
   EXPECT_DEATH({ (void)half(3).value(); }, "odd");

@@ -63,8 +63,7 @@ std::vector<std::string> environment_of(const SubprocessOptions& options) {
   std::vector<std::string> variables = options.env;
   const auto replaced = [&](std::string_view variable) {
     const std::string_view name = variable.substr(0, variable.find('=') + 1);
-    return std::any_of(options.env.begin(), options.env.end(),
-                       [&](const std::string& own) { return own.starts_with(name); });
+    return std::any_of(options.env.begin(), options.env.end(), [&](const std::string& own) { return own.starts_with(name); });
   };
   for (char** entry = environ; options.inherit_env && entry != nullptr && *entry != nullptr; ++entry) {
     if (!replaced(*entry)) variables.emplace_back(*entry);
@@ -92,8 +91,7 @@ void set_signals(posix_spawnattr_t& attributes) {
 Result<pid_t> spawn(const SubprocessOptions& options, int stdout_fd, int stderr_fd) {
   if (options.argv.empty() || options.argv[0].empty()) return invalid_argument_error("cannot start a program without a name");
   if (options.pass_fds.size() > kMaxPassedFds) return invalid_argument_error("too many descriptors to pass");
-  const std::string what =
-      fmt::format("cannot start {}{}{}", options.argv[0], options.cwd.empty() ? "" : " in ", options.cwd);
+  const std::string what = fmt::format("cannot start {}{}{}", options.argv[0], options.cwd.empty() ? "" : " in ", options.cwd);
   SpawnSettings settings;
   set_signals(settings.attributes);
   if (!options.cwd.empty()) posix_spawn_file_actions_addchdir_np(&settings.actions, options.cwd.c_str());

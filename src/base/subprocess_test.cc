@@ -14,9 +14,9 @@
 namespace axle {
 namespace {
 
+using std::chrono::milliseconds;
 using testing::IsOk;
 using testing::StatusIs;
-using std::chrono::milliseconds;
 
 SubprocessOptions shell(const std::string& script) {
   SubprocessOptions options;
@@ -106,9 +106,7 @@ TEST(Subprocess, EndlessOutputDoesNotStopTheTimeout) {
   EXPECT_TRUE(result.stdout_truncated);
 }
 
-TEST(Subprocess, ReadsNothingFromStdin) {
-  EXPECT_EQ(run_subprocess(shell("cat; echo end"))->stdout_text, "end\n");
-}
+TEST(Subprocess, ReadsNothingFromStdin) { EXPECT_EQ(run_subprocess(shell("cat; echo end"))->stdout_text, "end\n"); }
 
 TEST(Subprocess, TimeoutAsksFirst) {
   SubprocessOptions options = shell("trap 'echo asked; exit 5' TERM; while :; do sleep 0.05; done");
@@ -165,7 +163,8 @@ TEST(Subprocess, PassesOnlyTheNamedDescriptors) {
   const UniqueFd leaky(::open("/dev/null", O_RDONLY));  // not close-on-exec
   // The first passed one has a number that the second one gets: both must arrive.
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  SubprocessOptions options = shell("head -c 1 <&3; head -c 1 <&4; for i in 5 6 7 8 9; do ls /proc/$$/fd/$i 2>/dev/null; done; printf B >&3");
+  SubprocessOptions options =
+      shell("head -c 1 <&3; head -c 1 <&4; for i in 5 6 7 8 9; do ls /proc/$$/fd/$i 2>/dev/null; done; printf B >&3");
   options.pass_fds = {memory.fd(), null.get()};
   AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
   EXPECT_EQ(result.stdout_text, "A");
@@ -188,7 +187,8 @@ TEST(SharedMemory, BothMappingsSeeTheSameBytes) {
 
 TEST(SharedMemory, AdoptChecksSealsAndSize) {
   AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::create("test", 100));
-  EXPECT_THAT(SharedMemory::adopt(UniqueFd(::dup(memory.fd())), 101, false), StatusIs(StatusCode::kInvalidArgument, "100 bytes"));
+  EXPECT_THAT(SharedMemory::adopt(UniqueFd(::dup(memory.fd())), 101, false),
+              StatusIs(StatusCode::kInvalidArgument, "100 bytes"));
   EXPECT_THAT(SharedMemory::adopt(UniqueFd(), 1, false), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(SharedMemory::adopt(UniqueFd(::open("/etc/passwd", O_RDONLY)), 1, false),
               StatusIs(StatusCode::kInvalidArgument, "not sealed"));

@@ -16,19 +16,36 @@ struct Unit {
 };
 
 constexpr std::array<Unit, 15> kSizeUnits = {{
-    {"", 1}, {"B", 1},
-    {"k", 1e3}, {"kB", 1e3}, {"KB", 1e3}, {"M", 1e6}, {"MB", 1e6}, {"G", 1e9}, {"GB", 1e9}, {"T", 1e12}, {"TB", 1e12},
-    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
+    {"", 1},
+    {"B", 1},
+    {"k", 1e3},
+    {"kB", 1e3},
+    {"KB", 1e3},
+    {"M", 1e6},
+    {"MB", 1e6},
+    {"G", 1e9},
+    {"GB", 1e9},
+    {"T", 1e12},
+    {"TB", 1e12},
+    {"KiB", 1024.0},
+    {"MiB", 1048576.0},
+    {"GiB", 1073741824.0},
+    {"TiB", 1099511627776.0},
 }};
 
 constexpr std::array<Unit, 7> kDurationUnits = {{
-    {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9},
+    {"ns", 1},
+    {"us", 1e3},
+    {"ms", 1e6},
+    {"s", 1e9},
+    {"m", 60e9},
+    {"min", 60e9},
+    {"h", 3600e9},
 }};
 
 // A decimal number and its unit, as a whole number of the smallest unit.
 template <size_t N>
-Result<int64_t> parse_quantity(std::string_view text, const std::array<Unit, N>& units, const char* what,
-                               const char* example) {
+Result<int64_t> parse_quantity(std::string_view text, const std::array<Unit, N>& units, const char* what, const char* example) {
   const Status refusal = invalid_argument_error(fmt::format("\"{}\" is not {}", printable(text, 40), what))
                              .with_hint(fmt::format("write it as {}", example));
   const std::string_view all = trim(text);

@@ -71,9 +71,7 @@ unsigned packed_bits(const std::byte* bytes, size_t i, int bits) {
   return (byte >> ((i % per_byte) * static_cast<size_t>(bits))) & ((1u << bits) - 1);
 }
 
-int sign_extended(unsigned value, int bits) {
-  return static_cast<int>(value) - ((value >> (bits - 1)) != 0 ? 1 << bits : 0);
-}
+int sign_extended(unsigned value, int bits) { return static_cast<int>(value) - ((value >> (bits - 1)) != 0 ? 1 << bits : 0); }
 
 // Every value of a type of at most 8 bits.
 std::array<double, 256> table_of(DataType type) {
@@ -109,8 +107,7 @@ void read_16(const std::byte* bytes, int64_t first, std::span<double> out, Decod
 }
 
 bool converts(DataType type) {
-  return type == DataType::kFloat32 || type == DataType::kFloat64 || type == DataType::kFloat16 ||
-         type == DataType::kBfloat16;
+  return type == DataType::kFloat32 || type == DataType::kFloat64 || type == DataType::kFloat16 || type == DataType::kBfloat16;
 }
 
 }  // namespace
@@ -212,8 +209,7 @@ Result<Tensor> convert_floating(const Tensor& tensor, DataType type) {
         result.mutable_as<float>()[at + i] = static_cast<float>(block[i]);
       } else {
         const auto value = static_cast<float>(block[i]);
-        result.mutable_as<uint16_t>()[at + i] =
-            type == DataType::kFloat16 ? float_to_half(value) : float_to_bfloat16(value);
+        result.mutable_as<uint16_t>()[at + i] = type == DataType::kFloat16 ? float_to_half(value) : float_to_bfloat16(value);
       }
     }
   }

@@ -19,12 +19,31 @@ struct TypeRow {
 
 // The type codes of dlpack.h (DLDataTypeCode); the bits are those of the element type.
 constexpr std::array<TypeRow, 25> kTypes = {{
-    {DataType::kInt8, 0}, {DataType::kInt16, 0}, {DataType::kInt32, 0}, {DataType::kInt64, 0}, {DataType::kInt4, 0},
-    {DataType::kInt2, 0}, {DataType::kUint8, 1}, {DataType::kUint16, 1}, {DataType::kUint32, 1}, {DataType::kUint64, 1},
-    {DataType::kUint4, 1}, {DataType::kUint2, 1}, {DataType::kFloat16, 2}, {DataType::kFloat32, 2},
-    {DataType::kFloat64, 2}, {DataType::kBfloat16, 4}, {DataType::kComplex64, 5}, {DataType::kComplex128, 5},
-    {DataType::kBool, 6}, {DataType::kFloat8E4M3FN, 10}, {DataType::kFloat8E4M3FNUZ, 11}, {DataType::kFloat8E5M2, 12},
-    {DataType::kFloat8E5M2FNUZ, 13}, {DataType::kFloat8E8M0, 14}, {DataType::kFloat4E2M1, 17},
+    {DataType::kInt8, 0},
+    {DataType::kInt16, 0},
+    {DataType::kInt32, 0},
+    {DataType::kInt64, 0},
+    {DataType::kInt4, 0},
+    {DataType::kInt2, 0},
+    {DataType::kUint8, 1},
+    {DataType::kUint16, 1},
+    {DataType::kUint32, 1},
+    {DataType::kUint64, 1},
+    {DataType::kUint4, 1},
+    {DataType::kUint2, 1},
+    {DataType::kFloat16, 2},
+    {DataType::kFloat32, 2},
+    {DataType::kFloat64, 2},
+    {DataType::kBfloat16, 4},
+    {DataType::kComplex64, 5},
+    {DataType::kComplex128, 5},
+    {DataType::kBool, 6},
+    {DataType::kFloat8E4M3FN, 10},
+    {DataType::kFloat8E4M3FNUZ, 11},
+    {DataType::kFloat8E5M2, 12},
+    {DataType::kFloat8E5M2FNUZ, 13},
+    {DataType::kFloat8E8M0, 14},
+    {DataType::kFloat4E2M1, 17},
 }};
 
 Result<ElementType> element_type_of(DataType type) {
@@ -38,8 +57,8 @@ Result<DataType> data_type_of(const ElementType& element) {
   for (const TypeRow& row : kTypes) {
     if (element.lanes == 1 && row.code == element.code && data_type_bits(row.type) == element.bits) return row.type;
   }
-  return unimplemented_error(fmt::format("DLPack elements of code {}, {} bits and {} lanes are not supported",
-                                         element.code, element.bits, element.lanes));
+  return unimplemented_error(fmt::format("DLPack elements of code {}, {} bits and {} lanes are not supported", element.code,
+                                         element.bits, element.lanes));
 }
 
 std::string device_name(int32_t type) {
@@ -160,8 +179,8 @@ Result<Tensor> from_dlpack(ManagedTensor* managed) {
 Result<Tensor> from_dlpack(ManagedTensorVersioned* managed) {
   if (managed == nullptr) return invalid_argument_error("no DLPack tensor was given");
   if (managed->version.major != 1) {
-    return unimplemented_error(fmt::format("DLPack version {}.{} is not supported", managed->version.major,
-                                           managed->version.minor))
+    return unimplemented_error(
+               fmt::format("DLPack version {}.{} is not supported", managed->version.major, managed->version.minor))
         .with_hint("ask the producer for version 1");
   }
   return import_managed(managed, (managed->flags & kReadOnly) != 0, (managed->flags & kSubBytePadded) != 0);

@@ -34,10 +34,10 @@ struct TypeRow {
 
 // What numpy can name. V and f1 stand for ml_dtypes' types.
 constexpr TypeRow kTypes[] = {
-    {DataType::kFloat32, 'f', 4},   {DataType::kFloat64, 'f', 8},    {DataType::kFloat16, 'f', 2},
-    {DataType::kInt8, 'i', 1},      {DataType::kInt16, 'i', 2},      {DataType::kInt32, 'i', 4},
-    {DataType::kInt64, 'i', 8},     {DataType::kUint8, 'u', 1},      {DataType::kUint16, 'u', 2},
-    {DataType::kUint32, 'u', 4},    {DataType::kUint64, 'u', 8},     {DataType::kBool, 'b', 1},
+    {DataType::kFloat32, 'f', 4},   {DataType::kFloat64, 'f', 8},     {DataType::kFloat16, 'f', 2},
+    {DataType::kInt8, 'i', 1},      {DataType::kInt16, 'i', 2},       {DataType::kInt32, 'i', 4},
+    {DataType::kInt64, 'i', 8},     {DataType::kUint8, 'u', 1},       {DataType::kUint16, 'u', 2},
+    {DataType::kUint32, 'u', 4},    {DataType::kUint64, 'u', 8},      {DataType::kBool, 'b', 1},
     {DataType::kComplex64, 'c', 8}, {DataType::kComplex128, 'c', 16}, {DataType::kBfloat16, 'V', 2},
     {DataType::kUint8, 'V', 1},     {DataType::kFloat8E5M2, 'f', 1},
 };
@@ -177,8 +177,7 @@ Status encode_strings(const Tensor& tensor, NpyImage& image) {
   const auto stride = checked_mul<uint64_t>(width, unicode ? 4 : 1);
   const auto size = stride ? checked_mul<uint64_t>(*stride, static_cast<uint64_t>(tensor.element_count())) : std::nullopt;
   if (!size || *size > kMaxStringBytes) {
-    return resource_exhausted_error("strings padded to the longest one exceed 4 GiB")
-        .with_hint("write them in another format");
+    return resource_exhausted_error("strings padded to the longest one exceed 4 GiB").with_hint("write them in another format");
   }
   image.own_text.assign(*size, '\0');
   size_t at = 0;

@@ -61,9 +61,7 @@ class HeaderParser {
     ++at_;
     return true;
   }
-  Status expect(char wanted) {
-    return accept(wanted) ? ok_status() : refuse(fmt::format("'{}' expected", wanted));
-  }
+  Status expect(char wanted) { return accept(wanted) ? ok_status() : refuse(fmt::format("'{}' expected", wanted)); }
   Result<std::string_view> quoted() {
     skip_blanks();
     if (at_ >= text_.size() || (text_[at_] != '\'' && text_[at_] != '"')) return refuse("a quoted text expected");

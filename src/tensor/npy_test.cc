@@ -29,8 +29,8 @@ std::string file_with(const std::string& dictionary, std::string_view payload = 
 }
 
 std::string file_of(const std::string& descr, const std::string& shape, std::string_view payload, bool fortran = false) {
-  return file_with("{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }\n",
-                   payload);
+  return file_with(
+      "{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }\n", payload);
 }
 
 Result<Tensor> parse(std::string_view text) { return parse_npy(shared(text)); }
@@ -169,17 +169,21 @@ TEST(Npy, RefusesClaimsThatTheFileDoesNotHold) {
   EXPECT_THAT(parse(file_of("<f4", "(99999999999999999999,)", "")), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(parse(file_of("<U0", "(4000000000,)", "")), StatusIs(StatusCode::kOutOfRange, "strings"));
   EXPECT_THAT(parse(file_of("<U4611686018427387904", "(4,)", "")), StatusIs(StatusCode::kOutOfRange));
-  EXPECT_THAT(parse(file_of("<U1", "(1,)", std::string("\0\0\0\x7f", 4))), StatusIs(StatusCode::kInvalidArgument, "U+7F000000"));
+  EXPECT_THAT(parse(file_of("<U1", "(1,)", std::string("\0\0\0\x7f", 4))),
+              StatusIs(StatusCode::kInvalidArgument, "U+7F000000"));
 }
 
 TEST(Npy, RefusesMalformedHeaders) {
   const char* const rest = "'fortran_order': False, 'shape': (1,), }";
   for (const std::string& dictionary :
-       {std::string(), std::string("{}"), std::string("{'descr': '|u1', ") + rest + " x", std::string("{'descr': '|u1', 'x': 1, ") + rest,
-        std::string("{'descr': '|u1', 'descr': '|u1', ") + rest, std::string("{'descr': '', ") + rest,
-        std::string("{'descr': '|u1', 'fortran_order': 1, 'shape': (1,)}"), std::string("{'descr': '|u1', 'fortran_order': True, 'shape': (-1,)}"),
-        std::string("{'descr': '|u1', 'fortran_order': True, 'shape': 1}"), std::string("{'descr': '|u1"), std::string("{'descr': '|u1', 'fortran_order': True}")}) {
-    EXPECT_THAT(parse(file_with(dictionary, "x")), StatusIs(StatusCode::kInvalidArgument, "malformed .npy header")) << dictionary;
+       {std::string(), std::string("{}"), std::string("{'descr': '|u1', ") + rest + " x",
+        std::string("{'descr': '|u1', 'x': 1, ") + rest, std::string("{'descr': '|u1', 'descr': '|u1', ") + rest,
+        std::string("{'descr': '', ") + rest, std::string("{'descr': '|u1', 'fortran_order': 1, 'shape': (1,)}"),
+        std::string("{'descr': '|u1', 'fortran_order': True, 'shape': (-1,)}"),
+        std::string("{'descr': '|u1', 'fortran_order': True, 'shape': 1}"), std::string("{'descr': '|u1"),
+        std::string("{'descr': '|u1', 'fortran_order': True}")}) {
+    EXPECT_THAT(parse(file_with(dictionary, "x")), StatusIs(StatusCode::kInvalidArgument, "malformed .npy header"))
+        << dictionary;
   }
   std::string many = "(";
   for (int i = 0; i < 65; ++i) many += "1, ";

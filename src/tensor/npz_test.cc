@@ -238,17 +238,17 @@ TEST_F(NpzFileTest, FailedWritesLeaveNothing) {
 }
 
 // Runs a Python program with numpy in the folder, or skips.
-#define RUN_NUMPY(script)                                                                   \
-  do {                                                                                      \
-    SubprocessOptions options;                                                              \
-    const char* python = std::getenv("AXLE_TEST_PYTHON");                                   \
-    options.argv = {python ? python : "python3", "-c", "import numpy"};                     \
-    const auto probe = run_subprocess(options);                                             \
-    if (!probe.ok() || !probe->succeeded()) GTEST_SKIP() << "no python3 with numpy here";   \
-    options.argv[2] = script;                                                               \
-    options.cwd = folder_->path();                                                          \
-    const auto ran = run_subprocess(options);                                               \
-    ASSERT_TRUE(ran.ok() && ran->succeeded()) << ran->stderr_text;                          \
+#define RUN_NUMPY(script)                                                                 \
+  do {                                                                                    \
+    SubprocessOptions options;                                                            \
+    const char* python = std::getenv("AXLE_TEST_PYTHON");                                 \
+    options.argv = {python ? python : "python3", "-c", "import numpy"};                   \
+    const auto probe = run_subprocess(options);                                           \
+    if (!probe.ok() || !probe->succeeded()) GTEST_SKIP() << "no python3 with numpy here"; \
+    options.argv[2] = script;                                                             \
+    options.cwd = folder_->path();                                                        \
+    const auto ran = run_subprocess(options);                                             \
+    ASSERT_TRUE(ran.ok() && ran->succeeded()) << ran->stderr_text;                        \
   } while (false)
 
 TEST_F(NpzFileTest, NumpyReadsWhatWeWrite) {
@@ -262,7 +262,8 @@ TEST_F(NpzFileTest, NumpyReadsWhatWeWrite) {
 TEST_F(NpzFileTest, ReadsWhatNumpyWrites) {
   RUN_NUMPY(
       "import numpy as np; a = np.arange(6, dtype=np.int16).reshape(2, 3)\n"
-      "np.savez_compressed('c.npz', a=a, f=np.asfortranarray(a), b=a.astype('>i2'), u=np.array(['x', 'yz']), z=np.zeros(100000))\n"
+      "np.savez_compressed('c.npz', a=a, f=np.asfortranarray(a), b=a.astype('>i2'), u=np.array(['x', 'yz']), "
+      "z=np.zeros(100000))\n"
       "np.savez('s.npz', a=a, f=np.asfortranarray(a), b=a.astype('>i2'), u=np.array(['x', 'yz']), z=np.zeros(100000))\n");
   for (const char* name : {"c.npz", "s.npz"}) {
     AXLE_ASSERT_OK_AND_ASSIGN(const std::vector<NamedTensor> tensors, load_npz(path(name)));

@@ -53,9 +53,8 @@ Result<Tensor> Tensor::allocate(DataType dtype, Shape shape, size_t alignment_by
   void* data = padded ? std::aligned_alloc(alignment, *padded) : nullptr;
   if (data == nullptr) return no_memory(dtype, shape);
   std::memset(data, 0, size);
-  return borrow(dtype, std::move(shape), data, size, std::shared_ptr<const void>(data, [](const void* bytes) {
-                  std::free(const_cast<void*>(bytes));
-                }));
+  return borrow(dtype, std::move(shape), data, size,
+                std::shared_ptr<const void>(data, [](const void* bytes) { std::free(const_cast<void*>(bytes)); }));
 }
 
 Result<Tensor> Tensor::borrow(DataType dtype, Shape shape, void* data, size_t size_bytes,
@@ -97,8 +96,7 @@ Result<Tensor> Tensor::borrow_const(DataType dtype, Shape shape, const void* dat
 Result<Tensor> Tensor::from_strings(Shape shape, std::vector<std::string> elements) {
   AXLE_ASSIGN_OR_RETURN(const int64_t count, axle::element_count(shape));
   if (static_cast<uint64_t>(count) != elements.size()) {
-    return invalid_argument_error(
-        fmt::format("{} strings were given for a tensor {}", elements.size(), format_shape(shape)));
+    return invalid_argument_error(fmt::format("{} strings were given for a tensor {}", elements.size(), format_shape(shape)));
   }
   auto owned = std::make_shared<std::vector<std::string>>(std::move(elements));
   std::string* data = owned->data();
@@ -119,8 +117,8 @@ Result<Tensor> Tensor::reshaped(Shape shape) const {
   AXLE_ASSIGN_OR_RETURN(const int64_t count, axle::element_count(shape));
   if (!defined()) return undefined_dtype();
   if (count != element_count_) {
-    return invalid_argument_error(fmt::format("a tensor {} cannot be seen as {}: {} elements are not {}",
-                                              format_shape(shape_), format_shape(shape), element_count_, count));
+    return invalid_argument_error(fmt::format("a tensor {} cannot be seen as {}: {} elements are not {}", format_shape(shape_),
+                                              format_shape(shape), element_count_, count));
   }
   Tensor tensor = *this;
   tensor.shape_ = std::move(shape);

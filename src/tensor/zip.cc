@@ -43,7 +43,9 @@ std::optional<std::span<const std::byte>> slice(std::span<const std::byte> bytes
   return bytes.subspan(at, size);
 }
 
-Status truncated(const char* where) { return data_loss_error(fmt::format("the zip archive is truncated or damaged: {}", where)); }
+Status truncated(const char* where) {
+  return data_loss_error(fmt::format("the zip archive is truncated or damaged: {}", where));
+}
 
 struct Directory {
   uint64_t members = 0;
@@ -52,8 +54,8 @@ struct Directory {
 };
 
 Result<Directory> find_directory64(std::span<const std::byte> archive, size_t end_at) {
-  const auto locator = end_at < kEnd64LocatorBytes ? std::nullopt
-                                                   : slice(archive, end_at - kEnd64LocatorBytes, kEnd64LocatorBytes);
+  const auto locator =
+      end_at < kEnd64LocatorBytes ? std::nullopt : slice(archive, end_at - kEnd64LocatorBytes, kEnd64LocatorBytes);
   if (!locator || u32(*locator, 0) != kEnd64LocatorSignature) return truncated("no ZIP64 locator");
   const auto end = slice(archive, u64(*locator, 8), kEnd64Bytes);
   if (!end || u32(*end, 0) != kEnd64Signature) return truncated("no ZIP64 end record");
@@ -219,7 +221,8 @@ Result<std::vector<ZipMember>> list_zip(std::span<const std::byte> archive, cons
   const auto directory = slice(archive, where.offset, where.size);
   if (!directory) return truncated("the directory reaches beyond the end");
   if (where.members > limits.max_members) {
-    return resource_exhausted_error(fmt::format("the zip archive has {} members, the limit is {}", where.members, limits.max_members));
+    return resource_exhausted_error(
+        fmt::format("the zip archive has {} members, the limit is {}", where.members, limits.max_members));
   }
   std::vector<ZipMember> members;
   std::set<std::string> names;

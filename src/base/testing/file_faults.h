@@ -24,9 +24,18 @@ class FileFaults {
   int steps() const { return seen(); }
 
  private:
-  static std::atomic<int>& seen() { static std::atomic<int> value; return value; }
-  static std::atomic<int>& chosen() { static std::atomic<int> value; return value; }
-  static std::atomic<int>& code() { static std::atomic<int> value; return value; }
+  static std::atomic<int>& seen() {
+    static std::atomic<int> value;
+    return value;
+  }
+  static std::atomic<int>& chosen() {
+    static std::atomic<int> value;
+    return value;
+  }
+  static std::atomic<int>& code() {
+    static std::atomic<int> value;
+    return value;
+  }
 };
 
 }  // namespace axle::testing

@@ -11,7 +11,9 @@ namespace axle::testing {
 
 inline Status status_of(const Status& status) { return status; }
 template <typename T>
-Status status_of(const Result<T>& result) { return result.status(); }
+Status status_of(const Result<T>& result) {
+  return result.status();
+}
 
 MATCHER(IsOk, negation ? "is a failure" : "is OK") {
   const Status status = status_of(arg);
@@ -26,7 +28,9 @@ MATCHER_P2(StatusIs, code, substring, "has the given code and its text contains 
 }
 
 template <typename Code>
-auto StatusIs(Code code) { return StatusIs(code, std::string()); }
+auto StatusIs(Code code) {
+  return StatusIs(code, std::string());
+}
 
 MATCHER_P(IsOkAndHolds, matcher, "is OK and its value matches") {
   if (!arg.has_value()) {
@@ -40,8 +44,8 @@ MATCHER_P(IsOkAndHolds, matcher, "is OK and its value matches") {
 
 #define AXLE_TEST_CONCAT(a, b) AXLE_CONCAT(a, b)
 // Declares `lhs` from a Result or fails the test.
-#define AXLE_ASSERT_OK_AND_ASSIGN(lhs, expr)                                        \
-  auto AXLE_TEST_CONCAT(test_result_, __LINE__) = (expr);                           \
-  ASSERT_TRUE(AXLE_TEST_CONCAT(test_result_, __LINE__).has_value())                 \
-      << AXLE_TEST_CONCAT(test_result_, __LINE__).status().to_string();             \
+#define AXLE_ASSERT_OK_AND_ASSIGN(lhs, expr)                            \
+  auto AXLE_TEST_CONCAT(test_result_, __LINE__) = (expr);               \
+  ASSERT_TRUE(AXLE_TEST_CONCAT(test_result_, __LINE__).has_value())     \
+      << AXLE_TEST_CONCAT(test_result_, __LINE__).status().to_string(); \
   lhs = std::move(AXLE_TEST_CONCAT(test_result_, __LINE__)).value()
