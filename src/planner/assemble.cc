@@ -134,6 +134,9 @@ std::vector<std::string> make_notes(const Context& context, const Demand& demand
   if (input.model.quantised && !bound_in_force(context, demand).present()) {
     notes.push_back("the model is quantised: engines may differ by several percent; an [accuracy] bound would judge that");
   }
+  if (!input.model.cost_exact && !input.model.dynamic_axes.empty() && chosen.evidence.timing == nullptr) {
+    notes.push_back("the estimate is a lower bound: open axes count as 1; give samples of the real shape");
+  }
   if (chosen.evidence.outdated != nullptr && chosen.evidence.timing == nullptr) {
     notes.push_back("there is evidence of another version of the engine, which does not count; `axle tune` measures this one");
   }

@@ -64,8 +64,8 @@ int listed_at(const Demand& demand, const Considered& c) {
 auto resource_order(const Resource& resource) { return std::tuple(resource.kind, resource.index, resource.part, resource.id); }
 
 std::string ratio_text(const TimeRatio& ratio) {
-  if (ratio.paired) return fmt::format("{:.3f}x [{:.3f}, {:.3f}]", ratio.ratio, ratio.low, ratio.high);
-  return fmt::format("{:.3f}x by separate medians", ratio.ratio);
+  if (ratio.paired) return fmt::format("{:.3f}x the time of the chosen one [{:.3f}, {:.3f}]", ratio.ratio, ratio.low, ratio.high);
+  return fmt::format("{:.3f}x the time of the chosen one by separate medians", ratio.ratio);
 }
 
 class Chooser {
@@ -119,13 +119,15 @@ class Chooser {
     return best;
   }
 
-  // Without time measurements, what lies within 1 % is equal.
+  // Without time measurements, what lies within 1 % is equal. Of a model whose cost is not known, all cores are the safer guess.
   size_t choose_by_cost(const std::vector<size_t>& order) {
     size_t best = order.front();
     const Cost least = costs_[best];
     for (const size_t i : order) {
-      const bool equal = costs_[i].measured == least.measured && costs_[i].value - least.value <= least.value / 100 && (costs_[i].value == 0) == (least.value == 0);
-      if (equal && simpler(context_, admitted_[i], admitted_[best])) best = i;
+      const bool known = costs_[i].value != 0;
+      if (costs_[i].measured != least.measured || known != (least.value != 0) || costs_[i].value - least.value > least.value / 100) continue;
+      const int32_t more = known ? 0 : admitted_[i].candidate.threads - admitted_[best].candidate.threads;
+      if (more > 0 || (more == 0 && simpler(context_, admitted_[i], admitted_[best]))) best = i;
     }
     return best;
   }
@@ -183,15 +185,15 @@ class Chooser {
     if (is_tie(ratio)) {
       decision.verdict = DecisionVerdict::kTie;
       decision.code = "TIE";
-      decision.reason = fmt::format("as fast as the chosen one ({}); the chosen one is simpler or in use", text);
-      choice_.notes.push_back(fmt::format("{} is a tie with the chosen one ({})", decision.candidate, text));
+      decision.reason = fmt::format("a tie: {}, which is {}", text, admitted_[choice_.chosen].candidate.format() == context_.input.incumbent ? "in use already" : "simpler");
+      choice_.notes.push_back(fmt::format("{} is a tie: {}", decision.candidate, text));
     } else if (is_undecided(ratio)) {
       decision.code = "UNDECIDED";
-      decision.reason = fmt::format("undecided against the chosen one: {}; a longer `axle tune` may decide it", text);
-      choice_.notes.push_back(fmt::format("{} against the chosen one is undecided ({})", decision.candidate, text));
+      decision.reason = fmt::format("undecided: {}; a longer `axle tune` may decide it", text);
+      choice_.notes.push_back(fmt::format("{} is undecided: {}", decision.candidate, text));
     } else {
       decision.code = "SLOWER";
-      decision.reason = fmt::format("{} the time of the chosen one", text);
+      decision.reason = text;
     }
   }
 
@@ -200,7 +202,9 @@ class Chooser {
     decision.verdict = costs_[i].measured || !costs_[choice_.chosen].measured ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
     decision.code = "MORE_MEMORY";
     decision.reason = fmt::format("it needs {}, the chosen one {}", size(costs_[i]), size(costs_[choice_.chosen]));
-    if (costs_[i].value <= costs_[choice_.chosen].value) decision.reason += "; the chosen one is simpler or was measured";
+    if (costs_[i].value <= costs_[choice_.chosen].value) {
+      decision.reason += costs_[choice_.chosen].measured && !costs_[i].measured ? ", which was measured" : ", which is simpler";
+    }
   }
 
   void decide_unmeasured(size_t i, Decision& decision) const {
@@ -209,8 +213,10 @@ class Chooser {
     const Considered& chosen = admitted_[choice_.chosen];
     if (chosen_measured) {
       decision.code = "NOT_MEASURED";
-      decision.reason = "not measured here; candidates that were go first. `axle tune` measures it";
-    } else if (admitted_[i].estimate_ns == chosen.estimate_ns) {
+      decision.reason = admitted_[i].evidence.outdated != nullptr
+                            ? "measured only with another version of the engine; `axle tune` measures this one"
+                            : "not measured here; candidates that were go first. `axle tune` measures it";
+    } else if (admitted_[i].estimate_ns == chosen.estimate_ns && chosen.estimate_ns > 0) {
       decision.code = "NOT_MEASURED";
       decision.reason = "estimated equal to the chosen one, which is simpler; `axle tune` measures it";
     } else {
@@ -218,7 +224,7 @@ class Chooser {
       decision.reason = chosen.estimate_ns > 0 && admitted_[i].estimate_ns > 0
                             ? fmt::format("estimated {:.2f}x the time of the chosen one; `axle tune` measures it",
                                           static_cast<double>(admitted_[i].estimate_ns) / static_cast<double>(chosen.estimate_ns))
-                            : "not known well enough for an estimate; `axle tune` measures it";
+                            : "its cost cannot be estimated; `axle tune` measures it";
     }
   }
 

@@ -98,6 +98,7 @@ Roofline roofline_of(const Machine& machine, const Resource& resource, std::stri
 
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision) {
   if (roofline.megaflops == 0 || roofline.megabytes_per_second == 0) return 0;
+  if (model.nodes.empty() && model.flops == 0 && model.weight_bytes == 0) return 0;
   const auto own_bits = static_cast<uint64_t>(precision_bits(own_precision(model)));
   const auto bits = static_cast<uint64_t>(precision_bits(precision));
   const auto node_ns = [&](uint64_t flops, uint64_t weight_bytes, uint64_t activation_bytes) {

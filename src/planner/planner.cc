@@ -12,6 +12,7 @@
 #include "planner/assemble.h"
 #include "planner/precision.h"
 #include "policy/unexecuted.h"
+#include "spec/json_fields.h"
 #include "spec/plan_json.h"
 
 namespace axle {
@@ -46,12 +47,23 @@ void sort_decisions(std::vector<Decision>& decisions) {
   });
 }
 
-// Later decisions replace earlier ones on the same name: a fallback looks again at what the demand as written refused.
+// A fallback looks again at what the demand as written refused: what it decides replaces what was said of the same name,
+// except where it only says that something else is asked for now.
 void merge_decisions(std::vector<Decision>& into, std::vector<Decision> more) {
-  std::set<std::string_view> names;
+  std::set<std::string> names, known;
+  for (const Decision& decision : into) known.insert(decision.candidate);
+  std::erase_if(more, [&](const Decision& decision) { return decision.code == "POLICY" && known.contains(decision.candidate); });
   for (const Decision& decision : more) names.insert(decision.candidate);
   std::erase_if(into, [&](const Decision& decision) { return names.contains(decision.candidate); });
   into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+// Of the refusals of the demand as written, those that still say something once a fallback was taken.
+void keep_telling(std::vector<Decision>& refused, const Candidate& chosen) {
+  std::erase_if(refused, [&](const Decision& decision) {
+    const bool of_chosen = decision.candidate == chosen.resource || decision.candidate == chosen.engine;
+    return decision.code == "POLICY" || (of_chosen && decision.code == "NO_ENGINE");
+  });
 }
 
 Plan make_plan_of(const Context& context, const Demand& demand, Field field, std::vector<Decision> refused) {
@@ -68,6 +80,7 @@ Plan make_plan_of(const Context& context, const Demand& demand, Field field, std
   plan.substitutions = make_substitutions(context, demand, chosen, refused);
   plan.notes = make_notes(context, demand, chosen);
   plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
+  keep_telling(refused, chosen.candidate);
   plan.decisions = std::move(refused);
   merge_decisions(plan.decisions, std::move(field.decisions));
   merge_decisions(plan.decisions, std::move(choice.decisions));
@@ -87,16 +100,18 @@ int weight_of(const Decision& decision) {
   return decision.code == "PRECISION" ? 90 : 50;
 }
 
-std::vector<const Decision*> nearest_reasons(const std::vector<Decision>& decisions, bool demanded_engines) {
+// The decisions that explain best why a demand could not be met, the nearest first, each reason once.
+std::vector<const Decision*> nearest_reasons(const Context& context, const Demand& demand, const std::vector<Decision>& decisions) {
+  // A missing engine explains something only when it was asked for, or when there is no other.
+  const bool engines_matter = !demand.engines.empty() || std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
   std::vector<const Decision*> reasons;
+  bool absent = false;
   for (const Decision& decision : decisions) {
-    // An engine that is missing is a reason only when it was asked for, or when there is no other.
-    if (decision.code == "ABSENT" && !demanded_engines) continue;
+    if (decision.code == "ABSENT" && !engines_matter) continue;
+    absent |= decision.code == "ABSENT";
     reasons.push_back(&decision);
   }
-  if (reasons.empty()) {
-    for (const Decision& decision : decisions) reasons.push_back(&decision);
-  }
+  if (absent) std::erase_if(reasons, [](const Decision* decision) { return decision->code == "NO_ENGINE"; });
   std::stable_sort(reasons.begin(), reasons.end(), [](const Decision* a, const Decision* b) { return weight_of(*a) < weight_of(*b); });
   std::set<std::string_view> said;
   std::erase_if(reasons, [&](const Decision* decision) { return !said.insert(decision->reason).second; });
@@ -114,39 +129,57 @@ std::string hint_for(const Context& context, const Decision& decision) {
     const EngineFacts* engine = find_engine(context.input, decision.candidate);
     if (engine != nullptr && !engine->info.install_command.empty()) return engine->info.install_command;
     return policy.engines.allow.empty() ? "`axle doctor` says what to install"
-                                        : "`axle engines` lists what is installed; to let another engine stand in, name it in [fallback] engine";
+                                        : "`axle engines` lists what is installed; name one that may stand in with [fallback] engine";
   }
   if (code == "ACCURACY_UNKNOWN" || code == "NOT_ENOUGH_EVIDENCE" || code == "NOT_MEASURED") return "`axle tune` measures it";
   if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
+  if (code == "THREADS") return "ask for fewer threads, or leave the choice to the planner";
   if (code == "PRECISION") return "let another precision stand in with [fallback] precision = [\"f32\"]";
   if (!decision.nodes.empty()) return "`axle inspect` lists what each engine says of each node; plans that mix engines are not executed by this version";
   return "`axle explain` lists every candidate with its reason";
 }
 
-Status nothing_remains(const Context& context, const Demand& written, std::vector<Decision> decisions) {
-  sort_decisions(decisions);
-  const Policy& policy = context.input.policy;
-  const auto reasons = nearest_reasons(decisions, !written.engines.empty() || context.engines.empty());
-  constexpr size_t kShown = 3;
+struct Attempt {
+  Demand demand;
+  std::vector<Decision> decisions;
+};
+
+std::string reasons_text(const std::vector<const Decision*>& reasons, size_t shown) {
   std::string text;
-  for (size_t i = 0; i < reasons.size() && i < kShown; ++i) {
+  for (size_t i = 0; i < reasons.size() && i < shown; ++i) {
     text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", reasons[i]->candidate, reasons[i]->reason);
   }
-  if (reasons.empty()) text = "no engine is installed";
-  if (reasons.size() > kShown) text += fmt::format("; and {} more", reasons.size() - kShown);
-  const bool only_absent = std::all_of(decisions.begin(), decisions.end(), [](const Decision& d) {
-    return d.code == "ABSENT" || d.code == "NO_ENGINE" || d.code == "POLICY" || d.code == "SIMULATED";
-  }) && std::any_of(decisions.begin(), decisions.end(), [](const Decision& d) { return d.code == "ABSENT"; });
-  const bool no_engine_anywhere = std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
-  const std::string message = fmt::format("nothing here can run the model under this policy: {}", text);
-  Status status = only_absent && (no_engine_anywhere || !written.engines.empty()) ? unavailable_error(message) : failed_precondition_error(message);
-  status = std::move(status).with_hint(reasons.empty() ? "`axle doctor` says what to install" : hint_for(context, *reasons.front()));
-  Json json = Json::array();
-  for (const Decision& decision : decisions) json.push_back(decision_to_json(decision));
-  if (const Result<std::string> list = canonical_json(json); list.has_value()) status = std::move(status).with_detail("decisions", *list);
-  if (!policy.fallback.resource.empty() || !policy.fallback.engine.empty() || !policy.fallback.precision.empty()) {
-    status = std::move(status).with_detail("fallbacks", "tried, and none could run it either");
+  if (reasons.size() > shown) text += fmt::format("; and {} more", reasons.size() - shown);
+  return text.empty() ? "no engine is installed" : text;
+}
+
+// Only missing engines stand in the way: of those asked for, or all of them.
+bool only_engines_missing(const Context& context, const Attempt& attempt) {
+  const auto is = [](const Decision& d, std::initializer_list<std::string_view> codes) { return std::find(codes.begin(), codes.end(), d.code) != codes.end(); };
+  const auto& decisions = attempt.decisions;
+  const bool nothing_else = std::all_of(decisions.begin(), decisions.end(), [&](const Decision& d) { return is(d, {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED"}); });
+  const bool absent = std::any_of(decisions.begin(), decisions.end(), [&](const Decision& d) { return is(d, {"ABSENT"}); });
+  const bool none_present = std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
+  return nothing_else && ((absent && !attempt.demand.engines.empty()) || none_present);
+}
+
+Status nothing_remains(const Context& context, std::vector<Attempt> attempts) {
+  for (Attempt& attempt : attempts) sort_decisions(attempt.decisions);
+  const Attempt& written = attempts.front();
+  const auto reasons = nearest_reasons(context, written.demand, written.decisions);
+  std::string message = "nothing here can run the model under this policy: " + reasons_text(reasons, 3);
+  const Decision* nearest = reasons.empty() ? nullptr : reasons.front();
+  for (size_t i = 1; i < attempts.size() && i <= 2; ++i) {
+    const auto more = nearest_reasons(context, attempts[i].demand, attempts[i].decisions);
+    message += fmt::format("; nor by {}: {}", join(attempts[i].demand.allowed_by, " and "), reasons_text(more, 1));
+    if (!more.empty()) nearest = more.front();
   }
+  Status status = only_engines_missing(context, written) ? unavailable_error(message) : failed_precondition_error(message);
+  status = std::move(status).with_hint(nearest == nullptr ? "`axle doctor` says what to install" : hint_for(context, *nearest));
+  for (size_t i = 1; i < attempts.size(); ++i) merge_decisions(attempts.front().decisions, std::move(attempts[i].decisions));
+  sort_decisions(attempts.front().decisions);
+  const Json json = list_to_json(attempts.front().decisions, decision_to_json);
+  if (const Result<std::string> list = canonical_json(json); list.has_value()) status = std::move(status).with_detail("decisions", *list);
   return status;
 }
 
@@ -155,13 +188,15 @@ Status nothing_remains(const Context& context, const Demand& written, std::vecto
 Result<PlannerOutput> make_plan(const PlannerInput& input) {
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
-  std::vector<Decision> refused;
+  std::vector<Attempt> attempts;
   for (const Demand& demand : demands) {
     AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
-    if (!field.admitted.empty()) return PlannerOutput{make_plan_of(*context, demand, std::move(field), std::move(refused))};
-    if (refused.empty()) refused = std::move(field.decisions);
+    if (!field.admitted.empty()) {
+      return PlannerOutput{make_plan_of(*context, demand, std::move(field), attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
+    }
+    attempts.push_back({demand, std::move(field.decisions)});
   }
-  return nothing_remains(*context, demands.front(), std::move(refused));
+  return nothing_remains(*context, std::move(attempts));
 }
 
 Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) {
@@ -190,12 +225,13 @@ Result<Partition> reference_partition(const PlannerInput& input) {
   plain.policy.tuning.evidence = EvidenceUse::kIgnore;
   plain.incumbent.clear();
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(plain));
-  AXLE_ASSIGN_OR_RETURN(const Field field, enumerate(*context, demands_of(plain.policy).front()));
+  const Demand demand = demands_of(plain.policy).front();
+  AXLE_ASSIGN_OR_RETURN(const Field field, enumerate(*context, demand));
   const Considered* best = nullptr;
   for (const Considered& considered : field.admitted) {
     if (best == nullptr || simpler(*context, considered, *best)) best = &considered;
   }
-  if (best == nullptr) return nothing_remains(*context, demands_of(plain.policy).front(), field.decisions).with_context("there is no reference to measure errors against");
+  if (best == nullptr) return nothing_remains(*context, {{demand, field.decisions}}).with_context("there is no reference to measure errors against");
   return make_partition(*context, *best);
 }
 

@@ -147,9 +147,13 @@ Gate gate_precision_policy(const Context& context, const Demand& demand, const P
   const PlannerInput& input = context.input;
   if (!demand.precisions.empty()) {
     if (holds(demand.precisions, precision.name)) return std::nullopt;
-    return Rejection{"PRECISION", fmt::format("the policy asks for {}", join(demand.precisions, " or ")), {}};
+    return Rejection{"POLICY", fmt::format("the policy asks for {}", join(demand.precisions, " or ")), {}};
   }
-  if (keeps_precision(input.model, precision.name) || input.policy.accuracy.present()) return std::nullopt;
+  if (keeps_precision(input.model, precision.name)) return std::nullopt;
+  if (precision.name.starts_with("int")) {
+    return Rejection{"PRECISION", fmt::format("{} is for models that are quantised, and this one is not", precision.name), {}};
+  }
+  if (input.policy.accuracy.present()) return std::nullopt;
   return Rejection{"PRECISION", fmt::format("the model is {} and the policy admits no less: set an [accuracy] bound, or ask for {} with --precision",
                                             own_precision(input.model), precision.name), {}};
 }

@@ -1,0 +1,301 @@
+#include "plan_case.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "axle/policy.h"
+#include "base/text.h"
+#include "planner/context.h"
+#include "spec/answer_fields.h"
+
+namespace axle::testing {
+namespace {
+
+constexpr int64_t kNow = 1'800'000'000;
+
+// One line: words and key=value pairs; a value or word in quotes may hold blanks.
+struct Line {
+  size_t number = 0;
+  int indent = 0;
+  std::vector<std::string> words;
+  std::map<std::string, std::string> values;
+
+  std::string word(size_t index) const { return index < words.size() ? words[index] : ""; }
+  std::string value(const std::string& key, const std::string& fallback = "") const {
+    const auto found = values.find(key);
+    return found == values.end() ? fallback : found->second;
+  }
+  bool has(const std::string& w) const { return std::find(words.begin(), words.end(), w) != words.end(); }
+};
+
+Line split_line(std::string_view text, size_t number) {
+  Line line{number, static_cast<int>(std::min(text.find_first_not_of(' '), text.size())), {}, {}};
+  std::string token;
+  bool quoted = false, any = false;
+  size_t equals = std::string::npos;
+  const auto flush = [&] {
+    if (any && equals != std::string::npos) line.values[token.substr(0, equals)] = token.substr(equals);
+    else if (any) line.words.push_back(token);
+    token.clear();
+    any = false;
+    equals = std::string::npos;
+  };
+  for (const char c : text) {
+    if (c == '"') { quoted = !quoted; any = true; }
+    else if (c == ' ' && !quoted) flush();
+    else if (c == '=' && !quoted && equals == std::string::npos) equals = token.size();
+    else { token += c; any = true; }
+  }
+  flush();
+  return line;
+}
+
+std::vector<std::string> list_of(const std::string& text) {
+  std::vector<std::string> items;
+  if (text.empty()) return items;
+  for (const std::string_view piece : split(text, ',')) items.emplace_back(trim(piece));
+  return items;
+}
+
+int64_t number_of(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
+double real_of(const std::string& text) { return std::strtod(text.c_str(), nullptr); }
+int64_t time_of(const std::string& text) { return text.empty() ? 0 : parse_duration_ns(text).value(); }
+uint64_t size_of(const std::string& text) { return text.empty() ? 0 : static_cast<uint64_t>(parse_size_bytes(text).value()); }
+
+class Parser {
+ public:
+  Status parse(std::string_view text) {
+    std::string section, policy;
+    size_t number = 0;
+    for (const std::string_view raw : split(text, '\n')) {
+      ++number;
+      if (raw.starts_with("=== ")) {
+        section = std::string(raw.substr(4));
+        continue;
+      }
+      if (section == "policy") {
+        policy += std::string(raw) + "\n";
+        continue;
+      }
+      if (trim(raw).empty() || trim(raw).front() == '#') continue;
+      const Line line = split_line(raw, number);
+      if (section == "model") AXLE_RETURN_IF_ERROR(model_line(line));
+      else if (section == "engines") AXLE_RETURN_IF_ERROR(engine_line(line));
+      else if (section == "verdicts") AXLE_RETURN_IF_ERROR(verdict_line(line));
+      else if (section == "evidence") AXLE_RETURN_IF_ERROR(evidence_line(line));
+      else if (section.empty()) AXLE_RETURN_IF_ERROR(head_line(line));
+      else return refuse(line, "no such section");
+    }
+    AXLE_ASSIGN_OR_RETURN(input_.policy, parse_policy(policy, "policy"));
+    finish();
+    return ok_status();
+  }
+  PlannerInput take() { return std::move(input_); }
+
+ private:
+  static Status refuse(const Line& line, const std::string& why) {
+    return invalid_argument_error(fmt::format("line {}: {}", line.number, why));
+  }
+
+  Status head_line(const Line& line) {
+    if (line.word(0) == "machine") {
+      AXLE_ASSIGN_OR_RETURN(input_.machine, load_machine(fmt::format("{}/tests/machines/{}", AXLE_SOURCE_DIR, line.word(1))));
+      return ok_status();
+    }
+    if (line.word(0) == "incumbent") input_.incumbent = line.word(1);
+    else if (line.word(0) == "samples") input_.samples_digest = line.word(1);
+    else if (line.word(0) == "simulated") input_.machine.resources.push_back(simulated(line));
+    else return refuse(line, "unknown word " + line.word(0));
+    return ok_status();
+  }
+
+  static Resource simulated(const Line& line) {
+    Resource resource;
+    resource.id = line.word(1);
+    resource.kind = parse_resource_kind(resource.id.substr(0, resource.id.find(':'))).value();
+    resource.index = static_cast<int32_t>(number_of(resource.id.substr(resource.id.find(':') + 1)));
+    resource.name = "simulated device";
+    resource.simulated = true;
+    return resource;
+  }
+
+  Status model_line(const Line& line) {
+    ModelFacts& m = input_.model;
+    const std::string what = line.word(0);
+    if (what == "format") m.format = line.word(1);
+    else if (what == "float") m.float_dtype = line.word(1);
+    else if (what == "quantised") m.quantised = true;
+    else if (what == "opset") m.opsets[line.word(2)] = number_of(line.word(1));
+    else if (what == "dynamic") m.dynamic_axes = list_of(line.word(1));
+    else if (what == "input" || what == "output") (what == "input" ? m.inputs : m.outputs).push_back(io(line));
+    else if (what == "node") add_nodes(line);
+    else return refuse(line, "unknown word " + what);
+    return ok_status();
+  }
+
+  static IoSpec io(const Line& line) {
+    IoSpec spec;
+    spec.name = line.word(1);
+    spec.dtype = answers::data_type_from_word(line.word(2));
+    for (const std::string& axis : list_of(line.word(3))) {
+      if (!axis.empty() && axis.find_first_not_of("0123456789") == std::string::npos) spec.shape.push_back({number_of(axis), ""});
+      else spec.shape.push_back({-1, axis == "?" ? "" : axis});
+    }
+    return spec;
+  }
+
+  void add_nodes(const Line& line) {
+    const int64_t count = number_of(line.value("count", "1"));
+    for (int64_t i = 0; i < count; ++i) {
+      NodeFacts node;
+      node.name = count == 1 ? line.word(1) : fmt::format("{}_{}", line.word(1), i);
+      node.op_type = line.word(2);
+      node.domain = line.value("domain");
+      node.flops = static_cast<uint64_t>(real_of(line.value("flops", "0")));
+      node.weight_bytes = static_cast<uint64_t>(real_of(line.value("weights", "0")));
+      node.activation_bytes = static_cast<uint64_t>(real_of(line.value("activations", "0")));
+      input_.model.nodes.push_back(std::move(node));
+    }
+  }
+
+  Status engine_line(const Line& line) {
+    if (line.indent == 0) {
+      EngineFacts& engine = input_.engines.emplace_back();
+      engine.info.name = line.word(0);
+      engine.info.honours_cpu_set = !line.has("no_cpu_set");
+      engine.info.install_command = line.value("install");
+      engine.present = !line.has("absent");
+      engine.absent_reason = line.value("reason");
+      engine.library_version = line.value("version", "1.0");
+      engine.library_digest = engine.present ? "sha256:" + engine.info.name : "";
+      return ok_status();
+    }
+    if (input_.engines.empty()) return refuse(line, "no engine before this line");
+    if (line.word(0) == "on") return capability_line(line);
+    if (input_.engines.back().capabilities.empty()) return refuse(line, "no resource before this line");
+    Capability& capability = input_.engines.back().capabilities.back().capability;
+    if (line.word(0) == "option") capability.options.push_back(option(line));
+    else if (line.word(0) == "preset") capability.presets.push_back({line.word(1), line.values, ""});
+    else if (line.word(0) == "op") capability.ops.push_back({line.value("domain"), line.word(1), number_of(line.value("from", "1")), number_of(line.value("to", "0")), {}});
+    else return refuse(line, "unknown word " + line.word(0));
+    return ok_status();
+  }
+
+  static OptionSpec option(const Line& line) {
+    OptionSpec option;
+    option.name = line.word(1);
+    option.default_value = line.value("default");
+    option.choices = list_of(line.value("choices"));
+    option.type = !option.choices.empty() ? OptionType::kChoice : line.has("integer") ? OptionType::kInteger : line.has("boolean") ? OptionType::kBoolean : OptionType::kText;
+    if (!line.value("min").empty()) option.minimum = real_of(line.value("min"));
+    if (!line.value("max").empty()) option.maximum = real_of(line.value("max"));
+    option.affects_numerics = line.has("numerics");
+    return option;
+  }
+
+  Status capability_line(const Line& line) {
+    CapabilityFacts& facts = input_.engines.back().capabilities.emplace_back();
+    facts.resource = facts.engine_id = line.word(1);
+    facts.simulated = line.has("simulated");
+    Capability& c = facts.capability;
+    c.formats = list_of(line.value("formats", "onnx"));
+    for (const std::string& name : list_of(line.value("precisions", "f32"))) {
+      const bool emulated = name.ends_with('~');
+      c.precisions.push_back({emulated ? name.substr(0, name.size() - 1) : name, "", !emulated});
+    }
+    for (const std::string& name : list_of(line.value("dtypes"))) c.dtypes.push_back(answers::data_type_from_word(name));
+    const std::string dynamic = line.value("dynamic", "yes");
+    c.dynamic_shapes = dynamic == "no" ? DynamicShapes::kNo : dynamic == "bounded" ? DynamicShapes::kBounded : DynamicShapes::kYes;
+    c.needs_compile = line.has("needs_compile");
+    c.can_compile = line.has("can_compile");
+    c.presets.push_back({"default", {}, ""});
+    for (const char* limit : {"threads_max", "nodes_max", "rank_max"}) {
+      if (!line.value(limit).empty()) c.limits[limit] = number_of(line.value(limit));
+    }
+    return ok_status();
+  }
+
+  static VerdictKind kind_of(const std::string& word) {
+    return word == "yes" ? VerdictKind::kYes : word == "no" ? VerdictKind::kNo : word == "group" ? VerdictKind::kNeedsGroup : VerdictKind::kUnknown;
+  }
+
+  Status verdict_line(const Line& line) {
+    if (line.indent == 0) {
+      VerdictRow& row = input_.verdicts.emplace_back(VerdictRow{line.word(0), line.word(1), line.word(2), {}});
+      row.verdict.graph = {kind_of(line.word(3)), line.value("code"), line.value("text"), -1};
+      row.verdict.otherwise = {kind_of(line.value("others", line.word(3) == "no" ? "yes" : line.word(3))), line.value("code"), line.value("text"), -1};
+      return ok_status();
+    }
+    if (input_.verdicts.empty()) return refuse(line, "no verdict before this line");
+    input_.verdicts.back().verdict.nodes.push_back({static_cast<uint32_t>(number_of(line.word(1))), {kind_of(line.word(2)), line.value("code"), line.value("text"), -1}});
+    return ok_status();
+  }
+
+  Status evidence_line(const Line& line) {
+    if (line.word(0) == "paired") {
+      if (input_.evidence.empty()) return refuse(line, "no evidence before this line");
+      input_.evidence.back().paired.push_back({line.word(1), real_of(line.value("ratio")), real_of(line.value("low")), real_of(line.value("high")), 20});
+      return ok_status();
+    }
+    AXLE_ASSIGN_OR_RETURN(const Candidate candidate, parse_candidate(line.word(0)));
+    EvidenceRow& row = input_.evidence.emplace_back();
+    row.key.candidate = candidate.format();
+    row.key.library_digest = line.value("library", "sha256:" + candidate.engine);
+    row.key.samples_digest = line.value("samples", "generated:0");
+    row.key.shapes = line.value("shapes", "-");
+    row.recorded_unix_s = kNow - 86'400 * number_of(line.value("days", "1"));
+    row.runs = number_of(line.value("runs", "400"));
+    row.p50_ns = time_of(line.value("p50"));
+    row.p95_ns = time_of(line.value("p95"));
+    row.p99_ns = time_of(line.value("p99"));
+    row.peak_memory_bytes = size_of(line.value("peak"));
+    row.simulated = line.has("simulated");
+    if (!line.value("failed").empty()) {
+      row.kind = EvidenceKind::kFailed;
+      row.failure_code = line.value("failed");
+      row.failure_text = line.value("text");
+    }
+    if (!line.value("error").empty()) {
+      row.error = ErrorFigures{real_of(line.value("error")), real_of(line.value("l2", "0")), real_of(line.value("cosine", "1")), real_of(line.value("top1", "1")),
+                               number_of(line.value("mismatches", "0")), line.value("reference", "the f32 reference"), line.value("output", "y")};
+    }
+    return ok_status();
+  }
+
+  // Totals, and the parts of keys that every row shares.
+  void finish() {
+    ModelFacts& m = input_.model;
+    m.digest = "sha256:model";
+    if (m.format.empty()) m.format = "onnx";
+    for (const NodeFacts& node : m.nodes) {
+      m.flops += node.flops;
+      m.weight_bytes += node.weight_bytes;
+      m.activation_bytes += node.activation_bytes;
+    }
+    input_.shapes = shapes_text(m.inputs);
+    input_.as_of_unix_s = kNow;
+    for (EvidenceRow& row : input_.evidence) {
+      row.key.model_digest = m.digest;
+      row.key.machine = identity_of(input_.machine);
+      if (row.key.shapes == "-") row.key.shapes = input_.shapes;
+    }
+  }
+
+  PlannerInput input_;
+};
+
+}  // namespace
+
+Result<PlanCase> parse_plan_case(std::string_view text) {
+  PlanCase plan_case;
+  const size_t at = text.find(kExpectLine);
+  plan_case.given = std::string(text.substr(0, at));
+  if (at != std::string_view::npos) plan_case.expected = std::string(text.substr(at + kExpectLine.size()));
+  Parser parser;
+  AXLE_RETURN_IF_ERROR(parser.parse(plan_case.given));
+  plan_case.input = parser.take();
+  return plan_case;
+}
+
+}  // namespace axle::testing

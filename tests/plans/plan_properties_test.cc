@@ -1,0 +1,118 @@
+// What must hold for every input: order of rows does not matter, planning is near linear, decisions are complete.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "base/file.h"
+#include "base/testing/status_matchers.h"
+#include "plan_case.h"
+
+namespace axle::testing {
+namespace {
+
+std::vector<PlanCase> all_cases() {
+  std::vector<PlanCase> cases;
+  const std::string folder = std::string(AXLE_SOURCE_DIR) + "/tests/plans";
+  const std::vector<DirEntry> entries = list_dir(folder).value_or(std::vector<DirEntry>{});
+  for (const DirEntry& entry : entries) {
+    if (!entry.name.ends_with(".plan")) continue;
+    Result<PlanCase> plan_case = parse_plan_case(read_file(folder + "/" + entry.name, 1u << 20).value());
+    if (plan_case.has_value()) cases.push_back(std::move(plan_case).value());
+  }
+  return cases;
+}
+
+// Everything the output says, so that equality means equal bytes.
+std::string bytes_of(const Result<PlannerOutput>& result) {
+  return result.has_value() ? plan_to_json(result->plan).value() : result.error().to_string();
+}
+
+TEST(Planner, DoesNotDependOnTheOrderOfRows) {
+  std::mt19937 random(7);
+  for (PlanCase& plan_case : all_cases()) {
+    const std::string before = bytes_of(make_plan(plan_case.input));
+    for (int round = 0; round < 5; ++round) {
+      std::shuffle(plan_case.input.engines.begin(), plan_case.input.engines.end(), random);
+      std::shuffle(plan_case.input.verdicts.begin(), plan_case.input.verdicts.end(), random);
+      std::shuffle(plan_case.input.evidence.begin(), plan_case.input.evidence.end(), random);
+      for (EngineFacts& engine : plan_case.input.engines) std::shuffle(engine.capabilities.begin(), engine.capabilities.end(), random);
+      EXPECT_EQ(bytes_of(make_plan(plan_case.input)), before) << plan_case.given;
+    }
+  }
+}
+
+TEST(Planner, NamesEachCandidateOnceAndChoosesOne) {
+  for (const PlanCase& plan_case : all_cases()) {
+    const auto result = make_plan(plan_case.input);
+    if (!result.has_value()) continue;
+    std::vector<std::string> names;
+    int64_t chosen = 0;
+    for (const Decision& decision : result->plan.decisions) {
+      names.push_back(decision.candidate);
+      chosen += decision.verdict == DecisionVerdict::kChosen ? 1 : 0;
+      EXPECT_FALSE(decision.reason.empty()) << decision.candidate;
+      EXPECT_FALSE(decision.code.empty()) << decision.candidate;
+    }
+    std::sort(names.begin(), names.end());
+    EXPECT_TRUE(std::adjacent_find(names.begin(), names.end()) == names.end()) << plan_case.given;
+    EXPECT_EQ(chosen, 1) << plan_case.given;
+    EXPECT_EQ(result->plan.decisions.front().verdict, DecisionVerdict::kChosen);
+  }
+}
+
+TEST(Planner, NeverSubstitutesWhatThePolicyDoesNotName) {
+  for (const PlanCase& plan_case : all_cases()) {
+    const auto result = make_plan(plan_case.input);
+    if (!result.has_value()) continue;
+    const Fallback& fallback = plan_case.input.policy.fallback;
+    const bool named = !fallback.resource.empty() || !fallback.engine.empty() || !fallback.precision.empty() || !fallback.kernel.empty();
+    EXPECT_TRUE(named || result->plan.substitutions.empty()) << plan_case.given;
+  }
+}
+
+TEST(Planner, MeasurablePartitionsHoldTheChosenOne) {
+  for (const PlanCase& plan_case : all_cases()) {
+    const auto result = make_plan(plan_case.input);
+    if (!result.has_value()) continue;
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto partitions, measurable_partitions(plan_case.input));
+    const Candidate& chosen = result->plan.partitions.front().candidate;
+    EXPECT_TRUE(std::any_of(partitions.begin(), partitions.end(), [&](const Partition& p) { return p.candidate == chosen; })) << plan_case.given;
+  }
+}
+
+// A model of `count` nodes of which one engine refuses every second.
+PlannerInput large_input(size_t count) {
+  const std::string text = read_file(std::string(AXLE_SOURCE_DIR) + "/tests/plans/estimate_only.plan", 1u << 20).value();
+  PlannerInput input = parse_plan_case(text).value().input;
+  input.model.nodes.clear();
+  for (size_t i = 0; i < count; ++i) input.model.nodes.push_back({"node_" + std::to_string(i), i % 2 ? "Relu" : "Conv", "", 1'000'000, 1000, 4000});
+  for (VerdictRow& row : input.verdicts) {
+    row.verdict.nodes.clear();
+    if (&row != &input.verdicts.front()) continue;
+    row.verdict.graph.kind = VerdictKind::kNo;
+    row.verdict.otherwise.kind = VerdictKind::kYes;
+    for (uint32_t i = 1; i < count; i += 2) row.verdict.nodes.push_back({i, {VerdictKind::kNo, "UNSUPPORTED_OP", "no kernel", -1}});
+  }
+  return input;
+}
+
+TEST(Planner, PlansFiftyThousandNodesWithBoundedDecisions) {
+  const PlannerInput input = large_input(50'000);
+  const auto start = std::chrono::steady_clock::now();
+  const auto result = make_plan(input);
+  const auto took = std::chrono::steady_clock::now() - start;
+  RecordProperty("planning_us", static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+  ASSERT_THAT(result, IsOk());
+  size_t reasons = 0;
+  for (const Decision& decision : result->plan.decisions) {
+    EXPECT_LE(decision.nodes.size(), 100u);
+    reasons += decision.nodes.size();
+  }
+  EXPECT_GT(reasons, 0u);
+  EXPECT_LT(plan_to_json(result->plan).value().size(), 200'000u);
+}
+
+}  // namespace
+}  // namespace axle::testing
