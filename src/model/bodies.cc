@@ -47,7 +47,18 @@ void count_body(const onnx::GraphProto& body, BodyCensus& census) {
   }
 }
 
-using Scope = std::unordered_map<std::string, Value>;
+// Names of one graph over those of the graphs around it.
+struct Scope {
+  const Scope* outer = nullptr;
+  std::unordered_map<std::string, Value> values;
+
+  Value find(const std::string& name) const {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
+      if (const auto found = scope->values.find(name); found != scope->values.end()) return found->second;
+    }
+    return {};
+  }
+};
 
 uint64_t body_flops(const onnx::GraphProto& body, const Scope& outer);
 
@@ -57,33 +68,41 @@ uint64_t node_body_flops(const onnx::NodeProto& node, const Scope& scope) {
   return dearest;
 }
 
-// The body as a throw-away Graph without weights, so that the same formulas apply.
-uint64_t body_flops(const onnx::GraphProto& body, const Scope& outer) {
-  Scope scope = outer;
+void declare(const std::string& name, const onnx::TensorProto& tensor, Scope& scope) {
+  Value value;
+  value.dtype = static_cast<DataType>(tensor.data_type());
+  value.rank_known = true;
+  for (const int64_t size : tensor.dims()) value.shape.push_back(Dim{size, {}});
+  scope.values[name] = std::move(value);
+}
+
+Scope scope_of(const onnx::GraphProto& body, const Scope& outer) {
+  Scope scope{&outer, {}};
   for (const auto* infos : {&body.input(), &body.value_info(), &body.output()}) {
     for (const auto& info : *infos) {
-      if (info.has_type()) apply_type(info.type(), scope[info.name()]);
+      if (info.has_type()) apply_type(info.type(), scope.values[info.name()]);
     }
   }
-  const auto declare = [&](const std::string& name, const onnx::TensorProto& tensor) {
-    Value& value = scope[name];
-    value.dtype = static_cast<DataType>(tensor.data_type());
-    value.rank_known = true;
-    value.shape.clear();
-    for (const int64_t size : tensor.dims()) value.shape.push_back(Dim{size, {}});
-  };
-  for (const auto& tensor : body.initializer()) declare(tensor.name(), tensor);
+  for (const auto& tensor : body.initializer()) declare(tensor.name(), tensor, scope);
   for (const auto& node : body.node()) {
-    if (is_constant(node) && node.output_size() == 1 && node.attribute_size() == 1 && node.attribute(0).has_t()) {
-      declare(node.output(0), node.attribute(0).t());
-    }
+    const bool has_tensor = is_constant(node) && node.output_size() == 1 && node.attribute_size() == 1 && node.attribute(0).has_t();
+    if (has_tensor) declare(node.output(0), node.attribute(0).t(), scope);
   }
+  return scope;
+}
+
+// The body as a throw-away Graph without weights, so that the same formulas apply.
+uint64_t body_flops(const onnx::GraphProto& body, const Scope& outer) {
+  const Scope scope = scope_of(body, outer);
   Graph graph;
   std::unordered_map<std::string, ValueId> ids;
   const auto id_of = [&](const std::string& name) -> ValueId {
     if (name.empty()) return -1;
     const auto [found, fresh] = ids.try_emplace(name, static_cast<ValueId>(graph.values.size()));
-    if (fresh) graph.values.push_back(scope[name]);
+    if (fresh) {
+      graph.values.push_back(scope.find(name));
+      graph.values.back().weight = -1;
+    }
     return found->second;
   };
   for (const auto& proto : body.node()) {
@@ -112,17 +131,20 @@ BodyCensus count_bodies(const Graph& graph) {
 }
 
 void cost_bodies(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& inferred, Graph& graph) {
+  std::unordered_map<std::string_view, Node*> with_bodies;
+  for (Node& node : graph.nodes) {
+    if (node.has_subgraph) with_bodies.emplace(node.name, &node);
+  }
+  if (with_bodies.empty()) return;
   Scope scope;
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    Node& node = graph.nodes[i];
-    if (!node.has_subgraph || static_cast<int>(i) >= inferred.size()) continue;
-    if (scope.empty()) {
-      for (const Value& value : graph.values) scope.emplace(value.name, value);
-    }
-    node.body_flops = node_body_flops(inferred[static_cast<int>(i)], scope);
+  for (const Value& value : graph.values) scope.values.emplace(value.name, value);
+  for (const auto& proto : inferred) {
+    const auto found = with_bodies.find(proto.name());
+    if (found == with_bodies.end()) continue;
+    found->second->body_flops = node_body_flops(proto, scope);
     BodyCensus census;
-    for_each_body(inferred[static_cast<int>(i)], [&](const onnx::GraphProto& body) { count_body(body, census); });
-    node.body_weight_bytes = census.weight_bytes;
+    for_each_body(proto, [&](const onnx::GraphProto& body) { count_body(body, census); });
+    found->second->body_weight_bytes = census.weight_bytes;
   }
 }
 

@@ -6,7 +6,7 @@
 
 namespace axle {
 
-// `inferred`: the graph's nodes after shape inference, in step with graph.nodes. Fills body_flops and body_weight_bytes.
+// `inferred`: the graph's nodes after shape inference, matched by name. Fills body_flops and body_weight_bytes.
 void cost_bodies(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& inferred, Graph& graph);
 
 }  // namespace axle

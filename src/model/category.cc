@@ -20,6 +20,7 @@ struct Features {
   int attention = 0;          // scores -> softmax -> product with values, or an attention operator
   int embeddings = 0;         // look-ups of rows in a float table
   int recurrent = 0;          // LSTM, GRU, RNN
+  bool written_out_cell = false;  // gates of a recurrent cell as plain operators, its state carried from an input to an output
   int convolutions_2d = 0;
   int convolutions_1d = 0;
   int products = 0;           // MatMul, Gemm
@@ -56,12 +57,24 @@ class FeatureFinder {
     return static_cast<int>(std::min<uint64_t>(total, 1'000'000));
   }
 
+  // An output of the same type and shape as an input, to be fed back by the caller.
+  bool carries_state() const {
+    for (const ValueId in : graph_.inputs) {
+      for (const ValueId out : graph_.outputs) {
+        const Value &a = graph_.values[in], &b = graph_.values[out];
+        if (is_floating(a.dtype) && a.dtype == b.dtype && a.rank_known && a.shape.size() >= 2 && a.shape == b.shape) return true;
+      }
+    }
+    return false;
+  }
+
   void count_operators() {
     features_.recurrent = count({"LSTM", "GRU", "RNN"});
     features_.products = count({"MatMul", "Gemm", "MatMulInteger", "QLinearMatMul", "MatMulNBits", "FusedMatMul", "FusedGemm"});
     features_.spectral = count({"DFT", "STFT"});
     features_.scatters = count({"ScatterElements", "ScatterND", "Scatter"});
     features_.wave_activations = count({"Tanh", "Sin", "Cos"});
+    features_.written_out_cell = carries_state() && count({"Sigmoid"}) >= 3 && count({"Tanh"}) >= 2 && features_.products >= 2;
     features_.attention = count({"Attention", "MultiHeadAttention", "GroupQueryAttention", "PagedAttention", "QAttention", "LinearAttention"});
   }
 
@@ -183,6 +196,11 @@ const std::vector<Rule>& rules() {
        [](const Features& f) {
          if (f.recurrent == 0 || !(f.signal_input || f.spectral > 0 || f.convolutions_1d > 0) || f.token_input) return no_match();
          return std::pair(8, fmt::format("{} recurrent layers over a signal", f.recurrent));
+       }},
+      {"SPEECH_RNN",
+       [](const Features& f) {
+         if (!f.written_out_cell || !f.signal_input || f.token_input || f.image_input) return no_match();
+         return std::pair(7, std::string("a gated recurrent cell, written out, over a signal; its state goes in and out"));
        }},
       {"SPEECH_RNN",
        [](const Features& f) {

@@ -42,7 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"elementwise", "g (float[2,10] x) => (float[2,10] y) { y = Relu(x) }", 20},
         Case{"reduction", "g (float[2,10] x) => (float[1,1] y) { y = ReduceSum(x) }", 20},
         Case{"movement", "g (float[2,10] x) => (float[10,2] y) { y = Transpose(x) }", 0}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& test) { return std::string(test.param.name); });
 
 TEST(Cost, UnknownAxesCountOneAndAreSaid) {
   AXLE_ASSERT_OK_AND_ASSIGN(const auto graph, parse_graph_text("g (float[n,10] x) => (float[n,10] y) { y = Relu(x) }"));

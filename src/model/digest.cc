@@ -1,6 +1,7 @@
 #include "model/digest.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -78,6 +79,8 @@ Result<ModelFile> hash_mapped_file(const MappedFile& file, const std::string& ro
   // Before the bytes are touched, so that a file truncated since it was mapped is an error and not a signal.
   AXLE_RETURN_IF_ERROR(file.check_unchanged());
   ModelFile out{file.path(), role, file.bytes().size(), file.stamp().to_string(), sha256_of(file.bytes()).hex()};
+  // The pages that hashing touched are not needed in this process for now; the page cache keeps them.
+  if (!file.bytes().empty()) ::madvise(const_cast<std::byte*>(file.bytes().data()), file.bytes().size(), MADV_DONTNEED);
   AXLE_RETURN_IF_ERROR(file.check_unchanged());
   return out;
 }

@@ -32,7 +32,7 @@ enum class AttributeKind : uint8_t { kOther, kInt, kFloat, kText, kInts, kFloats
 struct Attribute {
   std::string name;
   AttributeKind kind = AttributeKind::kOther;
-  std::vector<int64_t> ints;     // kInt: one
+  std::vector<int64_t> ints;     // kInt: one; kTensor: the element of a one-element i64 tensor, else empty
   std::vector<float> floats;     // kFloat: one
   std::vector<std::string> texts;
 };

@@ -10,6 +10,7 @@
 #include "model/model_graph.h"
 #include "model/body_cost.h"
 #include "model/cost.h"
+#include "model/fold.h"
 #include "model/onnx_convert.h"
 #include "model/onnx_source.h"
 #include "model/onnx_version.h"
@@ -24,6 +25,7 @@ namespace {
 // Weights up to this size are shown to inference with their values: shapes, axes, scalars.
 constexpr size_t kSmallWeightBytes = 1024;
 constexpr size_t kMaxIssues = 50;
+constexpr int kMaxRounds = 4;
 
 void add_issue(Graph& graph, std::string text) {
   if (graph.issues.size() < kMaxIssues) graph.issues.push_back(std::move(text));
@@ -55,12 +57,25 @@ void add_weight(const Weight& weight, onnx::GraphProto& out) {
   tensor.set_raw_data(weight.bytes.data(), weight.bytes.size());
 }
 
-// The graph as inference needs it: no large weights, and interior types only where operators cannot tell.
-onnx::ModelProto inference_model(const Graph& graph) {
+void add_folded(const std::string& name, const FoldedTensor& folded, onnx::GraphProto& out) {
+  onnx::TensorProto& tensor = *out.add_initializer();
+  tensor.set_name(name);
+  tensor.set_data_type(static_cast<int32_t>(folded.dtype));
+  for (const int64_t size : folded.shape) tensor.add_dims(size);
+  for (const int64_t value : folded.values) folded.dtype == DataType::kInt64 ? tensor.add_int64_data(value) : tensor.add_int32_data(static_cast<int32_t>(value));
+}
+
+// The graph as inference needs it: no large weights, interior types only where operators cannot tell, and the values that
+// shapes are made of in place of the nodes that compute them.
+onnx::ModelProto inference_model(const Graph& graph, const FoldedValues& folded) {
   onnx::ModelProto model = graph.source->header;
   onnx::GraphProto& out = *model.mutable_graph();
   out.set_name("graph");
-  for (const auto& node : graph.source->nodes) *out.add_node() = node;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto known = graph.nodes[i].outputs.size() == 1 ? folded.find(graph.nodes[i].outputs[0]) : folded.end();
+    if (known == folded.end()) *out.add_node() = graph.source->nodes[i];
+    else add_folded(graph.values[known->first].name, known->second, out);
+  }
   for (const auto& weight : graph.weights) add_weight(*weight, out);
   const auto add_info = [&](const Value& value, onnx::ValueInfoProto& info) {
     info.set_name(value.name);
@@ -118,16 +133,35 @@ void take_types(const onnx::GraphProto& inferred, Graph& graph) {
   for (const auto& info : inferred.output()) take(info);
 }
 
+void take_folded(const FoldedValues& folded, Graph& graph) {
+  for (const auto& [id, tensor] : folded) {
+    Value& value = graph.values[id];
+    value.dtype = tensor.dtype;
+    value.rank_known = true;
+    value.shape.clear();
+    for (const int64_t size : tensor.shape) value.shape.push_back(Dim{size, {}});
+  }
+}
+
 }  // namespace
 
 void infer_values(Graph& graph, const std::map<std::string, int64_t>& sizes) {
   if (graph.source == nullptr) return;
   for (Value& value : graph.values) bind_symbols(value.shape, sizes);
   try {
-    onnx::ModelProto model = inference_model(graph);
     const onnx::ShapeInferenceOptions options(/*check_type=*/false, /*strict_mode=*/0, /*data_prop=*/true);
-    onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(), options);
-    take_types(model.graph(), graph);
+    onnx::ModelProto model;
+    FoldedValues folded;
+    // A shape that becomes known makes more values known, which make more shapes known.
+    for (int round = 0; round < kMaxRounds; ++round) {
+      const size_t known = folded.size();
+      fold_integers(graph, folded);
+      if (round > 0 && folded.size() == known) break;
+      model = inference_model(graph, folded);
+      onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(), options);
+      take_types(model.graph(), graph);
+      take_folded(folded, graph);
+    }
     cost_bodies(model.graph().node(), graph);
   } catch (const std::exception& error) {
     add_issue(graph, fmt::format("shape inference stopped: {}", printable(error.what(), 300)));

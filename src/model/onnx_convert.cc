@@ -1,5 +1,7 @@
 #include "model/onnx_convert.h"
 
+#include <cstring>
+
 #include "model/onnx_version.h"
 
 namespace axle {
@@ -18,6 +20,16 @@ onnx::AttributeProto::AttributeType type_of(const onnx::AttributeProto& attribut
   if (attribute.floats_size() > 0) return onnx::AttributeProto::FLOATS;
   if (attribute.strings_size() > 0) return onnx::AttributeProto::STRINGS;
   return onnx::AttributeProto::UNDEFINED;
+}
+
+// The element of a one-element i64 tensor: what ConstantOfShape fills shapes with.
+std::vector<int64_t> single_integer(const onnx::TensorProto& tensor) {
+  if (tensor.data_type() != onnx::TensorProto::INT64) return {};
+  if (tensor.int64_data_size() == 1) return {tensor.int64_data(0)};
+  int64_t value = 0;
+  if (tensor.raw_data().size() != sizeof(value)) return {};
+  std::memcpy(&value, tensor.raw_data().data(), sizeof(value));
+  return {value};
 }
 
 }  // namespace
@@ -52,6 +64,7 @@ Attribute to_attribute(const onnx::AttributeProto& attribute) {
       break;
     case onnx::AttributeProto::TENSOR:
       out.kind = AttributeKind::kTensor;
+      out.ints = single_integer(attribute.t());
       break;
     case onnx::AttributeProto::GRAPH:
       out.kind = AttributeKind::kGraph;

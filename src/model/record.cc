@@ -4,6 +4,7 @@
 #include "base/file_stamp.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "model/format.h"
 #include "model/model_graph.h"
 #include "model/model_impl.h"
 
@@ -71,6 +72,13 @@ Status check_file(const ModelFile& file, int64_t now_ns) {
       .with_hint("load the model itself");
 }
 
+// What a load of `path` would open: a folder may stand for the one model in it.
+std::string main_path(const std::string& path) {
+  const Result<FoundModel> found = find_model(path);
+  if (!found) return path;
+  return found->main_file.empty() ? found->folder : found->main_file;
+}
+
 Result<std::shared_ptr<Model::Impl>> impl_from_json(const Json& json) {
   auto impl = std::make_shared<Model::Impl>();
   JsonReader reader(json, "model record");
@@ -119,7 +127,7 @@ Result<std::string> model_record(const Model& model) {
 Result<Model> open_recorded_model(const std::string& path, const std::string& record) {
   AXLE_ASSIGN_OR_RETURN(const Json json, parse_json(record, kMaxRecordBytes));
   AXLE_ASSIGN_OR_RETURN(auto impl, impl_from_json(json));
-  if (impl->path != path) return aborted_error(fmt::format("the record speaks of {}, not of {}", printable(impl->path), printable(path))).with_hint("load the model itself");
+  if (impl->path != path && impl->path != main_path(path)) return aborted_error(fmt::format("the record speaks of {}, not of {}", printable(impl->path), printable(path))).with_hint("load the model itself");
   const int64_t now_ns = system_time_ns();
   for (const ModelFile& file : impl->files) AXLE_RETURN_IF_ERROR(check_file(file, now_ns));
   return Model(std::move(impl));

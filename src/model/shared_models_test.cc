@@ -43,7 +43,9 @@ TEST_P(SharedModelTest, IsReadAndUnderstood) {
   AXLE_ASSERT_OK_AND_ASSIGN(const ModelSummary summary, model.summary());
   EXPECT_EQ(summary.category, GetParam().category) << summary.category_reason;
   EXPECT_FALSE(summary.category_reason.empty());
-  if (GetParam().parameters > 0) EXPECT_EQ(summary.parameter_count, GetParam().parameters);
+  if (GetParam().parameters > 0) {
+    EXPECT_EQ(summary.parameter_count, GetParam().parameters);
+  }
   EXPECT_EQ(describe(model.inputs()), GetParam().inputs);
   EXPECT_EQ(describe(model.outputs()), GetParam().outputs);
   EXPECT_THAT(summary.issues, ElementsAre());
@@ -78,8 +80,8 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"llm/stories260k/stories260K.Q8_0.gguf", "gguf", "LLM_TRANSFORMER", 0, "", ""},
         Expected{"llm/tiny-llama/model.safetensors", "safetensors", "OTHER", 0, "", ""},
         Expected{"llm/tiny-qwen2", "hf-folder", "LLM_TRANSFORMER", 0, "", ""},
-        Expected{"partition/zero_batch.onnx", "onnx", "OTHER", 0, "", ""},
-        Expected{"partition/scalar_io.onnx", "onnx", "OTHER", 0, "", ""}));
+        Expected{"partition/zero_batch.onnx", "onnx", "OTHER", 0, "x f32[n, 7]", "y f32[n, 2]"},
+        Expected{"partition/scalar_io.onnx", "onnx", "OTHER", 0, "x f32[]", "y f32[]"}));
 
 TEST(SharedModels, CountWorkAsPublished) {
   AXLE_SHARED_MODEL_OR_SKIP(path, "efficientnet-lite0/model.onnx");
@@ -99,7 +101,9 @@ TEST(SharedModels, SharedSafetensorsAreReadThroughExternalData) {
   EXPECT_EQ(model.files()[1].role, "model.safetensors");
   AXLE_ASSERT_OK_AND_ASSIGN(const auto graph, graph_of(model));
   for (const auto& weight : graph->weights) {
-    if (weight->bytes.size() > 4096) EXPECT_THAT(weight->path, HasSubstr("model.safetensors"));
+    if (weight->bytes.size() > 4096) {
+      EXPECT_THAT(weight->path, HasSubstr("model.safetensors"));
+    }
   }
 }
 

@@ -15,7 +15,7 @@ constexpr const char* kModel = R"(<
    opset_import: ["" : 21]
 >
 small (float[batch,3,8,8] x, int64[1] n) => (float[batch,4,6,6] y) 
-   <float[4,3,3,3] w =  ["fill": "zero"], float[4] b =  {0.5,1,-2,3e-05}, int64 s =  {7}>
+   <float[4,3,3,3] w = ["fill": "zero"], float[4] b =  {0.5,1,-2,3e-05}, int64 s =  {7}>
 {
    [first] c = Conv <kernel_shape: ints = [3, 3]> (x, w, b)
    [second] y = Relu (c)
