@@ -197,10 +197,16 @@ class NullEngine final : public kit::Engine {
     capability.dtypes = {"f32"};
     for (const char* op : {"Identity", "Add", "Sub", "Mul", "Relu"}) capability.ops.push_back({"", op, 7, 0, {"f32"}});
     capability.dynamic_shapes = kit::DynamicShapes::kYes;
-    kit::Option check{"check_finite", kit::OptionType::kBoolean, "false"};
+    kit::Option check;
+    check.name = "check_finite";
+    check.type = kit::OptionType::kBoolean;
+    check.default_value = "false";
     check.affects_speed = true;
     check.description = "fail with ABORTED when an output holds NaN or infinity";
-    kit::Option block{"block", kit::OptionType::kInteger, "4096"};
+    kit::Option block;
+    block.name = "block";
+    block.type = kit::OptionType::kInteger;
+    block.default_value = "4096";
     block.affects_speed = true;
     block.minimum = 1;
     block.maximum = 1048576;

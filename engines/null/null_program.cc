@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <map>
 
 namespace axle::null_engine {
@@ -117,6 +118,10 @@ Machine::Machine(kit::Host host, const Program& program, int64_t block)
     slot.shape.assign(weight.shape().begin(), weight.shape().end());
     slot.data = static_cast<const float*>(weight.data());
     slot.count = static_cast<int64_t>(weight.size_bytes() / sizeof(float));
+    if (reinterpret_cast<uintptr_t>(weight.data()) % alignof(float) == 0) continue;
+    aligned_weights_.emplace_back(host_, weight.size_bytes());  // a mapped file aligns nothing
+    std::memcpy(aligned_weights_.back().data(), weight.data(), weight.size_bytes());
+    slot.data = static_cast<const float*>(aligned_weights_.back().data());
   }
 }
 

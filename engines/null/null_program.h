@@ -51,7 +51,6 @@ class Machine {
   Machine(kit::Host host, const Program& program, int64_t block);
 
   void set_input(uint32_t index, const axle_tensor_t& tensor);
-  // Destination of an output; null data = own memory.
   void run(const kit::Cancel& cancel, const kit::Profile& profile);
   const Slot& output(uint32_t index) const { return slots_[static_cast<size_t>(program_.output_slots[index])]; }
   uint64_t memory_bytes() const noexcept { return memory_bytes_; }
@@ -67,6 +66,7 @@ class Machine {
   int64_t block_;
   std::vector<Slot> slots_;
   std::vector<kit::HostBuffer> buffers_;  // one per step
+  std::vector<kit::HostBuffer> aligned_weights_;
   uint64_t memory_bytes_ = 0;
 };
 

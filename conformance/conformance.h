@@ -1,0 +1,30 @@
+// The conformance suite: what the ABI promises, checked on any engine. Link axle_conformance_suite and GoogleTest, then
+//   axle::conformance::Target target;
+//   target.name = "acme";
+//   target.open = [registry] { return registry->open("acme"); };
+//   axle::conformance::register_conformance(target);
+// before RUN_ALL_TESTS.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+
+namespace axle::conformance {
+
+struct Target {
+  std::string name;  // first part of the tests' names
+  std::function<Result<std::shared_ptr<Engine>>()> open;  // a failure skips every check, with its reason
+  std::string resource = "cpu:0";                         // the machine's id
+  std::map<std::string, std::string> skip;                // check -> reason: known faults of the vendor, said
+};
+
+void register_conformance(const Target& target);
+// The ONNX backend node tests (onnx/backend/test/data/node of the onnx package) found below `folder`, one test each.
+// `list_folder`/<engine>.txt: lines "unsupported NAME" (may be refused) and "fails NAME reason" (expected wrong); # comments.
+void register_node_tests(const Target& target, const std::string& folder, const std::string& list_folder);
+
+}  // namespace axle::conformance

@@ -1,0 +1,59 @@
+// The suite on every plugin of this build, and on the null engine through the loopback too.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "conformance.h"
+#include "engine/loopback.h"
+
+namespace {
+
+using namespace axle;
+
+std::shared_ptr<EngineRegistry> registry_of(EngineRegistryOptions options) {
+  auto registry = EngineRegistry::create(std::move(options));
+  if (registry.ok()) return *registry;
+  std::fprintf(stderr, "%s\n", registry.status().to_string().c_str());
+  std::exit(2);
+}
+
+// Lives to the end of the process: engines made through it do too.
+void register_loopback(const std::string& engine, const std::string& folder) {
+  const auto plugin = Plugin::open(folder + "/libaxle_engine_" + engine + ".so");
+  if (!plugin.ok()) return;
+  auto made = Loopback::create(*plugin);
+  if (!made.ok()) return;
+  Loopback* const loopback = made->release();
+  EngineRegistryOptions options;
+  options.default_folders = false;
+  options.in_process[engine] = loopback->query();
+  const auto registry = registry_of(std::move(options));
+  conformance::Target target;
+  target.name = engine + "_loopback";
+  target.open = [registry, engine] { return registry->open(engine); };
+  target.skip["EveryFailingAllocationIsSurvived"] = "the two sides of a loopback share one allocator";
+  conformance::register_conformance(target);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  const std::string folder = std::string(AXLE_BINARY_DIR) + "/lib/axle/engines";
+  EngineRegistryOptions options;
+  options.default_folders = false;
+  options.plugin_folders = {folder};
+  const auto registry = registry_of(std::move(options));
+  const char* node_tests = std::getenv("AXLE_ONNX_NODE_TESTS");
+  const std::string shared = std::getenv("AXLE_SHARED_MODELS") ? std::getenv("AXLE_SHARED_MODELS") : std::string(AXLE_SOURCE_DIR) + "/../shared/models";
+  for (const std::string& name : registry->names()) {
+    conformance::Target target;
+    target.name = name;
+    target.open = [registry, name] { return registry->open(name); };
+    conformance::register_conformance(target);
+    conformance::register_node_tests(target, node_tests ? node_tests : shared + "/onnx-node-tests", std::string(AXLE_SOURCE_DIR) + "/conformance/node_lists");
+  }
+  register_loopback("null", folder);
+  return RUN_ALL_TESTS();
+}
