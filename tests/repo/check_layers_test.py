@@ -30,6 +30,8 @@ class CheckLayers(unittest.TestCase):
             "src/planner/a.cc": '#include "model/graph.h"\n#include "policy/toml.h"\n#include "axle/plan.h"\n',
             "include/axle/plan.h": '#include <stdint.h>\n#include <string>\n#include "axle/status.h"\n',
             "engines/null/plugin.cc": '#include "axle/engine_kit/base.h"\n#include "local.h"\n',
+            "engines/null/testing/host.h": '#include "engine/engine.h"\n',
+            "engines/null/plugin_test.cc": '#include "base/json.h"\n',
             "cli/run.cc": '#include "axle/session.h"\n#include <CLI/CLI.hpp>\n',
         }
         self.assertEqual(self.complaints(files), [])
