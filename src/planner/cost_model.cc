@@ -1,7 +1,6 @@
 #include "planner/cost_model.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "planner/cores.h"
 #include "planner/precision.h"
@@ -11,7 +10,7 @@ namespace {
 
 __extension__ typedef unsigned __int128 Wide;
 
-constexpr uint64_t kForever = std::numeric_limits<int64_t>::max();
+constexpr uint64_t kForever = uint64_t{1} << 61;  // 73 years; also what documents bound times by
 
 // a * b / c without overflow, saturated.
 uint64_t scaled(uint64_t a, uint64_t b, uint64_t c) {

@@ -19,7 +19,7 @@ struct Roofline {
 };
 Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads);
 
-// Time of one run; 0 when the resource is not known well enough. At most about 292 years. Linear in the nodes.
+// Time of one run; 0 when the resource is not known well enough. At most 2^61. Linear in the nodes.
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision);
 
 // Weights plus the largest working set of one node, at that precision.

@@ -1,0 +1,108 @@
+#include "axle/lock.h"
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "planner/planner.h"
+#include "spec/plan_json.h"
+#include "spec/planner_input_json.h"
+
+namespace axle {
+namespace {
+
+constexpr const char* kFormat = "axle-lock";
+constexpr int64_t kVersion = 1;
+constexpr size_t kMaxLockBytes = 256u << 20;
+
+// When the facts were collected is kept beside them, but no digest depends on a clock.
+Result<std::string> digest_of(const Json& plan, Json input) {
+  input.erase("as_of_unix_s");
+  AXLE_ASSIGN_OR_RETURN(const std::string text, canonical_json({{"input", std::move(input)}, {"plan", plan}}));
+  return sha256_of(text).to_string();
+}
+
+Result<Plan> plan_again(const PlannerInput& input) {
+  Result<PlannerOutput> output = make_plan(input);
+  if (!output.has_value()) return std::move(output).error();
+  return std::move(output)->plan;
+}
+
+}  // namespace
+
+std::string Lock::digest() const {
+  const Result<Json> input = parse_json(input_json, kMaxLockBytes);
+  const Result<std::string> digest = input.has_value() ? digest_of(plan_to_json_value(plan), *input) : input.error();
+  return digest.value_or(std::string());
+}
+
+Result<Lock> make_lock(const Plan& plan, const std::string& input_json) {
+  Lock lock{plan, input_json};
+  AXLE_ASSIGN_OR_RETURN(const PlannerInput input, parse_planner_input(input_json));
+  AXLE_ASSIGN_OR_RETURN(const Plan again, plan_again(input));
+  if (again.digest() != plan.digest()) {
+    return invalid_argument_error("a lock needs the plan and the very input it was made from; this input leads to another plan");
+  }
+  return lock;
+}
+
+Result<std::string> lock_to_json(const Lock& lock) {
+  AXLE_ASSIGN_OR_RETURN(const Json input, parse_json(lock.input_json, kMaxLockBytes));
+  const Json plan = plan_to_json_value(lock.plan);
+  AXLE_ASSIGN_OR_RETURN(const std::string digest, digest_of(plan, input));
+  return canonical_json({{"digest", digest}, {"format", kFormat}, {"input", input}, {"plan", plan}, {"version", kVersion}});
+}
+
+Result<Lock> parse_lock(std::string_view json) {
+  AXLE_ASSIGN_OR_RETURN(const Json value, parse_json(json, kMaxLockBytes));
+  JsonReader reader(value, "lock");
+  const std::string format = reader.text("format");
+  const int64_t version = reader.integer("version");
+  const std::string digest = reader.text("digest");
+  const Json& plan = reader.object("plan");
+  const Json& input = reader.object("input");
+  AXLE_RETURN_IF_ERROR(reader.status());
+  if (format != kFormat) return invalid_argument_error(fmt::format("lock.format is \"{}\", not \"{}\"", format, kFormat));
+  if (version != kVersion) return invalid_argument_error(fmt::format("lock.version is {}; this build reads version {}", version, kVersion));
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  AXLE_ASSIGN_OR_RETURN(const std::string found, digest_of(plan, input));
+  if (found != digest) {
+    return invalid_argument_error(fmt::format("the lock was changed after it was written: its content has digest {}, it says {}", found, digest))
+        .with_hint("write it anew with `axle plan MODEL -o LOCK` instead of editing it");
+  }
+  Lock lock;
+  AXLE_ASSIGN_OR_RETURN(lock.plan, read_plan_json(plan, "lock.plan"));
+  AXLE_RETURN_IF_ERROR(read_planner_input_json(input, "lock.input").status());
+  AXLE_ASSIGN_OR_RETURN(lock.input_json, canonical_json(input));
+  return lock;
+}
+
+Status save_lock(const std::string& path, const Lock& lock) {
+  AXLE_ASSIGN_OR_RETURN(const std::string text, lock_to_json(lock));
+  return write_file_atomic(path, text + "\n");
+}
+
+Result<Lock> load_lock(const std::string& path) {
+  AXLE_ASSIGN_OR_RETURN(const std::string text, read_file(path, kMaxLockBytes));
+  Result<Lock> lock = parse_lock(text);
+  if (!lock.has_value()) return std::move(lock).error().with_context(path);
+  return lock;
+}
+
+Status check_replans(const Lock& lock) {
+  AXLE_ASSIGN_OR_RETURN(const PlannerInput input, parse_planner_input(lock.input_json));
+  AXLE_ASSIGN_OR_RETURN(const Plan again, plan_again(input));
+  if (again == lock.plan) return ok_status();
+  const bool same_work = again.digest() == lock.plan.digest();
+  return aborted_error(same_work ? "this build plans the same work from the lock's facts but explains it differently"
+                                 : fmt::format("this build plans {} from the lock's facts, the lock says {}", again.partitions.front().candidate.format(),
+                                               lock.plan.partitions.front().candidate.format()))
+      .with_hint("run the version of axle that wrote the lock, or write it anew");
+}
+
+Result<Policy> locked_policy(const Lock& lock) {
+  AXLE_ASSIGN_OR_RETURN(PlannerInput input, parse_planner_input(lock.input_json));
+  return std::move(input.policy);
+}
+
+}  // namespace axle
