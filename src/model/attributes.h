@@ -12,7 +12,8 @@ namespace axle {
 
 // Null when the node has no such attribute.
 inline const Attribute* find_attribute(const Node& node, std::string_view name) {
-  const auto found = std::find_if(node.attributes.begin(), node.attributes.end(), [&](const Attribute& a) { return a.name == name; });
+  const auto found =
+      std::find_if(node.attributes.begin(), node.attributes.end(), [&](const Attribute& a) { return a.name == name; });
   return found == node.attributes.end() ? nullptr : &*found;
 }
 
@@ -28,7 +29,8 @@ inline std::vector<int64_t> ints_attribute(const Node& node, std::string_view na
 
 inline std::string text_attribute(const Node& node, std::string_view name, std::string_view fallback) {
   const Attribute* attribute = find_attribute(node, name);
-  return std::string(attribute != nullptr && attribute->kind == AttributeKind::kText ? std::string_view(attribute->texts.front()) : fallback);
+  return std::string(
+      attribute != nullptr && attribute->kind == AttributeKind::kText ? std::string_view(attribute->texts.front()) : fallback);
 }
 
 }  // namespace axle

@@ -28,9 +28,7 @@ void count_tensor(const onnx::TensorProto& tensor, BodyCensus& census) {
   }
 }
 
-bool is_constant(const onnx::NodeProto& node) {
-  return node.op_type() == "Constant" && normal_domain(node.domain()).empty();
-}
+bool is_constant(const onnx::NodeProto& node) { return node.op_type() == "Constant" && normal_domain(node.domain()).empty(); }
 
 void count_body(const onnx::GraphProto& body, BodyCensus& census) {
   for (const auto& tensor : body.initializer()) count_tensor(tensor, census);
@@ -85,7 +83,8 @@ Scope scope_of(const onnx::GraphProto& body, const Scope& outer) {
   }
   for (const auto& tensor : body.initializer()) declare(tensor.name(), tensor, scope);
   for (const auto& node : body.node()) {
-    const bool has_tensor = is_constant(node) && node.output_size() == 1 && node.attribute_size() == 1 && node.attribute(0).has_t();
+    const bool has_tensor =
+        is_constant(node) && node.output_size() == 1 && node.attribute_size() == 1 && node.attribute(0).has_t();
     if (has_tensor) declare(node.output(0), node.attribute(0).t(), scope);
   }
   return scope;
@@ -117,7 +116,9 @@ uint64_t body_flops(const onnx::GraphProto& body, const Scope& outer) {
   }
   fill_costs(graph);
   uint64_t total = 0;
-  for (const Node& node : graph.nodes) total += node.flops;
+  for (const Node& node : graph.nodes) {
+    if (__builtin_add_overflow(total, node.flops, &total)) return UINT64_MAX;
+  }
   return total;
 }
 
@@ -126,7 +127,8 @@ uint64_t body_flops(const onnx::GraphProto& body, const Scope& outer) {
 BodyCensus count_bodies(const Graph& graph) {
   BodyCensus census;
   if (graph.source == nullptr) return census;
-  for (const auto& node : graph.source->nodes) for_each_body(node, [&](const onnx::GraphProto& body) { count_body(body, census); });
+  for (const auto& node : graph.source->nodes)
+    for_each_body(node, [&](const onnx::GraphProto& body) { count_body(body, census); });
   return census;
 }
 

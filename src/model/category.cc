@@ -3,10 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <functional>
-#include <optional>
-#include <set>
 #include <string_view>
 #include <vector>
 
@@ -23,15 +19,15 @@ struct Features {
   bool written_out_cell = false;  // gates of a recurrent cell as plain operators, its state carried from an input to an output
   int convolutions_2d = 0;
   int convolutions_1d = 0;
-  int products = 0;           // MatMul, Gemm
-  int spectral = 0;           // DFT, STFT
+  int products = 0;  // MatMul, Gemm
+  int spectral = 0;  // DFT, STFT
   int scatters = 0;
-  int wave_activations = 0;   // Tanh, Sin, Cos
-  bool image_input = false;   // rank 4 with 1 to 4 channels and two spatial axes
+  int wave_activations = 0;  // Tanh, Sin, Cos
+  bool image_input = false;  // rank 4 with 1 to 4 channels and two spatial axes
   bool signal_input = false;  // floats, one long or open axis
-  bool token_input = false;   // integers [batch, sequence]
-  bool edge_input = false;    // integers [2, edges]
-  int id_inputs = 0;          // integers of rank 1, or [batch, few]
+  bool token_input = false;  // integers [batch, sequence]
+  bool edge_input = false;  // integers [2, edges]
+  int id_inputs = 0;  // integers of rank 1, or [batch, few]
   int narrow_float_inputs = 0;  // [n, up to 4]: coordinates
 };
 
@@ -51,7 +47,8 @@ class FeatureFinder {
     uint64_t total = 0;
     for (const auto& [name, number] : counts_) {
       const size_t colon = name.rfind(':');
-      const std::string_view op = colon == std::string::npos ? std::string_view(name) : std::string_view(name).substr(colon + 1);
+      const std::string_view op =
+          colon == std::string::npos ? std::string_view(name) : std::string_view(name).substr(colon + 1);
       if (std::find(ops.begin(), ops.end(), op) != ops.end()) total += number;
     }
     return static_cast<int>(std::min<uint64_t>(total, 1'000'000));
@@ -62,7 +59,8 @@ class FeatureFinder {
     for (const ValueId in : graph_.inputs) {
       for (const ValueId out : graph_.outputs) {
         const Value &a = graph_.values[in], &b = graph_.values[out];
-        if (is_floating(a.dtype) && a.dtype == b.dtype && a.rank_known && a.shape.size() >= 2 && a.shape == b.shape) return true;
+        if (is_floating(a.dtype) && a.dtype == b.dtype && a.rank_known && a.shape.size() >= 2 && a.shape == b.shape)
+          return true;
       }
     }
     return false;
@@ -75,7 +73,8 @@ class FeatureFinder {
     features_.scatters = count({"ScatterElements", "ScatterND", "Scatter"});
     features_.wave_activations = count({"Tanh", "Sin", "Cos"});
     features_.written_out_cell = carries_state() && count({"Sigmoid"}) >= 3 && count({"Tanh"}) >= 2 && features_.products >= 2;
-    features_.attention = count({"Attention", "MultiHeadAttention", "GroupQueryAttention", "PagedAttention", "QAttention", "LinearAttention"});
+    features_.attention =
+        count({"Attention", "MultiHeadAttention", "GroupQueryAttention", "PagedAttention", "QAttention", "LinearAttention"});
   }
 
   const Value* input(const Node& node, size_t index) const {
@@ -93,7 +92,8 @@ class FeatureFinder {
   }
 
   void look_at(const Node& node) {
-    if (node.op_type == "Conv" || node.op_type == "QLinearConv" || node.op_type == "ConvInteger" || node.op_type == "FusedConv") {
+    if (node.op_type == "Conv" || node.op_type == "QLinearConv" || node.op_type == "ConvInteger" ||
+        node.op_type == "FusedConv") {
       look_at_convolution(node);
     } else if (node.op_type == "Gather" || node.op_type == "EmbeddingBag") {
       look_at_gather(node);
@@ -119,18 +119,21 @@ class FeatureFinder {
   }
 
   void look_at_softmax(const Node& node) {
-    const Value* scores = look_through(input(node, 0), {"Add", "Div", "Mul", "Where", "Cast", "Sub", "Tanh", "Reshape", "Transpose"});
+    const Value* scores =
+        look_through(input(node, 0), {"Add", "Div", "Mul", "Where", "Cast", "Sub", "Tanh", "Reshape", "Transpose"});
     if (scores == nullptr || scores->producer < 0 || !is_product(graph_.nodes[scores->producer])) return;
     // Both factors of the scores must be computed: a classifier's last layer has a weight there.
     const Node& product = graph_.nodes[scores->producer];
-    const Value* left = look_through(input(product, 0), {"Cast", "Mul", "Transpose", "Reshape", "DequantizeLinear", "QuantizeLinear"});
-    const Value* right = look_through(input(product, 1), {"Cast", "Mul", "Transpose", "Reshape", "DequantizeLinear", "QuantizeLinear"});
+    const Value* left =
+        look_through(input(product, 0), {"Cast", "Mul", "Transpose", "Reshape", "DequantizeLinear", "QuantizeLinear"});
+    const Value* right =
+        look_through(input(product, 1), {"Cast", "Mul", "Transpose", "Reshape", "DequantizeLinear", "QuantizeLinear"});
     if (left != nullptr && right != nullptr && left->weight < 0 && right->weight < 0) ++features_.attention;
   }
 
   static bool is_product(const Node& node) {
-    return node.op_type == "MatMul" || node.op_type == "FusedMatMul" || node.op_type == "Einsum" || node.op_type == "MatMulInteger" ||
-           node.op_type == "QLinearMatMul";
+    return node.op_type == "MatMul" || node.op_type == "FusedMatMul" || node.op_type == "Einsum" ||
+           node.op_type == "MatMulInteger" || node.op_type == "QLinearMatMul";
   }
 
   void look_at_input(const Value& value) {
@@ -161,75 +164,72 @@ class FeatureFinder {
   Features features_;
 };
 
-struct Rule {
-  const char* category;
-  // Points, 0 = does not apply, and the reason.
-  std::function<std::pair<int, std::string>(const Features&)> score;
+struct Match {
+  int points = 0;  // 0 = the rule does not apply
+  std::string reason;
 };
 
-std::pair<int, std::string> no_match() { return {0, ""}; }
-
-const std::vector<Rule>& rules() {
-  static const auto* list = new std::vector<Rule>{
-      {"LLM_TRANSFORMER",
-       [](const Features& f) {
-         if (f.attention == 0 || !f.token_input || f.embeddings == 0) return no_match();
-         return std::pair(10, fmt::format("{} attention blocks over an embedding of token ids", f.attention));
-       }},
-      {"LLM_TRANSFORMER",
-       [](const Features& f) {
-         if (f.attention < 2 || f.image_input || f.convolutions_2d > 0 || f.convolutions_1d > 0) return no_match();
-         return std::pair(5, fmt::format("{} attention blocks and no convolution", f.attention));
-       }},
-      {"VISION_TRANSFORMER",
-       [](const Features& f) {
-         if (f.attention == 0 || !f.image_input) return no_match();
-         return std::pair(9, fmt::format("{} attention blocks over an image", f.attention));
-       }},
-      {"VISION_CNN",
-       [](const Features& f) {
-         if (f.convolutions_2d < 2 || !f.image_input) return no_match();
-         return std::pair(f.attention > 0 && f.attention * 4 < f.convolutions_2d ? 10 : 8,
-                          fmt::format("{} two-dimensional convolutions over an image", f.convolutions_2d));
-       }},
-      {"SPEECH_RNN",
-       [](const Features& f) {
-         if (f.recurrent == 0 || !(f.signal_input || f.spectral > 0 || f.convolutions_1d > 0) || f.token_input) return no_match();
-         return std::pair(8, fmt::format("{} recurrent layers over a signal", f.recurrent));
-       }},
-      {"SPEECH_RNN",
-       [](const Features& f) {
-         if (!f.written_out_cell || !f.signal_input || f.token_input || f.image_input) return no_match();
-         return std::pair(7, std::string("a gated recurrent cell, written out, over a signal; its state goes in and out"));
-       }},
-      {"SPEECH_RNN",
-       [](const Features& f) {
-         if (f.attention == 0 || !f.signal_input || f.convolutions_1d == 0 || f.token_input || f.image_input) return no_match();
-         return std::pair(7, fmt::format("{} attention blocks behind one-dimensional convolutions over a signal", f.attention));
-       }},
-      {"RECOMMENDATION_SYSTEM",
-       [](const Features& f) {
-         if (f.embeddings < 2 || f.id_inputs == 0 || f.attention > 1 || f.convolutions_2d > 0 || f.recurrent > 0 || f.products == 0) return no_match();
-         return std::pair(8, fmt::format("{} embedding tables looked up by ids, then dense layers", f.embeddings));
-       }},
-      {"SCIENTIFIC_ML",
-       [](const Features& f) {
-         if (!f.edge_input || f.scatters == 0) return no_match();
-         return std::pair(8, std::string("messages gathered and scattered along edges: a graph network"));
-       }},
-      {"SCIENTIFIC_ML",
-       [](const Features& f) {
-         if (f.spectral < 2 || f.recurrent > 0 || f.signal_input) return no_match();
-         return std::pair(6, fmt::format("{} spectral transforms: a Fourier operator", f.spectral));
-       }},
-      {"SCIENTIFIC_ML",
-       [](const Features& f) {
-         if (f.narrow_float_inputs == 0 || f.wave_activations < 2 || f.products < 3 || f.attention + f.recurrent + f.convolutions_2d > 0) return no_match();
-         return std::pair(5, std::string("smooth dense layers over coordinates: a physics-informed network"));
-       }},
-  };
-  return *list;
+Match token_transformer(const Features& f) {
+  if (f.attention == 0 || !f.token_input || f.embeddings == 0) return {};
+  return {10, fmt::format("{} attention blocks over an embedding of token ids", f.attention)};
 }
+Match bare_transformer(const Features& f) {
+  if (f.attention < 2 || f.image_input || f.convolutions_2d > 0 || f.convolutions_1d > 0) return {};
+  return {5, fmt::format("{} attention blocks and no convolution", f.attention)};
+}
+Match image_transformer(const Features& f) {
+  if (f.attention == 0 || !f.image_input) return {};
+  return {9, fmt::format("{} attention blocks over an image", f.attention)};
+}
+Match image_convolutions(const Features& f) {
+  if (f.convolutions_2d < 2 || !f.image_input) return {};
+  const bool few_attention = f.attention > 0 && f.attention * 4 < f.convolutions_2d;
+  return {few_attention ? 10 : 8, fmt::format("{} two-dimensional convolutions over an image", f.convolutions_2d)};
+}
+Match recurrent_signal(const Features& f) {
+  if (f.recurrent == 0 || !(f.signal_input || f.spectral > 0 || f.convolutions_1d > 0) || f.token_input) return {};
+  return {8, fmt::format("{} recurrent layers over a signal", f.recurrent)};
+}
+Match written_out_recurrent_signal(const Features& f) {
+  if (!f.written_out_cell || !f.signal_input || f.token_input || f.image_input) return {};
+  return {7, "a gated recurrent cell, written out, over a signal; its state goes in and out"};
+}
+Match speech_transformer(const Features& f) {
+  if (f.attention == 0 || !f.signal_input || f.convolutions_1d == 0 || f.token_input || f.image_input) return {};
+  return {7, fmt::format("{} attention blocks behind one-dimensional convolutions over a signal", f.attention)};
+}
+Match recommender(const Features& f) {
+  if (f.embeddings < 2 || f.id_inputs == 0 || f.attention > 1 || f.convolutions_2d > 0 || f.recurrent > 0 || f.products == 0)
+    return {};
+  return {8, fmt::format("{} embedding tables looked up by ids, then dense layers", f.embeddings)};
+}
+Match graph_network(const Features& f) {
+  if (!f.edge_input || f.scatters == 0) return {};
+  return {8, "messages gathered and scattered along edges: a graph network"};
+}
+Match fourier_operator(const Features& f) {
+  if (f.spectral < 2 || f.recurrent > 0 || f.signal_input) return {};
+  return {6, fmt::format("{} spectral transforms: a Fourier operator", f.spectral)};
+}
+Match physics_informed(const Features& f) {
+  const bool other_layers = f.attention + f.recurrent + f.convolutions_2d > 0;
+  if (f.narrow_float_inputs == 0 || f.wave_activations < 2 || f.products < 3 || other_layers) return {};
+  return {5, "smooth dense layers over coordinates: a physics-informed network"};
+}
+
+struct Rule {
+  const char* category;
+  Match (*match)(const Features&);
+};
+
+constexpr Rule kRules[] = {
+    {"LLM_TRANSFORMER", token_transformer},    {"LLM_TRANSFORMER", bare_transformer},
+    {"VISION_TRANSFORMER", image_transformer}, {"VISION_CNN", image_convolutions},
+    {"SPEECH_RNN", recurrent_signal},          {"SPEECH_RNN", written_out_recurrent_signal},
+    {"SPEECH_RNN", speech_transformer},        {"RECOMMENDATION_SYSTEM", recommender},
+    {"SCIENTIFIC_ML", graph_network},          {"SCIENTIFIC_ML", fourier_operator},
+    {"SCIENTIFIC_ML", physics_informed},
+};
 
 // For what no rule fits: what it is made of.
 std::string describe(const Features& f) {
@@ -244,7 +244,10 @@ std::string describe(const Features& f) {
   add(f.embeddings, "embedding tables");
   add(f.products, "matrix products");
   const std::string made_of = parts.empty() ? "no layers that tell" : join(parts, ", ");
-  const char* input = f.image_input ? "an image" : f.signal_input ? "a signal or long vector" : f.token_input ? "a row of integers" : "a feature vector";
+  const char* input = f.image_input    ? "an image"
+                      : f.signal_input ? "a signal or long vector"
+                      : f.token_input  ? "a row of integers"
+                                       : "a feature vector";
   return fmt::format("no category fits: {} over {}", made_of, input);
 }
 
@@ -254,12 +257,11 @@ Category classify(const Graph& graph, const std::map<std::string, uint64_t>& op_
   const Features features = FeatureFinder(graph, op_counts).find();
   Category best{"OTHER", describe(features)};
   int best_points = 0;
-  for (const Rule& rule : rules()) {
-    auto [points, reason] = rule.score(features);
-    if (points > best_points) {
-      best_points = points;
-      best = Category{rule.category, std::move(reason)};
-    }
+  for (const Rule& rule : kRules) {
+    Match match = rule.match(features);
+    if (match.points <= best_points) continue;
+    best_points = match.points;
+    best = Category{rule.category, std::move(match.reason)};
   }
   return best;
 }

@@ -10,7 +10,7 @@
 namespace axle {
 
 struct Category {
-  std::string name;    // LLM_TRANSFORMER, VISION_CNN, VISION_TRANSFORMER, SPEECH_RNN, RECOMMENDATION_SYSTEM, SCIENTIFIC_ML, OTHER
+  std::string name;  // LLM_TRANSFORMER, VISION_CNN, VISION_TRANSFORMER, SPEECH_RNN, RECOMMENDATION_SYSTEM, SCIENTIFIC_ML, OTHER
   std::string reason;  // what in the structure decided it
 };
 

@@ -45,7 +45,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"detector_with_classifier_softmax", "VISION_CNN", R"(g (float[1,3,32,32] image) => (float[1,10] y)
           <float[8,3,3,3] a = ["fill": "zero"], float[8,8,3,3] b = ["fill": "zero"], float[8,10] w = ["fill": "zero"], int64[2] shape = {0, 8}> {
             c = Conv(image, a)  d = Conv(c, b)  p = GlobalAveragePool(d)  f = Reshape(p, shape)  l = MatMul(f, w)  y = Softmax(l) })"},
-        Case{"graph_network", "SCIENTIFIC_ML", R"(g (float[nodes,16] x, int64[2,edges] edge_index, int64[edges,16] target, float[nodes,16] zeros) => (float[nodes,16] y)
+        Case{
+            "graph_network", "SCIENTIFIC_ML",
+            R"(g (float[nodes,16] x, int64[2,edges] edge_index, int64[edges,16] target, float[nodes,16] zeros) => (float[nodes,16] y)
           <int64 zero = {0}, float[16,16] w = ["fill": "zero"]> {
             source = Gather(edge_index, zero)  m = Gather(x, source)  h = MatMul(m, w)  y = ScatterElements <axis = 0, reduction = "add"> (zeros, target, h) })"},
         Case{"physics_informed", "SCIENTIFIC_ML", R"(g (float[points,2] xt) => (float[points,1] u)

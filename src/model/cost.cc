@@ -108,7 +108,8 @@ Count recurrent(const NodeView& view) {
 
 Count pool(const NodeView& view) {
   Count window = 1;
-  for (const int64_t size : ints_attribute(view.node, "kernel_shape")) window = multiply(window, static_cast<Count>(std::max<int64_t>(1, size)));
+  for (const int64_t size : ints_attribute(view.node, "kernel_shape"))
+    window = multiply(window, static_cast<Count>(std::max<int64_t>(1, size)));
   return multiply(view.output_elements(), window);
 }
 
@@ -118,7 +119,8 @@ Count attention(const NodeView& view) {
   const Value* key = view.input(1);
   const bool is_4d = query != nullptr && query->shape.size() == 4;
   const Count key_length = NodeView::axis(key, is_4d ? 2 : 1);
-  const Count heads = is_4d ? NodeView::axis(query, 1) : static_cast<Count>(std::max<int64_t>(1, int_attribute(view.node, "q_num_heads", 1)));
+  const Count heads =
+      is_4d ? NodeView::axis(query, 1) : static_cast<Count>(std::max<int64_t>(1, int_attribute(view.node, "q_num_heads", 1)));
   const Count query_length = NodeView::axis(query, is_4d ? 2 : 1);
   const Count products = multiply(4, multiply(NodeView::elements(query), key_length));
   const Count scores = multiply(multiply(NodeView::axis(query, 0), heads), multiply(query_length, key_length));
@@ -155,29 +157,119 @@ Count dft(const NodeView& view) {
 
 const std::unordered_map<std::string_view, Formula>& formulas() {
   static const auto* table = [] {
-    auto* map = new std::unordered_map<std::string_view, Formula>{
-        {"Conv", conv}, {"FusedConv", conv}, {"ConvInteger", conv_integer}, {"QLinearConv", qlinear_conv}, {"ConvTranspose", conv_transpose},
-        {"DeformConv", conv}, {"MatMul", matmul}, {"FusedMatMul", matmul}, {"MatMulInteger", matmul}, {"QLinearMatMul", matmul},
-        {"MatMulNBits", matmul}, {"Gemm", gemm}, {"FusedGemm", gemm}, {"LSTM", recurrent}, {"GRU", recurrent}, {"RNN", recurrent},
-        {"MaxPool", pool}, {"AveragePool", pool}, {"LpPool", pool}, {"Attention", attention}, {"Einsum", einsum}, {"DFT", dft}, {"STFT", dft},
-        {"Softmax", softmax}, {"LogSoftmax", softmax}, {"Hardmax", softmax}, {"LayerNormalization", normalisation},
-        {"SimplifiedLayerNormalization", normalisation}, {"SkipLayerNormalization", normalisation}, {"RMSNormalization", normalisation},
-        {"InstanceNormalization", normalisation}, {"GroupNormalization", normalisation}, {"LRN", normalisation},
-        {"MeanVarianceNormalization", normalisation}, {"Sum", variadic}, {"Max", variadic}, {"Min", variadic}, {"Mean", variadic}};
+    auto* map = new std::unordered_map<std::string_view, Formula>{{"Conv", conv},
+                                                                  {"FusedConv", conv},
+                                                                  {"ConvInteger", conv_integer},
+                                                                  {"QLinearConv", qlinear_conv},
+                                                                  {"ConvTranspose", conv_transpose},
+                                                                  {"DeformConv", conv},
+                                                                  {"MatMul", matmul},
+                                                                  {"FusedMatMul", matmul},
+                                                                  {"MatMulInteger", matmul},
+                                                                  {"QLinearMatMul", matmul},
+                                                                  {"MatMulNBits", matmul},
+                                                                  {"Gemm", gemm},
+                                                                  {"FusedGemm", gemm},
+                                                                  {"LSTM", recurrent},
+                                                                  {"GRU", recurrent},
+                                                                  {"RNN", recurrent},
+                                                                  {"MaxPool", pool},
+                                                                  {"AveragePool", pool},
+                                                                  {"LpPool", pool},
+                                                                  {"Attention", attention},
+                                                                  {"Einsum", einsum},
+                                                                  {"DFT", dft},
+                                                                  {"STFT", dft},
+                                                                  {"Softmax", softmax},
+                                                                  {"LogSoftmax", softmax},
+                                                                  {"Hardmax", softmax},
+                                                                  {"LayerNormalization", normalisation},
+                                                                  {"SimplifiedLayerNormalization", normalisation},
+                                                                  {"SkipLayerNormalization", normalisation},
+                                                                  {"RMSNormalization", normalisation},
+                                                                  {"InstanceNormalization", normalisation},
+                                                                  {"GroupNormalization", normalisation},
+                                                                  {"LRN", normalisation},
+                                                                  {"MeanVarianceNormalization", normalisation},
+                                                                  {"Sum", variadic},
+                                                                  {"Max", variadic},
+                                                                  {"Min", variadic},
+                                                                  {"Mean", variadic}};
     const auto add_all = [&](Formula formula, std::initializer_list<std::string_view> ops) {
       for (const std::string_view op : ops) map->emplace(op, formula);
     };
-    add_all(none, {"Reshape", "Transpose", "Identity", "Shape", "Size", "Squeeze", "Unsqueeze", "Flatten", "Concat", "Split", "Slice", "Gather",
-                   "GatherElements", "GatherND", "Expand", "Tile", "Pad", "Cast", "CastLike", "Constant", "ConstantOfShape", "DepthToSpace",
-                   "SpaceToDepth", "ScatterElements", "ScatterND", "Scatter", "Dropout", "EyeLike", "OneHot", "ReverseSequence", "If", "Loop", "Scan",
-                   "SequenceAt", "SequenceConstruct", "SequenceInsert", "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement",
-                   "Compress", "Trilu", "Col2Im", "TensorScatter", "BitCast"});
-    add_all(transcendental, {"Exp", "Log", "Tanh", "Sigmoid", "Erf", "Gelu", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh",
-                             "Acosh", "Atanh", "Pow", "Sqrt", "Softplus", "Mish", "Swish", "Elu", "Selu", "Celu", "HardSwish", "QuickGelu",
-                             "BiasGelu", "FastGelu", "RotaryEmbedding"});
-    add_all(per_input, {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
-                        "ReduceSumSquare", "ArgMax", "ArgMin", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "CumSum", "CumProd", "TopK",
-                        "NonZero", "Unique", "NonMaxSuppression", "BatchNormalization", "DynamicQuantizeLinear"});
+    add_all(none, {"Reshape",
+                   "Transpose",
+                   "Identity",
+                   "Shape",
+                   "Size",
+                   "Squeeze",
+                   "Unsqueeze",
+                   "Flatten",
+                   "Concat",
+                   "Split",
+                   "Slice",
+                   "Gather",
+                   "GatherElements",
+                   "GatherND",
+                   "Expand",
+                   "Tile",
+                   "Pad",
+                   "Cast",
+                   "CastLike",
+                   "Constant",
+                   "ConstantOfShape",
+                   "DepthToSpace",
+                   "SpaceToDepth",
+                   "ScatterElements",
+                   "ScatterND",
+                   "Scatter",
+                   "Dropout",
+                   "EyeLike",
+                   "OneHot",
+                   "ReverseSequence",
+                   "If",
+                   "Loop",
+                   "Scan",
+                   "SequenceAt",
+                   "SequenceConstruct",
+                   "SequenceInsert",
+                   "SplitToSequence",
+                   "ConcatFromSequence",
+                   "Optional",
+                   "OptionalGetElement",
+                   "Compress",
+                   "Trilu",
+                   "Col2Im",
+                   "TensorScatter",
+                   "BitCast"});
+    add_all(transcendental,
+            {"Exp",  "Log",   "Tanh", "Sigmoid", "Erf",   "Gelu",      "Sin",       "Cos",      "Tan",      "Asin",
+             "Acos", "Atan",  "Sinh", "Cosh",    "Asinh", "Acosh",     "Atanh",     "Pow",      "Sqrt",     "Softplus",
+             "Mish", "Swish", "Elu",  "Selu",    "Celu",  "HardSwish", "QuickGelu", "BiasGelu", "FastGelu", "RotaryEmbedding"});
+    add_all(per_input, {"ReduceMean",
+                        "ReduceSum",
+                        "ReduceMax",
+                        "ReduceMin",
+                        "ReduceProd",
+                        "ReduceL1",
+                        "ReduceL2",
+                        "ReduceLogSum",
+                        "ReduceLogSumExp",
+                        "ReduceSumSquare",
+                        "ArgMax",
+                        "ArgMin",
+                        "GlobalAveragePool",
+                        "GlobalMaxPool",
+                        "GlobalLpPool",
+                        "CumSum",
+                        "CumProd",
+                        "TopK",
+                        "NonZero",
+                        "Unique",
+                        "NonMaxSuppression",
+                        "BatchNormalization",
+                        "DynamicQuantizeLinear"});
     return map;
   }();
   return *table;
@@ -196,7 +288,8 @@ Count bytes_of(const Value& value) {
 }
 
 bool is_exact(const Value& value) {
-  return value.rank_known && std::all_of(value.shape.begin(), value.shape.end(), [](const Dim& dim) { return dim.is_static(); });
+  return value.rank_known &&
+         std::all_of(value.shape.begin(), value.shape.end(), [](const Dim& dim) { return dim.is_static(); });
 }
 
 }  // namespace

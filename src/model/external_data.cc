@@ -56,7 +56,8 @@ Result<std::shared_ptr<const MappedFile>> ExternalData::open(const std::string& 
   if (auto found = files_.find(location); found != files_.end()) return found->second;
   AXLE_RETURN_IF_ERROR(check_location(location, tensor));
   if (folder_.empty()) {
-    return failed_precondition_error(fmt::format("tensor '{}' lives in external file '{}', but the model has no folder", tensor, location))
+    return failed_precondition_error(
+               fmt::format("tensor '{}' lives in external file '{}', but the model has no folder", tensor, location))
         .with_hint("load the model from its path, or name the folder of its weights");
   }
   if (files_.size() >= limits_.max_files) {
@@ -72,8 +73,9 @@ Result<std::shared_ptr<const MappedFile>> ExternalData::open(const std::string& 
   const bool allowed = std::any_of(allowed_folders_.begin(), allowed_folders_.end(),
                                    [&](const std::string& folder) { return is_inside(canonical, folder); });
   if (!allowed) {
-    return permission_denied_error(fmt::format("external data of tensor '{}': location '{}' is a link to {}, outside the model's folder",
-                                               tensor, location, canonical.string()))
+    return permission_denied_error(
+               fmt::format("external data of tensor '{}': location '{}' is a link to {}, outside the model's folder", tensor,
+                           location, canonical.string()))
         .with_hint("copy the file beside the model, or name its folder in external_data_folders");
   }
   AXLE_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::open(canonical.string(), limits_.max_weight_bytes - mapped_bytes_));

@@ -18,7 +18,8 @@ constexpr uint64_t kSingleNodeConstantBytes = 64u << 10;
 
 class Extractor {
  public:
-  Extractor(const Graph& graph, const ExtractOptions& options) : graph_(graph), options_(options), source_(std::make_shared<OnnxSource>()) {}
+  Extractor(const Graph& graph, const ExtractOptions& options)
+      : graph_(graph), options_(options), source_(std::make_shared<OnnxSource>()) {}
 
   Result<std::shared_ptr<const Graph>> extract(std::vector<NodeId> nodes) {
     AXLE_RETURN_IF_ERROR(check(nodes));
@@ -36,7 +37,8 @@ class Extractor {
  private:
   Status check(std::vector<NodeId>& nodes) const {
     if (graph_.source == nullptr) {
-      return failed_precondition_error(fmt::format("a model of format {} cannot be cut", graph_.format)).with_hint("hand it whole to an engine that reads it");
+      return failed_precondition_error(fmt::format("a model of format {} cannot be cut", graph_.format))
+          .with_hint("hand it whole to an engine that reads it");
     }
     std::sort(nodes.begin(), nodes.end());
     if (nodes.empty()) return invalid_argument_error("a partition needs at least one node");
@@ -78,7 +80,8 @@ class Extractor {
     AXLE_RETURN_IF_ERROR(take(old.captured, node.captured));
     for (const ValueId value : old.outputs) node.outputs.push_back(value < 0 ? -1 : produce(value));
     for (const std::string& domain : graph_.custom_domains) {
-      if (old.domain == domain && std::find(out_.custom_domains.begin(), out_.custom_domains.end(), domain) == out_.custom_domains.end()) {
+      if (old.domain == domain &&
+          std::find(out_.custom_domains.begin(), out_.custom_domains.end(), domain) == out_.custom_domains.end()) {
         out_.custom_domains.push_back(domain);
       }
     }
@@ -93,7 +96,8 @@ class Extractor {
     out_.values.push_back(graph_.values[old]);
     const Value& value = out_.values.back();
     if (!value.is_tensor) {
-      if (const auto type = graph_.source->other_types.find(value.name); type != graph_.source->other_types.end()) source_->other_types.insert(*type);
+      if (const auto type = graph_.source->other_types.find(value.name); type != graph_.source->other_types.end())
+        source_->other_types.insert(*type);
     }
     return id;
   }
@@ -168,7 +172,9 @@ class Extractor {
       hash.update_field(std::to_string(list->size()));
       for (const ValueId id : *list) {
         const Value& value = out_.values[id];
-        hash.update_field(value.name).update_field(data_type_name(value.dtype)).update_field(value.rank_known ? format_shape(value.shape) : "?");
+        hash.update_field(value.name)
+            .update_field(data_type_name(value.dtype))
+            .update_field(value.rank_known ? format_shape(value.shape) : "?");
       }
     }
     return hash.finish().to_string();
@@ -184,7 +190,8 @@ class Extractor {
 
 }  // namespace
 
-Result<std::shared_ptr<const Graph>> extract_graph(const Graph& graph, std::span<const NodeId> nodes, const ExtractOptions& options) {
+Result<std::shared_ptr<const Graph>> extract_graph(const Graph& graph, std::span<const NodeId> nodes,
+                                                   const ExtractOptions& options) {
   return Extractor(graph, options).extract(std::vector<NodeId>(nodes.begin(), nodes.end()));
 }
 

@@ -23,7 +23,8 @@ struct ExtractOptions {
 // by the whole graph, in order of production. Weights are shared, not copied. Types and symbolic shapes at the cut are kept.
 // INVALID_ARGUMENT: no nodes, or an id out of range or named twice. FAILED_PRECONDITION: the cut goes through a value that is no
 // tensor or whose type is unknown, or the graph is not ONNX.
-Result<std::shared_ptr<const Graph>> extract_graph(const Graph& graph, std::span<const NodeId> nodes, const ExtractOptions& options = {});
+Result<std::shared_ptr<const Graph>> extract_graph(const Graph& graph, std::span<const NodeId> nodes,
+                                                   const ExtractOptions& options = {});
 
 // One node as a model: inputs typed as in the graph, constants up to 64 KiB kept as constants.
 Result<std::shared_ptr<const Graph>> make_single_node_model(const Graph& graph, NodeId node);

@@ -11,9 +11,9 @@
 namespace axle {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::IsOk;
 using testing::StatusIs;
-using ::testing::ElementsAre;
 
 constexpr const char* kDiamond = R"(
 diamond (float[batch, 4] x) => (float[batch, 4] y)
@@ -57,7 +57,8 @@ TEST(Extract, BytesReadBackAsTheSamePart) {
   AXLE_ASSERT_OK_AND_ASSIGN(const auto part, extract_graph(*graph, std::vector<NodeId>{1, 2}));
   AXLE_ASSERT_OK_AND_ASSIGN(const auto bytes, part->onnx_bytes());
   EXPECT_EQ(bytes->folder, "");
-  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, Model::from_bytes({reinterpret_cast<const std::byte*>(bytes->bytes.data()), bytes->bytes.size()}));
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model,
+                            Model::from_bytes({reinterpret_cast<const std::byte*>(bytes->bytes.data()), bytes->bytes.size()}));
   AXLE_ASSERT_OK_AND_ASSIGN(const auto again, graph_of(model));
   EXPECT_EQ(*format_graph(*again), *format_graph(*part));
 }

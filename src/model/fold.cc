@@ -61,11 +61,14 @@ class Folder {
 
   void run() {
     for (const Node& node : graph_.nodes) {
-      if (!node.domain.empty() || node.outputs.size() != 1 || node.outputs[0] < 0 || folded_.contains(node.outputs[0])) continue;
+      if (!node.domain.empty() || node.outputs.size() != 1 || node.outputs[0] < 0 || folded_.contains(node.outputs[0]))
+        continue;
       node_ = &node;
       Folded result = evaluate();
-      const bool fits = result && result->shape.size() <= kMaxRank && count_of(result->shape) == static_cast<int64_t>(result->values.size());
-      if (fits && (result->dtype == DataType::kInt64 || result->dtype == DataType::kInt32)) folded_.emplace(node.outputs[0], *std::move(result));
+      const bool fits =
+          result && result->shape.size() <= kMaxRank && count_of(result->shape) == static_cast<int64_t>(result->values.size());
+      if (fits && (result->dtype == DataType::kInt64 || result->dtype == DataType::kInt32))
+        folded_.emplace(node.outputs[0], *std::move(result));
     }
   }
 
@@ -109,7 +112,8 @@ class Folder {
     if (op == "Gather") return gather(*x);
     if (op == "Slice") return slice(*x);
     if (op == "Neg") return map(*x, [](int64_t a) { return checked_sub<int64_t>(0, a); });
-    if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div" || op == "Mod" || op == "Max" || op == "Min") return combine(*x, op);
+    if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div" || op == "Mod" || op == "Max" || op == "Min")
+      return combine(*x, op);
     if (op == "ReduceProd" && x->shape.size() <= 1) return product(*x);
     return std::nullopt;
   }
@@ -153,7 +157,8 @@ class Folder {
     FoldedTensor out;
     for (size_t i = 0; i < node_->inputs.size(); ++i) {
       const Folded part = input(i);
-      if (!part || part->shape.size() != 1 || out.values.size() + part->values.size() > static_cast<size_t>(kMaxElements)) return std::nullopt;
+      if (!part || part->shape.size() != 1 || out.values.size() + part->values.size() > static_cast<size_t>(kMaxElements))
+        return std::nullopt;
       out.dtype = part->dtype;
       out.values.insert(out.values.end(), part->values.begin(), part->values.end());
     }
@@ -163,10 +168,12 @@ class Folder {
 
   Folded range() const {
     const Folded start = input(0), limit = input(1), delta = input(2);
-    if (!start || !limit || !delta || start->values.size() != 1 || limit->values.size() != 1 || delta->values.size() != 1) return std::nullopt;
+    if (!start || !limit || !delta || start->values.size() != 1 || limit->values.size() != 1 || delta->values.size() != 1)
+      return std::nullopt;
     const int64_t step = delta->values[0];
     FoldedTensor out{start->dtype, {}, {}};
-    for (std::optional<int64_t> at = start->values[0]; at && step != 0 && (step > 0 ? *at < limit->values[0] : *at > limit->values[0]); at = checked_add(*at, step)) {
+    for (std::optional<int64_t> at = start->values[0];
+         at && step != 0 && (step > 0 ? *at < limit->values[0] : *at > limit->values[0]); at = checked_add(*at, step)) {
       if (out.values.size() == static_cast<size_t>(kMaxElements)) return std::nullopt;
       out.values.push_back(*at);
     }
@@ -176,7 +183,9 @@ class Folder {
 
   Folded cast(FoldedTensor x) const {
     x.dtype = static_cast<DataType>(int_attribute(*node_, "to", 0));
-    const bool fits = x.dtype != DataType::kInt32 || std::all_of(x.values.begin(), x.values.end(), [](int64_t v) { return checked_narrow<int32_t>(v).has_value(); });
+    const bool fits = x.dtype != DataType::kInt32 || std::all_of(x.values.begin(), x.values.end(), [](int64_t v) {
+                        return checked_narrow<int32_t>(v).has_value();
+                      });
     return fits ? Folded(std::move(x)) : std::nullopt;
   }
 
@@ -188,8 +197,10 @@ class Folder {
     std::optional<size_t> open;
     for (size_t i = 0; i < shape.size(); ++i) {
       if (shape[i] == 0 && i < x.shape.size()) shape[i] = x.shape[i];
-      if (shape[i] == -1) open = i;
-      else known = checked_mul(known, shape[i]).value_or(0);
+      if (shape[i] == -1)
+        open = i;
+      else
+        known = checked_mul(known, shape[i]).value_or(0);
     }
     if (open) shape[*open] = known > 0 ? static_cast<int64_t>(x.values.size()) / known : 0;
     x.shape = std::move(shape);
@@ -267,7 +278,9 @@ class Folder {
       const auto at = static_cast<size_t>(*axis);
       const int64_t by = i < steps->size() ? (*steps)[i] : 1, size = x.shape[at];
       if (by == 0 || by == INT64_MIN) return std::nullopt;
-      const auto bound = [&](int64_t value, int64_t low, int64_t high) { return std::clamp(value < 0 ? checked_add(value, size).value_or(low) : value, low, high); };
+      const auto bound = [&](int64_t value, int64_t low, int64_t high) {
+        return std::clamp(value < 0 ? checked_add(value, size).value_or(low) : value, low, high);
+      };
       const int64_t from = by > 0 ? bound((*starts)[i], 0, size) : bound((*starts)[i], 0, size - 1);
       const int64_t to = by > 0 ? bound((*ends)[i], 0, size) : bound((*ends)[i], -1, size - 1);
       const int64_t distance = by > 0 ? to - from : from - to, stride = by > 0 ? by : -by;
@@ -308,10 +321,12 @@ class Folder {
   Folded combine(const FoldedTensor& x, std::string_view op) const {
     const Folded y = input(1);
     if (!y || node_->inputs.size() != 2) return std::nullopt;
-    const bool x_single = x.values.size() == 1 && x.shape.size() <= y->shape.size(), y_single = y->values.size() == 1 && y->shape.size() <= x.shape.size();
+    const bool x_single = x.values.size() == 1 && x.shape.size() <= y->shape.size(),
+               y_single = y->values.size() == 1 && y->shape.size() <= x.shape.size();
     if (x.shape != y->shape && !x_single && !y_single) return std::nullopt;
     FoldedTensor out{x.dtype, y_single ? x.shape : y->shape, {}};
-    for (size_t i = 0; i < std::max(x_single ? 0 : x.values.size(), y_single ? 0 : y->values.size()) + (x_single && y_single ? 1 : 0); ++i) {
+    for (size_t i = 0;
+         i < std::max(x_single ? 0 : x.values.size(), y_single ? 0 : y->values.size()) + (x_single && y_single ? 1 : 0); ++i) {
       const auto result = apply(op, x.values[x_single ? 0 : i], y->values[y_single ? 0 : i]);
       if (!result) return std::nullopt;
       out.values.push_back(*result);

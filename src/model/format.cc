@@ -84,8 +84,9 @@ bool looks_like_frozen_graph(std::span<const std::byte> bytes) {
   WireField field;
   bool has_node = false;
   while (reader.next(field)) {
-    const bool known = (field.number == 1 || field.number == 2 || field.number == 4) ? field.type == WireType::kBytes
-                                                                                       : field.number == 3 && field.type == WireType::kVarint;
+    const bool known = (field.number == 1 || field.number == 2 || field.number == 4)
+                           ? field.type == WireType::kBytes
+                           : field.number == 3 && field.type == WireType::kVarint;
     if (!known) return false;
     has_node = has_node || field.number == 1;
   }
@@ -113,7 +114,8 @@ Result<FoundModel> find_in_folder(const std::string& folder) {
   const auto is_weights = [](const DirEntry& entry) {
     return entry.name.ends_with(".safetensors") || entry.name.starts_with("pytorch_model");
   };
-  if (has("config.json") && std::any_of(entries.begin(), entries.end(), is_weights)) return FoundModel{ModelFormat::kHfFolder, "", folder};
+  if (has("config.json") && std::any_of(entries.begin(), entries.end(), is_weights))
+    return FoundModel{ModelFormat::kHfFolder, "", folder};
   for (const std::string_view extension : {".onnx", ".xml", ".tflite", ".gguf", ".pt2", ".pt", ".pb", ".safetensors"}) {
     std::vector<std::string> found;
     for (const DirEntry& entry : entries) {
@@ -155,7 +157,9 @@ Result<ModelFormat> detect_format(std::span<const std::byte> bytes, const std::s
   const std::string_view text = trim(head);
   if (text.starts_with("<?xml") || text.starts_with("<net")) return ModelFormat::kOpenvinoIr;
   if (extension == ".onnx") return ModelFormat::kOnnx;  // the reader says what is wrong with it
-  if (extension == ".gguf") return invalid_argument_error(fmt::format("{} does not start with the GGUF magic", shown)).with_hint("fetch the file again");
+  if (extension == ".gguf")
+    return invalid_argument_error(fmt::format("{} does not start with the GGUF magic", shown))
+        .with_hint("fetch the file again");
   if (extension == ".safetensors" || looks_like_safetensors(bytes)) return ModelFormat::kSafetensors;
   if (looks_like_onnx(bytes)) return ModelFormat::kOnnx;
   if (looks_like_saved_model(bytes)) return ModelFormat::kTfSavedModel;
@@ -164,7 +168,8 @@ Result<ModelFormat> detect_format(std::span<const std::byte> bytes, const std::s
 }
 
 Result<FoundModel> find_model(const std::string& path) {
-  if (path.find('\0') != std::string::npos || path.empty()) return invalid_argument_error("the model's path is empty").with_hint("give a file or a folder");
+  if (path.find('\0') != std::string::npos || path.empty())
+    return invalid_argument_error("the model's path is empty").with_hint("give a file or a folder");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) {

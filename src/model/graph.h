@@ -47,12 +47,12 @@ struct Node {
   std::vector<Attribute> attributes;
   bool has_subgraph = false;
   std::vector<ValueId> captured;  // outer values its subgraphs use
-  uint64_t flops = 0;             // multiply-adds count 2; 0 = unknown or none. Unknown axes count as 1 (said by flops_exact)
-  uint64_t weight_bytes = 0;      // of its weights, each counted at its first consumer
+  uint64_t flops = 0;  // multiply-adds count 2; 0 = unknown or none. Unknown axes count as 1 (said by flops_exact)
+  uint64_t weight_bytes = 0;  // of its weights, each counted at its first consumer
   uint64_t activation_bytes = 0;  // inputs + outputs that are not weights
-  bool cost_exact = false;        // every shape it depends on was static
-  uint64_t body_flops = 0;        // of its subgraphs: the dearest branch of an If, one pass of a Loop or Scan; part of flops
-  uint64_t body_weight_bytes = 0; // of weights inside its subgraphs; part of weight_bytes
+  bool cost_exact = false;  // every shape it depends on was static
+  uint64_t body_flops = 0;  // of its subgraphs: the dearest branch of an If, one pass of a Loop or Scan; part of flops
+  uint64_t body_weight_bytes = 0;  // of weights inside its subgraphs; part of weight_bytes
 };
 
 // The bytes of an initialiser. Kept alive by whoever holds the shared_ptr.
@@ -60,9 +60,9 @@ struct Weight {
   std::string name;
   DataType dtype = DataType::kUndefined;
   Shape shape;
-  std::span<const std::byte> bytes;     // dense; may be unaligned (a mapping); empty for strings
-  std::vector<std::string> texts;       // elements of a string tensor
-  std::string path;                     // file that holds the bytes; "" = inside the model file, or made in memory
+  std::span<const std::byte> bytes;  // dense; may be unaligned (a mapping); empty for strings
+  std::vector<std::string> texts;  // elements of a string tensor
+  std::string path;  // file that holds the bytes; "" = inside the model file, or made in memory
   uint64_t file_offset = 0;
   std::shared_ptr<const void> owner;
 };
@@ -72,17 +72,17 @@ struct OnnxSource;  // model/onnx_source.h: the node protos behind a graph, for 
 struct Graph {
   std::string name;
   std::string format = "onnx";
-  std::string path;                      // "" when made in memory (extracted or built)
-  std::string digest;                    // "sha256:..." over the content, external data included
+  std::string path;  // "" when made in memory (extracted or built)
+  std::string digest;  // "sha256:..." over the content, external data included
   int64_t ir_version = 0;
-  std::map<std::string, int64_t> opsets; // domain -> version
+  std::map<std::string, int64_t> opsets;  // domain -> version
   std::vector<Value> values;
-  std::vector<Node> nodes;               // in a topological order
+  std::vector<Node> nodes;  // in a topological order
   std::vector<std::shared_ptr<const Weight>> weights;
-  std::vector<ValueId> inputs;           // true inputs: initialisers are not counted
+  std::vector<ValueId> inputs;  // true inputs: initialisers are not counted
   std::vector<ValueId> outputs;
   std::vector<std::string> custom_domains;  // used by nodes, neither "", ai.onnx.ml nor com.microsoft
-  std::vector<std::string> issues;       // what is odd but not fatal; engines decide
+  std::vector<std::string> issues;  // what is odd but not fatal; engines decide
   std::shared_ptr<const OnnxSource> source;  // null for formats that are handed over whole
 
   // Serialised ONNX ModelProto and the folder its external data is relative to ("" = all inline). Made on first use,

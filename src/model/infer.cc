@@ -7,10 +7,10 @@
 #include <unordered_set>
 
 #include "base/text.h"
-#include "model/model_graph.h"
 #include "model/body_cost.h"
 #include "model/cost.h"
 #include "model/fold.h"
+#include "model/model_graph.h"
 #include "model/onnx_convert.h"
 #include "model/onnx_source.h"
 #include "model/onnx_version.h"
@@ -62,7 +62,8 @@ void add_folded(const std::string& name, const FoldedTensor& folded, onnx::Graph
   tensor.set_name(name);
   tensor.set_data_type(static_cast<int32_t>(folded.dtype));
   for (const int64_t size : folded.shape) tensor.add_dims(size);
-  for (const int64_t value : folded.values) folded.dtype == DataType::kInt64 ? tensor.add_int64_data(value) : tensor.add_int32_data(static_cast<int32_t>(value));
+  for (const int64_t value : folded.values)
+    folded.dtype == DataType::kInt64 ? tensor.add_int64_data(value) : tensor.add_int32_data(static_cast<int32_t>(value));
 }
 
 // The graph as inference needs it: no large weights, interior types only where operators cannot tell, and the values that
@@ -73,8 +74,10 @@ onnx::ModelProto inference_model(const Graph& graph, const FoldedValues& folded)
   out.set_name("graph");
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto known = graph.nodes[i].outputs.size() == 1 ? folded.find(graph.nodes[i].outputs[0]) : folded.end();
-    if (known == folded.end()) *out.add_node() = graph.source->nodes[i];
-    else add_folded(graph.values[known->first].name, known->second, out);
+    if (known == folded.end())
+      *out.add_node() = graph.source->nodes[i];
+    else
+      add_folded(graph.values[known->first].name, known->second, out);
   }
   for (const auto& weight : graph.weights) add_weight(*weight, out);
   const auto add_info = [&](const Value& value, onnx::ValueInfoProto& info) {
@@ -126,7 +129,8 @@ void take_types(const onnx::GraphProto& inferred, Graph& graph) {
     Value found;
     apply_type(info.type(), found);
     if (!merge(found, *value->second)) {
-      add_issue(graph, fmt::format("value '{}' is declared with another type or shape than its operator gives", printable(info.name(), 80)));
+      add_issue(graph, fmt::format("value '{}' is declared with another type or shape than its operator gives",
+                                   printable(info.name(), 80)));
     }
   };
   for (const auto& info : inferred.value_info()) take(info);
@@ -184,8 +188,8 @@ void check_operators(Graph& graph) {
     const std::string domain = node.domain.empty() ? "ai.onnx" : node.domain;
     if (onnx::OpSchemaRegistry::Schema(node.op_type, static_cast<int>(node.opset), node.domain) == nullptr) {
       if (seen.insert(domain + ":" + node.op_type).second) {
-        add_issue(graph, fmt::format("operator '{}' is not defined in opset {} of {} (first at node '{}')", printable(node.op_type, 80),
-                                     node.opset, domain, printable(node.name, 80)));
+        add_issue(graph, fmt::format("operator '{}' is not defined in opset {} of {} (first at node '{}')",
+                                     printable(node.op_type, 80), node.opset, domain, printable(node.name, 80)));
       }
       continue;
     }
@@ -202,8 +206,8 @@ namespace {
 // Size of each symbol that `shape` settles.
 Status bind_input(const Value& value, const Shape& shape, std::map<std::string, int64_t>& sizes) {
   const auto refuse = [&](const std::string& why) {
-    return invalid_argument_error(fmt::format("input '{}' is declared as {} and cannot have shape {}: {}", value.name, format_shape(value.shape),
-                                              format_shape(shape), why))
+    return invalid_argument_error(fmt::format("input '{}' is declared as {} and cannot have shape {}: {}", value.name,
+                                              format_shape(value.shape), format_shape(shape), why))
         .with_hint("give a shape that fits the model's declaration");
   };
   if (value.weight >= 0 || !value.is_tensor) return refuse("it is not a tensor input");
@@ -215,7 +219,8 @@ Status bind_input(const Value& value, const Shape& shape, std::map<std::string, 
     if (dim.is_static() && dim.size != shape[i]) return refuse(fmt::format("axis {} is fixed", i));
     if (dim.is_static() || dim.symbol.empty()) continue;
     const auto [bound, fresh] = sizes.try_emplace(dim.symbol, shape[i]);
-    if (!fresh && bound->second != shape[i]) return refuse(fmt::format("'{}' would be both {} and {}", dim.symbol, bound->second, shape[i]));
+    if (!fresh && bound->second != shape[i])
+      return refuse(fmt::format("'{}' would be both {} and {}", dim.symbol, bound->second, shape[i]));
   }
   return ok_status();
 }
@@ -226,9 +231,11 @@ Result<std::shared_ptr<const Graph>> infer_shapes_for(const Graph& graph, const 
   Graph bound = graph;
   std::map<std::string, int64_t> sizes;
   for (const auto& [name, shape] : input_shapes) {
-    const auto input = std::find_if(bound.inputs.begin(), bound.inputs.end(), [&](ValueId id) { return bound.values[id].name == name; });
+    const auto input =
+        std::find_if(bound.inputs.begin(), bound.inputs.end(), [&](ValueId id) { return bound.values[id].name == name; });
     if (input == bound.inputs.end()) {
-      return invalid_argument_error(fmt::format("the model has no input '{}'", printable(name, 80))).with_hint("axle inspect lists the inputs");
+      return invalid_argument_error(fmt::format("the model has no input '{}'", printable(name, 80)))
+          .with_hint("axle inspect lists the inputs");
     }
     Value& value = bound.values[*input];
     AXLE_RETURN_IF_ERROR(bind_input(value, shape, sizes));

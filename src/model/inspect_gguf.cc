@@ -13,17 +13,38 @@
 namespace axle {
 namespace {
 
-enum class GgufType : uint32_t { kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kBool, kString, kArray, kUint64, kInt64, kFloat64 };
+enum class GgufType : uint32_t {
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kUint32,
+  kInt32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kUint64,
+  kInt64,
+  kFloat64
+};
 
 constexpr size_t kMaxShownText = 256;  // longer texts (chat templates, vocabularies) are not kept
 constexpr uint32_t kMaxDims = 8;
 
 size_t scalar_bytes(GgufType type) {
   switch (type) {
-    case GgufType::kUint8: case GgufType::kInt8: case GgufType::kBool: return 1;
-    case GgufType::kUint16: case GgufType::kInt16: return 2;
-    case GgufType::kUint32: case GgufType::kInt32: case GgufType::kFloat32: return 4;
-    case GgufType::kUint64: case GgufType::kInt64: case GgufType::kFloat64: return 8;
+    case GgufType::kUint8:
+    case GgufType::kInt8:
+    case GgufType::kBool: return 1;
+    case GgufType::kUint16:
+    case GgufType::kInt16: return 2;
+    case GgufType::kUint32:
+    case GgufType::kInt32:
+    case GgufType::kFloat32: return 4;
+    case GgufType::kUint64:
+    case GgufType::kInt64:
+    case GgufType::kFloat64: return 8;
     default: return 0;
   }
 }
@@ -37,27 +58,33 @@ struct BlockFormat {
 
 // ggml's tensor types: elements and bytes per block.
 constexpr BlockFormat kBlockFormats[] = {
-    {0, "F32", 1, 4}, {1, "F16", 1, 2}, {2, "Q4_0", 32, 18}, {3, "Q4_1", 32, 20}, {6, "Q5_0", 32, 22}, {7, "Q5_1", 32, 24}, {8, "Q8_0", 32, 34},
-    {9, "Q8_1", 32, 36}, {10, "Q2_K", 256, 84}, {11, "Q3_K", 256, 110}, {12, "Q4_K", 256, 144}, {13, "Q5_K", 256, 176}, {14, "Q6_K", 256, 210},
-    {15, "Q8_K", 256, 292}, {16, "IQ2_XXS", 256, 66}, {17, "IQ2_XS", 256, 74}, {18, "IQ3_XXS", 256, 98}, {19, "IQ1_S", 256, 50},
-    {20, "IQ4_NL", 32, 18}, {21, "IQ3_S", 256, 110}, {22, "IQ2_S", 256, 82}, {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1}, {25, "I16", 1, 2},
-    {26, "I32", 1, 4}, {27, "I64", 1, 8}, {28, "F64", 1, 8}, {29, "IQ1_M", 256, 56}, {30, "BF16", 1, 2}, {34, "TQ1_0", 256, 54},
-    {35, "TQ2_0", 256, 66}, {39, "MXFP4", 32, 17}};
+    {0, "F32", 1, 4},        {1, "F16", 1, 2},         {2, "Q4_0", 32, 18},    {3, "Q4_1", 32, 20},    {6, "Q5_0", 32, 22},
+    {7, "Q5_1", 32, 24},     {8, "Q8_0", 32, 34},      {9, "Q8_1", 32, 36},    {10, "Q2_K", 256, 84},  {11, "Q3_K", 256, 110},
+    {12, "Q4_K", 256, 144},  {13, "Q5_K", 256, 176},   {14, "Q6_K", 256, 210}, {15, "Q8_K", 256, 292}, {16, "IQ2_XXS", 256, 66},
+    {17, "IQ2_XS", 256, 74}, {18, "IQ3_XXS", 256, 98}, {19, "IQ1_S", 256, 50}, {20, "IQ4_NL", 32, 18}, {21, "IQ3_S", 256, 110},
+    {22, "IQ2_S", 256, 82},  {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1},       {25, "I16", 1, 2},      {26, "I32", 1, 4},
+    {27, "I64", 1, 8},       {28, "F64", 1, 8},        {29, "IQ1_M", 256, 56}, {30, "BF16", 1, 2},     {34, "TQ1_0", 256, 54},
+    {35, "TQ2_0", 256, 66},  {39, "MXFP4", 32, 17}};
 
 const BlockFormat* find_format(uint32_t type) {
-  const auto found = std::find_if(std::begin(kBlockFormats), std::end(kBlockFormats), [&](const BlockFormat& f) { return f.type == type; });
+  const auto found =
+      std::find_if(std::begin(kBlockFormats), std::end(kBlockFormats), [&](const BlockFormat& f) { return f.type == type; });
   return found == std::end(kBlockFormats) ? nullptr : found;
 }
 
 class GgufInspector {
  public:
-  GgufInspector(Bytes bytes, const std::string& path, const ModelLimits& limits) : bytes_(bytes), reader_(bytes), path_(path), limits_(limits) {}
+  GgufInspector(Bytes bytes, const std::string& path, const ModelLimits& limits)
+      : bytes_(bytes), reader_(bytes), path_(path), limits_(limits) {}
 
   Result<Inspection> inspect() {
-    if (reader_.text(4) != "GGUF") return invalid_argument_error(fmt::format("{} does not start with the GGUF magic", path_)).with_hint("fetch the file again");
+    if (reader_.text(4) != "GGUF")
+      return invalid_argument_error(fmt::format("{} does not start with the GGUF magic", path_))
+          .with_hint("fetch the file again");
     const auto version = reader_.read<uint32_t>();
     if (version < 2 || version > 3) {
-      return unimplemented_error(fmt::format("{} is GGUF version {}; versions 2 and 3 are known", path_, version)).with_hint("convert the file to GGUF version 3");
+      return unimplemented_error(fmt::format("{} is GGUF version {}; versions 2 and 3 are known", path_, version))
+          .with_hint("convert the file to GGUF version 3");
     }
     const auto tensors = reader_.read<uint64_t>();
     const auto pairs = reader_.read<uint64_t>();
@@ -73,14 +100,16 @@ class GgufInspector {
 
  private:
   Status truncated() const {
-    return data_loss_error(fmt::format("{} is truncated: its header ends early at byte {}", path_, reader_.position())).with_hint("fetch the file again");
+    return data_loss_error(fmt::format("{} is truncated: its header ends early at byte {}", path_, reader_.position()))
+        .with_hint("fetch the file again");
   }
   Status over_limit() const {
     return resource_exhausted_error(fmt::format("{} claims more entries than the limit of {}", path_, limits_.max_values))
         .with_hint("fetch the file again, or raise the model limits if it is trusted");
   }
   Status malformed(const std::string& what) const {
-    return invalid_argument_error(fmt::format("{} is malformed at byte {}: {}", path_, reader_.position(), what)).with_hint("fetch the file again");
+    return invalid_argument_error(fmt::format("{} is malformed at byte {}: {}", path_, reader_.position(), what))
+        .with_hint("fetch the file again");
   }
 
   std::string_view read_text() { return reader_.text(reader_.read<uint64_t>()); }
@@ -89,7 +118,8 @@ class GgufInspector {
     const std::string_view key = read_text();
     const auto type = static_cast<GgufType>(reader_.read<uint32_t>());
     if (!reader_.ok()) return truncated();
-    if (key.empty() || key.size() > limits_.max_name_bytes || !is_valid_utf8(key)) return malformed("a key is empty, too long or not UTF-8");
+    if (key.empty() || key.size() > limits_.max_name_bytes || !is_valid_utf8(key))
+      return malformed("a key is empty, too long or not UTF-8");
     if (type == GgufType::kArray) return skip_array(std::string(key));
     AXLE_ASSIGN_OR_RETURN(const std::string value, read_scalar(type));
     if (!value.empty()) out_.metadata[std::string(key)] = value;
@@ -149,12 +179,14 @@ class GgufInspector {
     const auto type = reader_.read<uint32_t>();
     const auto offset = reader_.read<uint64_t>();
     if (!reader_.ok()) return truncated();
-    if (!elements || *elements > (1ull << 60)) return malformed(fmt::format("tensor '{}' has an impossible shape", printable(name, 80)));
+    if (!elements || *elements > (1ull << 60))
+      return malformed(fmt::format("tensor '{}' has an impossible shape", printable(name, 80)));
     out_.parameter_count += *elements;
     const BlockFormat* format = find_format(type);
     ++out_.op_counts[fmt::format("tensor:{}", format != nullptr ? format->name : std::to_string(type))];
     if (format == nullptr) {
-      if (out_.issues.empty()) out_.issues.push_back(fmt::format("tensor '{}' has type {}, which is not known here", printable(name, 80), type));
+      if (out_.issues.empty())
+        out_.issues.push_back(fmt::format("tensor '{}' has type {}, which is not known here", printable(name, 80), type));
       return ok_status();
     }
     const uint64_t size = (*elements + format->elements - 1) / format->elements * format->bytes;
@@ -166,8 +198,8 @@ class GgufInspector {
   Status check_data() const {
     const uint64_t start = checked_round_up<uint64_t>(reader_.position(), alignment_).value_or(UINT64_MAX);
     if (data_bytes_ == 0 || (start <= bytes_.size() && data_bytes_ <= bytes_.size() - start)) return ok_status();
-    return data_loss_error(fmt::format("{} is truncated: its tensors end at byte {}, the file at {}", path_, checked_add(start, data_bytes_).value_or(UINT64_MAX),
-                                       bytes_.size()))
+    return data_loss_error(fmt::format("{} is truncated: its tensors end at byte {}, the file at {}", path_,
+                                       checked_add(start, data_bytes_).value_or(UINT64_MAX), bytes_.size()))
         .with_hint("fetch the file again");
   }
 

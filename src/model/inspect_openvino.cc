@@ -46,7 +46,8 @@ DataType data_type_of(std::string text) {
 SymbolicShape parse_shape(std::string_view text) {
   SymbolicShape shape;
   if (trim(text).empty()) return shape;
-  for (const std::string_view part : split(text, ',')) shape.push_back(Dim{std::max<int64_t>(-1, to_number(trim(part), -1)), {}});
+  for (const std::string_view part : split(text, ','))
+    shape.push_back(Dim{std::max<int64_t>(-1, to_number(trim(part), -1)), {}});
   return shape;
 }
 
@@ -62,23 +63,28 @@ class IrInspector {
     XML_SetElementHandler(parser_, &IrInspector::on_start, &IrInspector::on_end);
     XML_SetCharacterDataHandler(parser_, &IrInspector::on_text);
     // An IR declares no entities; refusing them rules out expansion bombs.
-    XML_SetEntityDeclHandler(parser_, [](void* self, const XML_Char*, int, const XML_Char*, int, const XML_Char*, const XML_Char*, const XML_Char*, const XML_Char*) {
-      static_cast<IrInspector*>(self)->fail("it declares entities");
-    });
+    XML_SetEntityDeclHandler(
+        parser_, [](void* self, const XML_Char*, int, const XML_Char*, int, const XML_Char*, const XML_Char*, const XML_Char*,
+                    const XML_Char*) { static_cast<IrInspector*>(self)->fail("it declares entities"); });
     constexpr size_t kChunk = 1u << 20;
     for (size_t at = 0;; at += kChunk) {
       const size_t size = std::min(kChunk, xml.size() - at);
       const bool last = at + size == xml.size();
-      if (XML_Parse(parser_, reinterpret_cast<const char*>(xml.data()) + at, static_cast<int>(size), last) != XML_STATUS_OK) return parse_error();
+      if (XML_Parse(parser_, reinterpret_cast<const char*>(xml.data()) + at, static_cast<int>(size), last) != XML_STATUS_OK)
+        return parse_error();
       if (last) break;
     }
-    if (!saw_net_) return invalid_argument_error(fmt::format("{} is XML, but not an OpenVINO IR", path_)).with_hint("give the .xml file of the IR");
+    if (!saw_net_)
+      return invalid_argument_error(fmt::format("{} is XML, but not an OpenVINO IR", path_))
+          .with_hint("give the .xml file of the IR");
     finish();
     return std::move(out_);
   }
 
  private:
-  static void on_start(void* self, const XML_Char* name, const XML_Char** attributes) { static_cast<IrInspector*>(self)->start(name, attributes); }
+  static void on_start(void* self, const XML_Char* name, const XML_Char** attributes) {
+    static_cast<IrInspector*>(self)->start(name, attributes);
+  }
   static void on_end(void* self, const XML_Char* name) { static_cast<IrInspector*>(self)->end(name); }
   static void on_text(void* self, const XML_Char* text, int size) {
     auto* inspector = static_cast<IrInspector*>(self);
@@ -92,10 +98,12 @@ class IrInspector {
 
   Status parse_error() const {
     const std::string why = failure_.empty() ? XML_ErrorString(XML_GetErrorCode(parser_)) : failure_;
-    const bool truncated = XML_GetErrorCode(parser_) == XML_ERROR_NO_ELEMENTS || XML_GetErrorCode(parser_) == XML_ERROR_UNCLOSED_TOKEN;
-    const std::string text = fmt::format("{} is not a whole OpenVINO IR: line {}, column {}: {}", path_, XML_GetCurrentLineNumber(parser_),
-                                         XML_GetCurrentColumnNumber(parser_), why);
-    return (truncated ? data_loss_error(text) : invalid_argument_error(text)).with_hint("convert the model again, or fetch the file again");
+    const bool truncated =
+        XML_GetErrorCode(parser_) == XML_ERROR_NO_ELEMENTS || XML_GetErrorCode(parser_) == XML_ERROR_UNCLOSED_TOKEN;
+    const std::string text = fmt::format("{} is not a whole OpenVINO IR: line {}, column {}: {}", path_,
+                                         XML_GetCurrentLineNumber(parser_), XML_GetCurrentColumnNumber(parser_), why);
+    return (truncated ? data_loss_error(text) : invalid_argument_error(text))
+        .with_hint("convert the model again, or fetch the file again");
   }
 
   static std::string attribute(const XML_Char** attributes, std::string_view name) {
@@ -154,10 +162,12 @@ class IrInspector {
     const int64_t offset = to_number(attribute(attributes, "offset"), -1);
     const int64_t size = to_number(attribute(attributes, "size"), -1);
     const auto end = checked_add(offset, size);
-    if (offset < 0 || size < 0 || !end) return fail(fmt::format("constant '{}' has an impossible range", printable(layer_->name, 80)));
+    if (offset < 0 || size < 0 || !end)
+      return fail(fmt::format("constant '{}' has an impossible range", printable(layer_->name, 80)));
     out_.weight_bytes = std::max(out_.weight_bytes, static_cast<uint64_t>(*end));
     uint64_t elements = 1;
-    for (const Dim& dim : parse_shape(layer_->shape)) elements = checked_mul<uint64_t>(elements, static_cast<uint64_t>(std::max<int64_t>(0, dim.size))).value_or(0);
+    for (const Dim& dim : parse_shape(layer_->shape))
+      elements = checked_mul<uint64_t>(elements, static_cast<uint64_t>(std::max<int64_t>(0, dim.size))).value_or(0);
     out_.parameter_count += elements;
   }
 
@@ -194,14 +204,16 @@ class IrInspector {
       const Layer& layer = layers_[id];
       if (layer.type == "Parameter") {
         const auto port = layer.outputs.empty() ? Port{} : layer.outputs.begin()->second;
-        out_.inputs.push_back(IoSpec{first_name(port, layer.name), data_type_of(layer.element_type), parse_shape(layer.shape), layer.shape != "...", false});
+        out_.inputs.push_back(IoSpec{first_name(port, layer.name), data_type_of(layer.element_type), parse_shape(layer.shape),
+                                     layer.shape != "...", false});
       } else if (layer.type == "Result") {
         const auto source = sources_.find(id);
         if (source == sources_.end()) continue;
         const Layer& from = layers_[source->second.first];
         const auto port = from.outputs.find(source->second.second);
         if (port == from.outputs.end()) continue;
-        out_.outputs.push_back(IoSpec{first_name(port->second, layer.name), data_type_of(port->second.precision), port->second.shape, true, false});
+        out_.outputs.push_back(IoSpec{first_name(port->second, layer.name), data_type_of(port->second.precision),
+                                      port->second.shape, true, false});
       }
     }
   }

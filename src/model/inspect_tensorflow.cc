@@ -52,7 +52,9 @@ class TensorflowInspector {
       AXLE_RETURN_IF_ERROR(meta_graph(field));
     }
     AXLE_RETURN_IF_ERROR(check(reader));
-    if (!has_graph) return invalid_argument_error(fmt::format("{} is not a SavedModel: it holds no graph", path_)).with_hint("export the model again");
+    if (!has_graph)
+      return invalid_argument_error(fmt::format("{} is not a SavedModel: it holds no graph", path_))
+          .with_hint("export the model again");
     return std::move(out_);
   }
 
@@ -68,8 +70,11 @@ class TensorflowInspector {
  private:
   Status check(const WireReader& reader) const {
     if (reader.fault() == WireFault::kNone) return ok_status();
-    const std::string text = fmt::format("{} is {} at byte {}", path_, reader.fault() == WireFault::kTruncated ? "truncated" : "malformed", reader.fault_offset());
-    return (reader.fault() == WireFault::kTruncated ? data_loss_error(text) : invalid_argument_error(text)).with_hint("fetch the file again");
+    const std::string text =
+        fmt::format("{} is {} at byte {}", path_, reader.fault() == WireFault::kTruncated ? "truncated" : "malformed",
+                    reader.fault_offset());
+    return (reader.fault() == WireFault::kTruncated ? data_loss_error(text) : invalid_argument_error(text))
+        .with_hint("fetch the file again");
   }
 
   Status meta_graph(const WireField& message) {
@@ -145,7 +150,8 @@ class TensorflowInspector {
       WireReader parts(field.bytes, field.offset);
       WireField part;
       while (parts.next(part)) {
-        if (part.number == 1 && part.type == WireType::kVarint) dim.size = std::max<int64_t>(-1, static_cast<int64_t>(part.value));
+        if (part.number == 1 && part.type == WireType::kVarint)
+          dim.size = std::max<int64_t>(-1, static_cast<int64_t>(part.value));
         if (part.number == 2 && part.type == WireType::kBytes) dim.symbol = clean(part.text());
       }
       spec.shape.push_back(std::move(dim));
@@ -180,7 +186,8 @@ class TensorflowInspector {
 
   Status node_def(const WireField& message, bool with_io) {
     if (++node_count_ > limits_.max_nodes) {
-      return resource_exhausted_error(fmt::format("{} has more than {} nodes", path_, limits_.max_nodes)).with_hint("raise the model limits if this model is trusted");
+      return resource_exhausted_error(fmt::format("{} has more than {} nodes", path_, limits_.max_nodes))
+          .with_hint("raise the model limits if this model is trusted");
     }
     WireReader reader(message.bytes, message.offset);
     WireField field;

@@ -11,10 +11,10 @@
 namespace axle {
 namespace {
 
-using testing::IsOk;
-using testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::StatusIs;
 
 Bytes bytes_of(const std::string& text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
 
@@ -64,7 +64,8 @@ TEST(InspectGguf, ReadsKeysAndTensors) {
 
 TEST(InspectGguf, EveryTruncationIsRefused) {
   const std::string file = small_gguf();
-  for (size_t size = 0; size < file.size(); ++size) EXPECT_FALSE(inspect_gguf(bytes_of(file.substr(0, size)), "f", kLimits).ok()) << size;
+  for (size_t size = 0; size < file.size(); ++size)
+    EXPECT_FALSE(inspect_gguf(bytes_of(file.substr(0, size)), "f", kLimits).ok()) << size;
 }
 
 TEST(InspectGguf, ClaimsAreNotBelieved) {
@@ -82,15 +83,18 @@ std::string safetensors(const std::string& header, size_t data) {
 }
 
 TEST(InspectSafetensors, ReadsAndChecksRanges) {
-  const std::string good = safetensors(R"({"w":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"__metadata__":{"format":"pt"}})", 12);
+  const std::string good =
+      safetensors(R"({"w":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"__metadata__":{"format":"pt"}})", 12);
   AXLE_ASSERT_OK_AND_ASSIGN(const Inspection found, inspect_safetensors(bytes_of(good), "f", kLimits));
   EXPECT_EQ(found.parameter_count, 6u);
   EXPECT_EQ(found.weight_bytes, 12u);
   EXPECT_EQ(found.metadata.at("format"), "pt");
-  EXPECT_THAT(inspect_safetensors(bytes_of(good.substr(0, good.size() - 1)), "f", kLimits), StatusIs(StatusCode::kDataLoss, "tensor 'w'"));
+  EXPECT_THAT(inspect_safetensors(bytes_of(good.substr(0, good.size() - 1)), "f", kLimits),
+              StatusIs(StatusCode::kDataLoss, "tensor 'w'"));
   EXPECT_THAT(inspect_safetensors(bytes_of(good.substr(0, 40)), "f", kLimits), StatusIs(StatusCode::kDataLoss, "claims"));
   const std::string wrong = safetensors(R"({"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,12]}})", 12);
-  EXPECT_THAT(inspect_safetensors(bytes_of(wrong), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "does not fit its shape"));
+  EXPECT_THAT(inspect_safetensors(bytes_of(wrong), "f", kLimits),
+              StatusIs(StatusCode::kInvalidArgument, "does not fit its shape"));
   const std::string huge = safetensors(R"({"w":{"dtype":"F32","shape":[9223372036854775807,9],"data_offsets":[0,12]}})", 12);
   EXPECT_THAT(inspect_safetensors(bytes_of(huge), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "impossible shape"));
 }
@@ -123,9 +127,11 @@ TEST(InspectOpenvino, ReadsInterfaceOperatorsAndWeights) {
 
 TEST(InspectOpenvino, RefusesDamageAndBombs) {
   const std::string whole = kIr;
-  EXPECT_THAT(inspect_openvino_xml(bytes_of(whole.substr(0, whole.size() / 2)), "f", kLimits), StatusIs(StatusCode::kDataLoss, "line"));
+  EXPECT_THAT(inspect_openvino_xml(bytes_of(whole.substr(0, whole.size() / 2)), "f", kLimits),
+              StatusIs(StatusCode::kDataLoss, "line"));
   EXPECT_FALSE(inspect_openvino_xml(bytes_of(""), "f", kLimits).ok());
-  EXPECT_THAT(inspect_openvino_xml(bytes_of("<?xml version=\"1.0\"?><a/>"), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "not an OpenVINO IR"));
+  EXPECT_THAT(inspect_openvino_xml(bytes_of("<?xml version=\"1.0\"?><a/>"), "f", kLimits),
+              StatusIs(StatusCode::kInvalidArgument, "not an OpenVINO IR"));
   EXPECT_THAT(inspect_openvino_xml(bytes_of(R"(<!DOCTYPE a [<!ENTITY b "cc">]><net>&b;</net>)"), "f", kLimits),
               StatusIs(StatusCode::kInvalidArgument, "entities"));
   std::string deep;
@@ -143,7 +149,8 @@ std::string field(int number, const std::string& payload) {
 }
 std::string varint_field(int number, char value) { return {static_cast<char>(number << 3), value}; }
 
-std::string tf_node(const std::string& name, const std::string& op, const std::vector<std::string>& inputs, const std::string& extra = "") {
+std::string tf_node(const std::string& name, const std::string& op, const std::vector<std::string>& inputs,
+                    const std::string& extra = "") {
   std::string out = field(1, name) + field(2, op);
   for (const auto& input : inputs) out += field(3, input);
   return field(1, out + extra);
@@ -152,7 +159,8 @@ std::string tf_node(const std::string& name, const std::string& op, const std::v
 TEST(InspectTensorflow, FrozenGraphFindsItsEnds) {
   const std::string dtype = field(5, field(1, "dtype") + field(2, varint_field(6, 1)));
   const std::string shape = field(5, field(1, "shape") + field(2, field(7, field(2, varint_field(1, 4)))));
-  const std::string graph = tf_node("x", "Placeholder", {}, dtype + shape) + tf_node("c", "Const", {}) + tf_node("y", "Mul", {"x:0", "^c"});
+  const std::string graph =
+      tf_node("x", "Placeholder", {}, dtype + shape) + tf_node("c", "Const", {}) + tf_node("y", "Mul", {"x:0", "^c"});
   AXLE_ASSERT_OK_AND_ASSIGN(const ModelFormat format, detect_format(bytes_of(graph), "graph.pb"));
   EXPECT_EQ(format, ModelFormat::kTfFrozenGraph);
   AXLE_ASSERT_OK_AND_ASSIGN(const Inspection found, inspect_frozen_graph(bytes_of(graph), "f", kLimits));
@@ -161,7 +169,8 @@ TEST(InspectTensorflow, FrozenGraphFindsItsEnds) {
   EXPECT_EQ(format_shape(found.inputs[0].shape), "[4]");
   ASSERT_EQ(found.outputs.size(), 1u);
   EXPECT_EQ(found.outputs[0].name, "y");
-  for (size_t size = 1; size + 1 < graph.size(); ++size) inspect_frozen_graph(bytes_of(graph.substr(0, size)), "f", kLimits).status().ok();
+  for (size_t size = 1; size + 1 < graph.size(); ++size)
+    inspect_frozen_graph(bytes_of(graph.substr(0, size)), "f", kLimits).status().ok();
 }
 
 TEST(InspectTflite, DamagedOffsetsAreRefused) {
@@ -172,7 +181,8 @@ TEST(InspectTflite, DamagedOffsetsAreRefused) {
 }
 
 TEST(InspectTorch, DamagedArchivesAreRefused) {
-  EXPECT_THAT(inspect_torch_archive_format(bytes_of(std::string("PK\x03\x04", 4) + std::string(100, 'x')), "f"), StatusIs(StatusCode::kDataLoss, "zip"));
+  EXPECT_THAT(inspect_torch_archive_format(bytes_of(std::string("PK\x03\x04", 4) + std::string(100, 'x')), "f"),
+              StatusIs(StatusCode::kDataLoss, "zip"));
   std::string end("PK\x05\x06", 4);
   end += std::string(6, '\0') + std::string("\xff\xff", 2) + std::string(10, '\xff');
   EXPECT_THAT(inspect_torch_archive_format(bytes_of(end), "f"), StatusIs(StatusCode::kDataLoss, "zip"));

@@ -99,15 +99,17 @@ class FlatBuffer {
 
 DataType data_type_of(int8_t type) {
   constexpr std::array<DataType, 19> kTypes = {
-      DataType::kFloat32, DataType::kFloat16, DataType::kInt32, DataType::kUint8, DataType::kInt64, DataType::kString, DataType::kBool,
-      DataType::kInt16, DataType::kComplex64, DataType::kInt8, DataType::kFloat64, DataType::kComplex128, DataType::kUint64,
-      DataType::kUndefined, DataType::kUndefined, DataType::kUint32, DataType::kUint16, DataType::kInt4, DataType::kBfloat16};
+      DataType::kFloat32, DataType::kFloat16,    DataType::kInt32,  DataType::kUint8,     DataType::kInt64,
+      DataType::kString,  DataType::kBool,       DataType::kInt16,  DataType::kComplex64, DataType::kInt8,
+      DataType::kFloat64, DataType::kComplex128, DataType::kUint64, DataType::kUndefined, DataType::kUndefined,
+      DataType::kUint32,  DataType::kUint16,     DataType::kInt4,   DataType::kBfloat16};
   return type >= 0 && static_cast<size_t>(type) < kTypes.size() ? kTypes[static_cast<size_t>(type)] : DataType::kUndefined;
 }
 
 class TfliteInspector {
  public:
-  TfliteInspector(Bytes bytes, const std::string& path, const ModelLimits& limits) : buffer_(bytes), path_(path), limits_(limits) {}
+  TfliteInspector(Bytes bytes, const std::string& path, const ModelLimits& limits)
+      : buffer_(bytes), path_(path), limits_(limits) {}
 
   Result<Inspection> inspect() {
     const Table model = buffer_.root();
@@ -126,10 +128,12 @@ class TfliteInspector {
 
  private:
   Status damaged() const {
-    return data_loss_error(fmt::format("{} is not a whole TFLite model: an offset points outside the file", path_)).with_hint("fetch the file again");
+    return data_loss_error(fmt::format("{} is not a whole TFLite model: an offset points outside the file", path_))
+        .with_hint("fetch the file again");
   }
   Status over(const char* what, uint64_t limit) const {
-    return resource_exhausted_error(fmt::format("{} has more than {} {}", path_, limit, what)).with_hint("raise the model limits if this model is trusted");
+    return resource_exhausted_error(fmt::format("{} has more than {} {}", path_, limit, what))
+        .with_hint("raise the model limits if this model is trusted");
   }
 
   Status count_operators(Table model, Table graph) {

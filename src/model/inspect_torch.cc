@@ -71,7 +71,9 @@ uint64_t zip64_size(Bytes extra, uint64_t fallback) {
 
 Result<std::vector<ZipEntry>> list_entries(Bytes zip, const std::string& path, uint64_t max_entries) {
   AXLE_ASSIGN_OR_RETURN(const Directory directory, find_directory(zip, path));
-  if (directory.entries > max_entries) return resource_exhausted_error(fmt::format("{} claims {} archive members, over the limit of {}", path, directory.entries, max_entries));
+  if (directory.entries > max_entries)
+    return resource_exhausted_error(
+        fmt::format("{} claims {} archive members, over the limit of {}", path, directory.entries, max_entries));
   ByteReader reader(zip, directory.offset);
   std::vector<ZipEntry> entries;
   for (uint64_t i = 0; i < directory.entries; ++i) {
@@ -100,7 +102,8 @@ std::string_view below_root(std::string_view name) {
 }
 
 bool has(const std::vector<ZipEntry>& entries, std::string_view start) {
-  return std::any_of(entries.begin(), entries.end(), [&](const ZipEntry& e) { return below_root(e.name).starts_with(start) || e.name.starts_with(start); });
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const ZipEntry& e) { return below_root(e.name).starts_with(start) || e.name.starts_with(start); });
 }
 
 constexpr uint64_t kMaxMembers = 1'000'000;
@@ -109,13 +112,15 @@ constexpr uint64_t kMaxMembers = 1'000'000;
 
 Result<ModelFormat> inspect_torch_archive_format(Bytes zip, const std::string& path) {
   AXLE_ASSIGN_OR_RETURN(const auto entries, list_entries(zip, path, kMaxMembers));
-  if (has(entries, "serialized_exported_program.json") || has(entries, "models/") || has(entries, "archive_format")) return ModelFormat::kTorchExportedProgram;
+  if (has(entries, "serialized_exported_program.json") || has(entries, "models/") || has(entries, "archive_format"))
+    return ModelFormat::kTorchExportedProgram;
   if (has(entries, "constants.pkl") && has(entries, "code/")) return ModelFormat::kTorchscript;
   if (has(entries, "data.pkl")) {
     return invalid_argument_error(fmt::format("{} is a PyTorch checkpoint (torch.save): it holds objects, not a program", path))
         .with_hint("export the model with torch.export or torch.jit, or to ONNX");
   }
-  return invalid_argument_error(fmt::format("{} is a zip archive, but not a PyTorch model", path)).with_hint("give the model file itself");
+  return invalid_argument_error(fmt::format("{} is a zip archive, but not a PyTorch model", path))
+      .with_hint("give the model file itself");
 }
 
 Result<Inspection> inspect_torch_archive(Bytes zip, const std::string& path, const ModelLimits& limits) {

@@ -42,7 +42,8 @@ Status Model::check_unchanged() const {
     if (file.path.empty()) continue;
     AXLE_ASSIGN_OR_RETURN(const FileStamp stamp, FileStamp::of_path(file.path));
     if (stamp.to_string() != file.stamp) {
-      return aborted_error(fmt::format("{} has changed since the model was loaded", printable(file.path))).with_hint("load the model again");
+      return aborted_error(fmt::format("{} has changed since the model was loaded", printable(file.path)))
+          .with_hint("load the model again");
     }
   }
   return ok_status();
@@ -56,7 +57,8 @@ Result<std::shared_ptr<const Graph>> analysed_graph(const Model::Impl& impl) {
   if (!impl.raw) {  // opened from a record: read now
     AXLE_ASSIGN_OR_RETURN(auto fresh, load_model(impl.path, impl.options));
     if (fresh->digest != impl.digest) {
-      return aborted_error(fmt::format("{} is not the model that was recorded", printable(impl.path))).with_hint("load the model again");
+      return aborted_error(fmt::format("{} is not the model that was recorded", printable(impl.path)))
+          .with_hint("load the model again");
     }
     impl.raw = std::move(fresh->raw);
   }

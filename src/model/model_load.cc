@@ -88,7 +88,8 @@ Inspector inspector_of(ModelFormat format) {
 bool is_hf_file(std::string_view path) {
   constexpr std::array<std::string_view, 6> kExtensions = {".json", ".safetensors", ".bin", ".model", ".txt", ".jinja"};
   return path.find('/') == std::string_view::npos &&
-         std::any_of(kExtensions.begin(), kExtensions.end(), [&](std::string_view extension) { return path.ends_with(extension); });
+         std::any_of(kExtensions.begin(), kExtensions.end(),
+                     [&](std::string_view extension) { return path.ends_with(extension); });
 }
 
 bool is_saved_model_file(std::string_view path) {
@@ -97,13 +98,15 @@ bool is_saved_model_file(std::string_view path) {
 
 Status load_folder(const FoundModel& found, Model::Impl& impl) {
   const bool is_hf = found.format == ModelFormat::kHfFolder;
-  AXLE_ASSIGN_OR_RETURN(impl.files, hash_model_folder(found.folder, impl.options.limits, is_hf ? is_hf_file : is_saved_model_file));
+  AXLE_ASSIGN_OR_RETURN(impl.files,
+                        hash_model_folder(found.folder, impl.options.limits, is_hf ? is_hf_file : is_saved_model_file));
   impl.digest = model_digest(impl.files);
   const std::string main = found.folder + (is_hf ? "/config.json" : "/saved_model.pb");
   AXLE_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(main, impl.options.limits.max_structure_bytes));
   AXLE_ASSIGN_OR_RETURN(Inspection inspection, inspector_of(found.format)(file.bytes(), main, impl.options.limits));
   const auto weights = [](const ModelFile& part) {
-    return part.role.ends_with(".safetensors") || part.role.ends_with(".bin") || part.role.starts_with("variables/variables.data");
+    return part.role.ends_with(".safetensors") || part.role.ends_with(".bin") ||
+           part.role.starts_with("variables/variables.data");
   };
   for (const ModelFile& part : impl.files) inspection.weight_bytes += weights(part) ? part.size_bytes : 0;
   take_whole(std::move(inspection), impl);
@@ -193,7 +196,8 @@ Result<ImplPtr> load_model_bytes(std::span<const std::byte> bytes, const std::st
   impl->files = {ModelFile{"", "-", bytes.size(), "", sha256_of(bytes).hex()}};
   if (impl->format != ModelFormat::kOnnx) {
     if (impl->format == ModelFormat::kOpenvinoIr || impl->format == ModelFormat::kTfSavedModel) {
-      return unimplemented_error(fmt::format("a model of format {} consists of several files and cannot come from bytes", model_format_name(impl->format)))
+      return unimplemented_error(fmt::format("a model of format {} consists of several files and cannot come from bytes",
+                                             model_format_name(impl->format)))
           .with_hint("load it from its path");
     }
     const Inspector inspector = inspector_of(impl->format);

@@ -66,11 +66,8 @@ Attribute to_attribute(const onnx::AttributeProto& attribute) {
       out.kind = AttributeKind::kTensor;
       out.ints = single_integer(attribute.t());
       break;
-    case onnx::AttributeProto::GRAPH:
-      out.kind = AttributeKind::kGraph;
-      break;
-    default:
-      break;
+    case onnx::AttributeProto::GRAPH: out.kind = AttributeKind::kGraph; break;
+    default: break;
   }
   return out;
 }

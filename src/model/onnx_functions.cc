@@ -36,12 +36,18 @@ class GrowthCounter {
  public:
   GrowthCounter(const onnx::ModelProto& model, const ModelLimits& limits) : limits_(limits) {
     for (const auto& function : model.functions()) {
-      functions_[function_key(function.domain(), function.name(), function.overload())].proto = &function;
+      Function& entry = functions_[function_key(function.domain(), function.name(), function.overload())];
+      if (entry.proto != nullptr) twice_ = &function;
+      entry.proto = &function;
     }
   }
 
   Status check(const onnx::ModelProto& model) { return count_nodes(model.graph().node(), 0).status(); }
   Status check_all() {
+    if (twice_ != nullptr) {
+      return invalid_argument_error(fmt::format("function '{}' is defined twice", printable(twice_->name(), 80)))
+          .with_hint("export the model again");
+    }
     for (auto& [key, function] : functions_) AXLE_RETURN_IF_ERROR(count_function(function, 0));
     return ok_status();
   }
@@ -103,6 +109,7 @@ class GrowthCounter {
   }
 
   const ModelLimits& limits_;
+  const onnx::FunctionProto* twice_ = nullptr;
   std::unordered_map<std::string, Function> functions_;
 };
 

@@ -212,9 +212,11 @@ class GraphBuilder {
 
   Result<int64_t> opset_of(const std::string& domain, const onnx::NodeProto& proto) {
     if (const auto found = graph_.opsets.find(domain); found != graph_.opsets.end()) return found->second;
-    if (domain.empty()) return malformed(fmt::format("{} is an ONNX operator, but the model imports no opset of ai.onnx", describe(proto)));
+    if (domain.empty())
+      return malformed(fmt::format("{} is an ONNX operator, but the model imports no opset of ai.onnx", describe(proto)));
     if (unimported_.insert(domain).second) {
-      graph_.issues.push_back(fmt::format("operators of domain '{}' are used, but the model imports no opset of it", printable(domain, 80)));
+      graph_.issues.push_back(
+          fmt::format("operators of domain '{}' are used, but the model imports no opset of it", printable(domain, 80)));
     }
     return 0;
   }
@@ -292,8 +294,10 @@ class GraphBuilder {
     std::unordered_set<ValueId> seen;
     for (const auto& info : model_.graph().output()) {
       const auto found = ids_.find(info.name());
-      if (found == ids_.end()) return malformed(fmt::format("graph output '{}' is defined by nothing", printable(info.name(), 80)));
-      if (!seen.insert(found->second).second) return malformed(fmt::format("graph output '{}' is listed twice", printable(info.name(), 80)));
+      if (found == ids_.end())
+        return malformed(fmt::format("graph output '{}' is defined by nothing", printable(info.name(), 80)));
+      if (!seen.insert(found->second).second)
+        return malformed(fmt::format("graph output '{}' is listed twice", printable(info.name(), 80)));
       declare_type(info);
       graph_.outputs.push_back(found->second);
     }

@@ -85,7 +85,8 @@ TEST(HostileModel, CyclesNameTheirNodes) {
   builder.node("Add", {"x", "b"}, {"a"}, "first");
   builder.node("Relu", {"a"}, {"b"}, "second");
   builder.node("Relu", {"b"}, {"c"}, "after");
-  EXPECT_THAT(read(builder), StatusIs(StatusCode::kInvalidArgument, "cycle: node 'first' (Add) -> node 'second' (Relu) -> node 'first' (Add)"));
+  EXPECT_THAT(read(builder), StatusIs(StatusCode::kInvalidArgument,
+                                      "cycle: node 'first' (Add) -> node 'second' (Relu) -> node 'first' (Add)"));
   ModelBuilder self;
   self.output("a", kF32, {2});
   self.node("Relu", {"a"}, {"a"}, "own_tail");
@@ -131,7 +132,7 @@ TEST(HostileModel, DeepNesting) {
   std::string message;
   const auto wrap = [](char tag, const std::string& inner) {
     std::string out(1, tag);
-    for (size_t size = inner.size(); ; size >>= 7) {
+    for (size_t size = inner.size();; size >>= 7) {
       out.push_back(static_cast<char>((size & 0x7f) | (size >= 0x80 ? 0x80 : 0)));
       if (size < 0x80) break;
     }
@@ -195,7 +196,8 @@ TEST(HostileModel, LimitsAreNamed) {
 TEST(HostileModel, EmptyHtmlAndPointerFiles) {
   EXPECT_THAT(read(std::string()), StatusIs(StatusCode::kInvalidArgument, "empty"));
   EXPECT_THAT(read(std::string("  <!DOCTYPE html><html>")), StatusIs(StatusCode::kInvalidArgument, "web page"));
-  EXPECT_THAT(read(std::string("version https://git-lfs.github.com/spec/v1\noid sha256:0")), StatusIs(StatusCode::kInvalidArgument, "Git LFS pointer"));
+  EXPECT_THAT(read(std::string("version https://git-lfs.github.com/spec/v1\noid sha256:0")),
+              StatusIs(StatusCode::kInvalidArgument, "Git LFS pointer"));
   EXPECT_THAT(read(std::string("just some words")), StatusIs(StatusCode::kInvalidArgument, "not a model"));
 }
 

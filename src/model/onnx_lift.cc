@@ -40,8 +40,7 @@ Status fault_status(const WireReader& reader, std::string_view place) {
     if (reader.claimed_bytes() > 0) text += fmt::format(" (a field claims {} bytes)", reader.claimed_bytes());
     return data_loss_error(std::move(text)).with_hint("fetch the file again, or compare its size with the source");
   }
-  return invalid_argument_error(
-             fmt::format("not a valid ONNX model: {} is malformed at byte {}", place, reader.fault_offset()))
+  return invalid_argument_error(fmt::format("not a valid ONNX model: {} is malformed at byte {}", place, reader.fault_offset()))
       .with_hint("check that the file is an ONNX model and arrived whole");
 }
 
@@ -119,8 +118,8 @@ class Lifter {
     int data_fields = 0;
     std::string rest;
     while (reader.next(f)) {
-      const bool is_data = f.number == field::kTensorRawData || f.number == field::kTensorFloatData ||
-                           f.number == field::kTensorDoubleData;
+      const bool is_data =
+          f.number == field::kTensorRawData || f.number == field::kTensorFloatData || f.number == field::kTensorDoubleData;
       if (is_data) ++data_fields;
       if (is_data && f.type == WireType::kBytes && f.bytes.size() >= kLiftBytes) {
         lifted = LiftedBytes{f.offset, f.bytes.size(), f.number};
@@ -171,7 +170,8 @@ class Lifter {
       if (f.number == field::kNodeAttribute) ++attributes;
     }
     if (scan.fault() != WireFault::kNone) return fault_status(scan, "a node");
-    const bool is_constant = op_type == "Constant" && (domain.empty() || domain == "ai.onnx") && attributes == 1 && outputs == 1;
+    const bool is_constant =
+        op_type == "Constant" && (domain.empty() || domain == "ai.onnx") && attributes == 1 && outputs == 1;
     if (!is_constant || output.empty() || result_.constants.contains(std::string(output))) {
       append(out, node.raw);
       return ok_status();
@@ -233,10 +233,17 @@ std::optional<WireType> model_field_type(uint32_t number) {
     case 1:  // ir_version
     case 5:  // model_version
       return WireType::kVarint;
-    case 2: case 3: case 4: case 6: case 7: case 8: case 14: case 20: case 25: case 26:
-      return WireType::kBytes;
-    default:
-      return std::nullopt;
+    case 2:
+    case 3:
+    case 4:
+    case 6:
+    case 7:
+    case 8:
+    case 14:
+    case 20:
+    case 25:
+    case 26: return WireType::kBytes;
+    default: return std::nullopt;
   }
 }
 

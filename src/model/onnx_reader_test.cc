@@ -12,13 +12,13 @@ namespace axle {
 namespace {
 
 using testing::as_bytes;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::kF32;
 using testing::kI64;
 using testing::ModelBuilder;
 using testing::StatusIs;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 Result<Model> read(const ModelBuilder& builder) {
   const std::string bytes = builder.serialise();

@@ -53,8 +53,8 @@ Result<TensorClaim> read_claim(const onnx::TensorProto& tensor, const std::strin
 }
 
 Status size_error(const std::string& name, const TensorClaim& claim, uint64_t actual, std::string_view unit) {
-  return tensor_error(name, fmt::format("claims {} of {}, but holds {} {}", format_shape(claim.shape), data_type_name(claim.dtype),
-                                        actual, unit));
+  return tensor_error(name, fmt::format("claims {} of {}, but holds {} {}", format_shape(claim.shape),
+                                        data_type_name(claim.dtype), actual, unit));
 }
 
 Result<uint64_t> parse_number(const std::string& name, const std::string& key, const std::string& text) {
@@ -86,21 +86,15 @@ enum class ListKind : uint8_t { kFloat, kDouble, kInt32, kInt64, kUint64, kNone 
 ListKind list_kind_of(DataType type) {
   switch (type) {
     case DataType::kFloat32:
-    case DataType::kComplex64:
-      return ListKind::kFloat;
+    case DataType::kComplex64: return ListKind::kFloat;
     case DataType::kFloat64:
-    case DataType::kComplex128:
-      return ListKind::kDouble;
-    case DataType::kInt64:
-      return ListKind::kInt64;
+    case DataType::kComplex128: return ListKind::kDouble;
+    case DataType::kInt64: return ListKind::kInt64;
     case DataType::kUint32:
-    case DataType::kUint64:
-      return ListKind::kUint64;
+    case DataType::kUint64: return ListKind::kUint64;
     case DataType::kUndefined:
-    case DataType::kString:
-      return ListKind::kNone;
-    default:
-      return ListKind::kInt32;
+    case DataType::kString: return ListKind::kNone;
+    default: return ListKind::kInt32;
   }
 }
 
@@ -111,7 +105,8 @@ Status pack_list(const List& list, const TensorClaim& claim, const std::string& 
   const int bits = data_type_bits(claim.dtype);
   const bool complex = claim.dtype == DataType::kComplex64 || claim.dtype == DataType::kComplex128;
   const size_t entry_bytes = complex ? sizeof(Entry) : static_cast<size_t>(bits < 8 ? 1 : bits / 8);
-  if (static_cast<size_t>(list.size()) != claim.size_bytes / entry_bytes) return size_error(name, claim, list.size(), "elements");
+  if (static_cast<size_t>(list.size()) != claim.size_bytes / entry_bytes)
+    return size_error(name, claim, list.size(), "elements");
   out.resize(claim.size_bytes);
   size_t position = 0;
   for (const Entry entry : list) {
@@ -121,7 +116,8 @@ Status pack_list(const List& list, const TensorClaim& claim, const std::string& 
   return ok_status();
 }
 
-Status pack_typed(const onnx::TensorProto& tensor, const TensorClaim& claim, const std::string& name, std::vector<std::byte>& out) {
+Status pack_typed(const onnx::TensorProto& tensor, const TensorClaim& claim, const std::string& name,
+                  std::vector<std::byte>& out) {
   switch (list_kind_of(claim.dtype)) {
     case ListKind::kFloat: return pack_list(tensor.float_data(), claim, name, out);
     case ListKind::kDouble: return pack_list(tensor.double_data(), claim, name, out);
@@ -138,7 +134,8 @@ Status check_lifted(const LiftedBytes& lifted, const TensorClaim& claim, const s
   const bool fits = (lifted.field == kRawDataField && claim.dtype != DataType::kString) ||
                     (lifted.field == kFloatDataField && kind == ListKind::kFloat) ||
                     (lifted.field == kDoubleDataField && kind == ListKind::kDouble);
-  if (!fits) return tensor_error(name, fmt::format("of {} keeps its data in a field of another type", data_type_name(claim.dtype)));
+  if (!fits)
+    return tensor_error(name, fmt::format("of {} keeps its data in a field of another type", data_type_name(claim.dtype)));
   if (lifted.size != claim.size_bytes) return size_error(name, claim, lifted.size, "bytes");
   return ok_status();
 }
@@ -205,10 +202,12 @@ Status check_tensor(const onnx::TensorProto& tensor, const std::string& name, co
     return fill_external(tensor, claim, context, weight);
   }
   if (claim.dtype == DataType::kString) {
-    return tensor.string_data_size() == claim.elements ? ok_status() : size_error(name, claim, tensor.string_data_size(), "elements");
+    return tensor.string_data_size() == claim.elements ? ok_status()
+                                                       : size_error(name, claim, tensor.string_data_size(), "elements");
   }
   if (tensor.has_raw_data()) {
-    return tensor.raw_data().size() == claim.size_bytes ? ok_status() : size_error(name, claim, tensor.raw_data().size(), "bytes");
+    return tensor.raw_data().size() == claim.size_bytes ? ok_status()
+                                                        : size_error(name, claim, tensor.raw_data().size(), "bytes");
   }
   std::vector<std::byte> bytes;
   return pack_typed(tensor, claim, name, bytes);

@@ -44,7 +44,8 @@ class Validator {
  private:
   Status check_name(std::string_view name, std::string_view what) const {
     if (name.size() > limits_.max_name_bytes) {
-      return over_limit(fmt::format("the name of {} has {} bytes, over the limit of {}", what, name.size(), limits_.max_name_bytes));
+      return over_limit(
+          fmt::format("the name of {} has {} bytes, over the limit of {}", what, name.size(), limits_.max_name_bytes));
     }
     if (!is_valid_utf8(name)) return malformed(fmt::format("the name of {} is not UTF-8: '{}'", what, printable(name, 60)));
     return ok_status();
@@ -55,7 +56,8 @@ class Validator {
       return over_limit(fmt::format("graphs are nested deeper than {} levels", limits_.max_subgraph_depth));
     }
     if (graph.sparse_initializer_size() > 0) {
-      return unimplemented_error(fmt::format("graph '{}' has sparse initialisers, which axle does not read", printable(graph.name(), 80)))
+      return unimplemented_error(
+                 fmt::format("graph '{}' has sparse initialisers, which axle does not read", printable(graph.name(), 80)))
           .with_hint("export the model with dense weights");
     }
     AXLE_RETURN_IF_ERROR(check_name(graph.name(), "a graph"));
@@ -76,7 +78,8 @@ class Validator {
     if (!info.type().has_tensor_type()) return ok_status();
     const auto& shape = info.type().tensor_type().shape();
     if (static_cast<uint32_t>(shape.dim_size()) > limits_.max_rank) {
-      return over_limit(fmt::format("value '{}' has rank {}, over the limit of {}", printable(info.name(), 80), shape.dim_size(), limits_.max_rank));
+      return over_limit(fmt::format("value '{}' has rank {}, over the limit of {}", printable(info.name(), 80),
+                                    shape.dim_size(), limits_.max_rank));
     }
     for (const auto& dim : shape.dim()) AXLE_RETURN_IF_ERROR(check_name(dim.dim_param(), "a dimension"));
     return ok_status();
@@ -129,7 +132,8 @@ class Validator {
   Status check_nested(const onnx::GraphProto& graph) const {
     std::unordered_set<std::string_view> all, defined;
     const auto define_twice = [&](std::string_view name) {
-      return malformed(fmt::format("value '{}' is defined twice in nested graph '{}'", printable(name, 80), printable(graph.name(), 80)));
+      return malformed(
+          fmt::format("value '{}' is defined twice in nested graph '{}'", printable(name, 80), printable(graph.name(), 80)));
     };
     for (const auto& info : graph.input()) {
       if (!all.insert(info.name()).second) return define_twice(info.name());
@@ -171,7 +175,8 @@ class Validator {
 Status check_versions(const onnx::ModelProto& model) {
   if (model.ir_version() <= 0) return malformed(fmt::format("the model has IR version {}", model.ir_version()));
   if (model.ir_version() > newest_ir_version()) {
-    return unimplemented_error(fmt::format("the model has IR version {}; the newest known here is {}", model.ir_version(), newest_ir_version()))
+    return unimplemented_error(
+               fmt::format("the model has IR version {}; the newest known here is {}", model.ir_version(), newest_ir_version()))
         .with_hint("update axle, or export the model for an older ONNX");
   }
   std::unordered_set<std::string> domains;
@@ -183,7 +188,8 @@ Status check_versions(const onnx::ModelProto& model) {
     if (opset.version() <= 0) return malformed(fmt::format("the model imports opset {} of {}", opset.version(), shown));
     const int64_t newest = newest_opset(domain);
     if (newest > 0 && opset.version() > newest) {
-      return unimplemented_error(fmt::format("the model uses opset {} of {}; the newest known here is {}", opset.version(), shown, newest))
+      return unimplemented_error(
+                 fmt::format("the model uses opset {} of {}; the newest known here is {}", opset.version(), shown, newest))
           .with_hint("update axle, or export the model with an older opset");
     }
   }

@@ -64,7 +64,8 @@ Status check_inline_size(const Graph& graph) {
   uint64_t total = 0;
   for (const auto& weight : graph.weights) total += weight->path.empty() ? weight->bytes.size() : 0;
   if (total < kLimit) return ok_status();
-  return resource_exhausted_error(fmt::format("graph '{}' holds {} bytes of inline weights; ONNX files end at 2 GiB", printable(graph.name, 80), total))
+  return resource_exhausted_error(fmt::format("graph '{}' holds {} bytes of inline weights; ONNX files end at 2 GiB",
+                                              printable(graph.name, 80), total))
       .with_hint("keep the weights as external data");
 }
 

@@ -19,7 +19,10 @@ Json io_to_json(const std::vector<IoSpec>& specs) {
   for (const IoSpec& spec : specs) {
     Json dims = Json::array();
     for (const Dim& dim : spec.shape) dims.push_back(dim.is_static() ? Json(dim.size) : Json(dim.symbol));
-    list.push_back({{"name", spec.name}, {"dtype", data_type_name(spec.dtype)}, {"shape", std::move(dims)}, {"rank_known", spec.rank_known}});
+    list.push_back({{"name", spec.name},
+                    {"dtype", data_type_name(spec.dtype)},
+                    {"shape", std::move(dims)},
+                    {"rank_known", spec.rank_known}});
   }
   return list;
 }
@@ -68,7 +71,8 @@ Result<std::vector<ModelFile>> files_from_json(const Json& list) {
 Status check_file(const ModelFile& file, int64_t now_ns) {
   AXLE_ASSIGN_OR_RETURN(const FileStamp stamp, FileStamp::of_path(file.path));
   if (stamp.to_string() == file.stamp && stamp.trustworthy(file.path, now_ns)) return ok_status();
-  return aborted_error(fmt::format("the record no longer speaks for {}: its stamp differs, or cannot be trusted", printable(file.path)))
+  return aborted_error(
+             fmt::format("the record no longer speaks for {}: its stamp differs, or cannot be trusted", printable(file.path)))
       .with_hint("load the model itself");
 }
 
@@ -97,7 +101,8 @@ Result<std::shared_ptr<Model::Impl>> impl_from_json(const Json& json) {
   const Json& inputs = reader.array("inputs");
   const Json& outputs = reader.array("outputs");
   const Json& files = reader.array("files");
-  for (std::string& folder : reader.texts_or_empty("external_data_folders")) impl->options.external_data_folders.push_back(std::move(folder));
+  for (std::string& folder : reader.texts_or_empty("external_data_folders"))
+    impl->options.external_data_folders.push_back(std::move(folder));
   AXLE_RETURN_IF_ERROR(reader.finish());
   const auto known = parse_model_format(format);
   if (!known) return invalid_argument_error(fmt::format("model record: unknown format '{}'", printable(format, 40)));
@@ -115,11 +120,23 @@ Result<std::string> model_record(const Model& model) {
   if (impl.path.empty()) return failed_precondition_error("a model made from bytes has no record");
   Json files = Json::array();
   for (const ModelFile& file : impl.files) {
-    files.push_back({{"path", file.path}, {"role", file.role}, {"size_bytes", file.size_bytes}, {"stamp", file.stamp}, {"sha256", file.sha256}});
+    files.push_back({{"path", file.path},
+                     {"role", file.role},
+                     {"size_bytes", file.size_bytes},
+                     {"stamp", file.stamp},
+                     {"sha256", file.sha256}});
   }
-  Json json = {{"version", kRecordVersion}, {"path", impl.path}, {"format", model.format_name()}, {"name", impl.inspection.name},
-               {"digest", impl.digest}, {"producer", impl.producer}, {"opsets", impl.opsets}, {"metadata", impl.inspection.metadata},
-               {"inputs", io_to_json(impl.inspection.inputs)}, {"outputs", io_to_json(impl.inspection.outputs)}, {"files", std::move(files)}};
+  Json json = {{"version", kRecordVersion},
+               {"path", impl.path},
+               {"format", model.format_name()},
+               {"name", impl.inspection.name},
+               {"digest", impl.digest},
+               {"producer", impl.producer},
+               {"opsets", impl.opsets},
+               {"metadata", impl.inspection.metadata},
+               {"inputs", io_to_json(impl.inspection.inputs)},
+               {"outputs", io_to_json(impl.inspection.outputs)},
+               {"files", std::move(files)}};
   if (!impl.options.external_data_folders.empty()) json["external_data_folders"] = impl.options.external_data_folders;
   return canonical_json(json);
 }
@@ -127,7 +144,9 @@ Result<std::string> model_record(const Model& model) {
 Result<Model> open_recorded_model(const std::string& path, const std::string& record) {
   AXLE_ASSIGN_OR_RETURN(const Json json, parse_json(record, kMaxRecordBytes));
   AXLE_ASSIGN_OR_RETURN(auto impl, impl_from_json(json));
-  if (impl->path != path && impl->path != main_path(path)) return aborted_error(fmt::format("the record speaks of {}, not of {}", printable(impl->path), printable(path))).with_hint("load the model itself");
+  if (impl->path != path && impl->path != main_path(path))
+    return aborted_error(fmt::format("the record speaks of {}, not of {}", printable(impl->path), printable(path)))
+        .with_hint("load the model itself");
   const int64_t now_ns = system_time_ns();
   for (const ModelFile& file : impl->files) AXLE_RETURN_IF_ERROR(check_file(file, now_ns));
   return Model(std::move(impl));

@@ -11,6 +11,10 @@
 namespace axle {
 namespace {
 
+void add_to(uint64_t& total, uint64_t amount) {
+  if (__builtin_add_overflow(total, amount, &total)) total = UINT64_MAX;
+}
+
 uint64_t element_count_of(const Weight& weight) {
   uint64_t count = 1;
   for (const int64_t size : weight.shape) count *= static_cast<uint64_t>(size);
@@ -38,8 +42,8 @@ void summarise_graph(const Graph& graph, ModelSummary& summary) {
   summary.cost_exact = true;
   for (const Node& node : graph.nodes) {
     ++summary.op_counts[node.domain.empty() ? node.op_type : node.domain + ":" + node.op_type];
-    summary.flops += node.flops;
-    summary.activation_bytes += node.activation_bytes;
+    add_to(summary.flops, node.flops);
+    add_to(summary.activation_bytes, node.activation_bytes);
     summary.cost_exact = summary.cost_exact && node.cost_exact;
   }
   for (const auto& weight : graph.weights) {
@@ -63,7 +67,8 @@ void classify_whole(ModelFormat format, const Inspection& inspection, ModelSumma
     const auto found = inspection.metadata.find(std::string(key));
     if (may_be_llm && found != inspection.metadata.end()) {
       const bool vision = found->second.find("ViT") != std::string::npos || found->second.find("Swin") != std::string::npos;
-      const bool speech = found->second.find("Whisper") != std::string::npos || found->second.find("Wav2Vec2") != std::string::npos;
+      const bool speech =
+          found->second.find("Whisper") != std::string::npos || found->second.find("Wav2Vec2") != std::string::npos;
       summary.category = vision ? "VISION_TRANSFORMER" : speech ? "SPEECH_RNN" : "LLM_TRANSFORMER";
       summary.category_reason = fmt::format("the file names its architecture: {}", found->second);
       return;

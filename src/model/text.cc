@@ -105,7 +105,8 @@ Result<std::string> format_checked(const Graph& graph, const TextOptions& option
 }
 
 Status check_text(std::string_view text) {
-  if (text.size() > kMaxTextBytes) return resource_exhausted_error(fmt::format("the graph's text has more than {} bytes", kMaxTextBytes));
+  if (text.size() > kMaxTextBytes)
+    return resource_exhausted_error(fmt::format("the graph's text has more than {} bytes", kMaxTextBytes));
   int depth = 0;
   bool quoted = false, escaped = false;
   for (const char c : text) {
@@ -117,7 +118,8 @@ Status check_text(std::string_view text) {
     quoted = c == '"';
     if (c == '{' || c == '(' || c == '[') ++depth;
     if (c == '}' || c == ')' || c == ']') --depth;
-    if (depth > kMaxTextDepth) return resource_exhausted_error(fmt::format("the graph's text is nested deeper than {} levels", kMaxTextDepth));
+    if (depth > kMaxTextDepth)
+      return resource_exhausted_error(fmt::format("the graph's text is nested deeper than {} levels", kMaxTextDepth));
   }
   return ok_status();
 }
@@ -128,7 +130,8 @@ Result<std::shared_ptr<const Weight>> filled_weight(const onnx::TensorProto& ten
   weight->dtype = static_cast<DataType>(tensor.data_type());
   weight->shape.assign(tensor.dims().begin(), tensor.dims().end());
   AXLE_ASSIGN_OR_RETURN(const size_t size, dense_size_bytes(weight->dtype, weight->shape));
-  if (size > kMaxFillBytes) return resource_exhausted_error(fmt::format("weight '{}' has more than {} bytes", weight->name, kMaxFillBytes));
+  if (size > kMaxFillBytes)
+    return resource_exhausted_error(fmt::format("weight '{}' has more than {} bytes", weight->name, kMaxFillBytes));
   std::shared_ptr<void> zeros(std::calloc(std::max<size_t>(size, 1), 1), std::free);
   if (zeros == nullptr) return resource_exhausted_error(fmt::format("no memory for weight '{}'", weight->name));
   weight->bytes = {static_cast<const std::byte*>(zeros.get()), size};
@@ -143,7 +146,8 @@ Result<KnownWeights> take_filled(onnx::ModelProto& model) {
     if (tensor.external_data_size() != 1) continue;
     const std::string& key = tensor.external_data(0).key();
     if (key != kFillKey && key != "sha256") continue;
-    if (tensor.data_type() <= 0 || tensor.data_type() >= kDataTypeCount) return invalid_argument_error(fmt::format("weight '{}' has no known type", tensor.name()));
+    if (tensor.data_type() <= 0 || tensor.data_type() >= kDataTypeCount)
+      return invalid_argument_error(fmt::format("weight '{}' has no known type", tensor.name()));
     AXLE_ASSIGN_OR_RETURN(weights[tensor.name()], filled_weight(tensor));
   }
   return weights;
@@ -158,7 +162,8 @@ Result<std::shared_ptr<const Graph>> parse_checked(const std::string& text) {
     return invalid_argument_error(fmt::format("the graph's text cannot be parsed: {}", printable(status.ErrorMessage(), 400)))
         .with_hint("the syntax is onnx's: docs/formats/model-text.md");
   }
-  if (!parser.EndOfInput()) return invalid_argument_error("the graph's text goes on after the model").with_hint("remove what follows the last '}'");
+  if (!parser.EndOfInput())
+    return invalid_argument_error("the graph's text goes on after the model").with_hint("remove what follows the last '}'");
   AXLE_RETURN_IF_ERROR(check_versions(model));
   AXLE_ASSIGN_OR_RETURN(const KnownWeights weights, take_filled(model));
   const ModelOptions options;
@@ -176,7 +181,8 @@ Result<std::shared_ptr<const Graph>> parse_checked(const std::string& text) {
 }  // namespace
 
 Result<std::string> format_graph(const Graph& graph, const TextOptions& options) {
-  if (graph.source == nullptr) return failed_precondition_error(fmt::format("a model of format {} has no text form", graph.format));
+  if (graph.source == nullptr)
+    return failed_precondition_error(fmt::format("a model of format {} has no text form", graph.format));
   try {
     return format_checked(graph, options);
   } catch (const std::exception& error) {

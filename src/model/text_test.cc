@@ -41,13 +41,16 @@ TEST(GraphText, RoundTripIsExact) {
 }
 
 TEST(GraphText, EveryElementTypeSurvives) {
-  for (const char* type : {"float", "double", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "bool"}) {
-    const std::string text = std::string("g (") + type + "[2] x) => (" + type + "[2] y) <" + type + "[2] w = {0, 1}> { y = Mul(x, w) }";
+  for (const char* type : {"float", "double", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+                           "float16", "bfloat16", "bool"}) {
+    const std::string text =
+        std::string("g (") + type + "[2] x) => (" + type + "[2] y) <" + type + "[2] w = {0, 1}> { y = Mul(x, w) }";
     AXLE_ASSERT_OK_AND_ASSIGN(const auto graph, parse_graph_text(text));
     AXLE_ASSERT_OK_AND_ASSIGN(const std::string once, format_graph(*graph));
     AXLE_ASSERT_OK_AND_ASSIGN(const auto again, parse_graph_text(once));
     ASSERT_EQ(graph->weights[0]->bytes.size(), again->weights[0]->bytes.size()) << type;
-    EXPECT_TRUE(std::equal(graph->weights[0]->bytes.begin(), graph->weights[0]->bytes.end(), again->weights[0]->bytes.begin())) << type;
+    EXPECT_TRUE(std::equal(graph->weights[0]->bytes.begin(), graph->weights[0]->bytes.end(), again->weights[0]->bytes.begin()))
+        << type;
   }
 }
 
@@ -59,9 +62,11 @@ TEST(GraphText, LargeWeightsCostNoMemory) {
 }
 
 TEST(GraphText, ErrorsNameThePlace) {
-  EXPECT_THAT(parse_graph_text("g (float[2] x => (float[2] y) { y = Relu(x) }"), StatusIs(StatusCode::kInvalidArgument, "line"));
+  EXPECT_THAT(parse_graph_text("g (float[2] x => (float[2] y) { y = Relu(x) }"),
+              StatusIs(StatusCode::kInvalidArgument, "line"));
   EXPECT_THAT(parse_graph_text(""), StatusIs(StatusCode::kInvalidArgument, "cannot be parsed"));
-  EXPECT_THAT(parse_graph_text("g (float[2] x) => (float[2] y) { y = Relu(z) }"), StatusIs(StatusCode::kInvalidArgument, "nothing defines"));
+  EXPECT_THAT(parse_graph_text("g (float[2] x) => (float[2] y) { y = Relu(z) }"),
+              StatusIs(StatusCode::kInvalidArgument, "nothing defines"));
   EXPECT_THAT(parse_graph_text(std::string(1000, '(')), StatusIs(StatusCode::kResourceExhausted, "nested deeper"));
 }
 

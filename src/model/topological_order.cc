@@ -11,7 +11,8 @@ namespace {
 // Every node in `remaining` uses another one in it, so walking back must meet a node twice.
 std::vector<int32_t> find_cycle(const std::vector<std::vector<int32_t>>& uses, const std::vector<int32_t>& pending) {
   const auto is_open = [&](int32_t node) { return pending[node] > 0; };
-  int32_t node = static_cast<int32_t>(std::find_if(pending.begin(), pending.end(), [](int32_t n) { return n > 0; }) - pending.begin());
+  int32_t node =
+      static_cast<int32_t>(std::find_if(pending.begin(), pending.end(), [](int32_t n) { return n > 0; }) - pending.begin());
   std::vector<int32_t> seen_at(uses.size(), -1), path;
   while (seen_at[node] < 0) {
     seen_at[node] = static_cast<int32_t>(path.size());

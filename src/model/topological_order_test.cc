@@ -15,7 +15,9 @@ TEST(TopologicalOrder, KeepsASortedOrder) {
   EXPECT_THAT(result.cycle, IsEmpty());
 }
 
-TEST(TopologicalOrder, SortsWithTheSmallestFirst) { EXPECT_THAT(order_topologically({{3}, {}, {0, 1}, {}}).order, ElementsAre(1, 3, 0, 2)); }
+TEST(TopologicalOrder, SortsWithTheSmallestFirst) {
+  EXPECT_THAT(order_topologically({{3}, {}, {0, 1}, {}}).order, ElementsAre(1, 3, 0, 2));
+}
 
 TEST(TopologicalOrder, NamesOneCycleInEdgeOrder) {
   // 0 uses 1, 1 uses 2, 2 uses 0; 3 hangs on the cycle.

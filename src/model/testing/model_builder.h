@@ -43,22 +43,27 @@ class ModelBuilder {
     size_t next = 0;
     for (const int64_t size : shape) {
       auto& dim = *tensor.mutable_shape()->add_dim();
-      if (size >= 0) dim.set_dim_value(size);
-      else if (next < symbols.size()) dim.set_dim_param(symbols[next++]);
+      if (size >= 0)
+        dim.set_dim_value(size);
+      else if (next < symbols.size())
+        dim.set_dim_param(symbols[next++]);
     }
   }
 
-  ModelBuilder& input(const std::string& name, int32_t type, const std::vector<int64_t>& shape, std::vector<std::string> symbols = {}) {
+  ModelBuilder& input(const std::string& name, int32_t type, const std::vector<int64_t>& shape,
+                      std::vector<std::string> symbols = {}) {
     fill_info(*graph().add_input(), name, type, shape, std::move(symbols));
     return *this;
   }
-  ModelBuilder& output(const std::string& name, int32_t type, const std::vector<int64_t>& shape, std::vector<std::string> symbols = {}) {
+  ModelBuilder& output(const std::string& name, int32_t type, const std::vector<int64_t>& shape,
+                       std::vector<std::string> symbols = {}) {
     fill_info(*graph().add_output(), name, type, shape, std::move(symbols));
     return *this;
   }
 
-  onnx::NodeProto& node(const std::string& op, std::initializer_list<std::string> inputs, std::initializer_list<std::string> outputs,
-                        const std::string& name = "", const std::string& domain = "") {
+  onnx::NodeProto& node(const std::string& op, std::initializer_list<std::string> inputs,
+                        std::initializer_list<std::string> outputs, const std::string& name = "",
+                        const std::string& domain = "") {
     auto& node = *graph().add_node();
     node.set_op_type(op);
     node.set_name(name);
@@ -82,7 +87,8 @@ class ModelBuilder {
     return *attribute.mutable_g();
   }
 
-  static void fill_raw(onnx::TensorProto& tensor, const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
+  static void fill_raw(onnx::TensorProto& tensor, const std::string& name, const std::vector<int64_t>& shape,
+                       const std::vector<float>& values) {
     tensor.set_name(name);
     tensor.set_data_type(kF32);
     for (const int64_t size : shape) tensor.add_dims(size);
@@ -101,8 +107,8 @@ class ModelBuilder {
     for (const int64_t value : values) tensor.add_int64_data(value);
     return tensor;
   }
-  onnx::TensorProto& external(const std::string& name, const std::vector<int64_t>& shape, const std::string& location, int64_t offset = -1,
-                              int64_t length = -1) {
+  onnx::TensorProto& external(const std::string& name, const std::vector<int64_t>& shape, const std::string& location,
+                              int64_t offset = -1, int64_t length = -1) {
     auto& tensor = *graph().add_initializer();
     tensor.set_name(name);
     tensor.set_data_type(kF32);
@@ -124,6 +130,8 @@ class ModelBuilder {
   onnx::ModelProto model;
 };
 
-inline std::span<const std::byte> as_bytes(const std::string& text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
+inline std::span<const std::byte> as_bytes(const std::string& text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
 
 }  // namespace axle::testing
