@@ -2,7 +2,8 @@
 
 usage: export_node_tests.py FOLDER
 
-Each test becomes FOLDER/<name>/model.onnx and io.npz, whose arrays are named "in:<input>" and "out:<output>". Tests whose
+Each test becomes FOLDER/<name>/model.onnx and io.npz, whose arrays are named "in:<input>" and "out:<output>", with
+"tolerance" = [relative, absolute]. Tests whose
 inputs or outputs are not tensors (sequences, optionals) and types that npz does not hold are left out, and counted.
 Source: onnx.backend.test.case.node (Apache-2.0).
 """
@@ -40,7 +41,10 @@ def export(case, folder):
     target = folder / case.name
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.onnx").write_bytes(case.model.SerializeToString())
-    numpy.savez(target / "io.npz", **given, **wanted)
+    tolerance = {}
+    if case.rtol is not None and case.atol is not None:
+        tolerance["tolerance"] = numpy.array([case.rtol, case.atol], dtype=numpy.float64)
+    numpy.savez(target / "io.npz", **given, **wanted, **tolerance)
     return True
 
 

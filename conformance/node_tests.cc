@@ -1,13 +1,15 @@
 // The ONNX backend node tests on one engine: <folder>/<test>/model.onnx with io.npz, whose arrays are named "in:NAME" and
-// "out:NAME" (conformance/export_node_tests.py writes them from the onnx package).
+// "out:NAME", and "tolerance" = [relative, absolute] where the case has its own (conformance/export_node_tests.py writes them from the
+// onnx package).
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <cstring>
 
 #include "axle/model.h"
 #include "axle/tensor.h"
@@ -21,12 +23,15 @@ namespace {
 
 using axle::testing::IsOk;
 
-// As onnx/backend/test/runner: numpy.testing.assert_allclose's.
-constexpr double kRelative = 1e-3;
-constexpr double kAbsolute = 1e-7;
+// As onnx/backend/test/runner gives them to numpy.testing.assert_allclose; a case may set its own.
+struct Tolerance {
+  double relative = 1e-3;
+  double absolute = 1e-7;
+};
 
 struct Expectation {
   bool may_refuse = false;
+  bool exactly = true;  // false: from the line "unsupported *", which says nothing of one test
   std::string wrong;  // reason; the test must fail, so that the list stays honest
 };
 using Expectations = std::map<std::string, Expectation>;
@@ -48,7 +53,7 @@ Expectations read_list(const std::string& path) {
 
 Status unequal(const std::string& name, const std::string& what) { return internal_error("output '" + name + "': " + what); }
 
-Status compare_numbers(const std::string& name, const OutputView& got, const Tensor& wanted) {
+Status compare_numbers(const std::string& name, const OutputView& got, const Tensor& wanted, const Tolerance& tolerance) {
   const auto count = static_cast<size_t>(wanted.element_count());
   std::vector<double> a(count), b(count);
   AXLE_RETURN_IF_ERROR(read_as_doubles(got.dtype, {static_cast<const std::byte*>(got.data), got.size_bytes}, 0, a));
@@ -57,14 +62,14 @@ Status compare_numbers(const std::string& name, const OutputView& got, const Ten
   for (size_t i = 0; i < count; ++i) {
     if (std::isnan(a[i]) != std::isnan(b[i])) return unequal(name, "NaN at element " + std::to_string(i));
     if (std::isnan(a[i]) || a[i] == b[i]) continue;
-    if (exact || !(std::abs(a[i] - b[i]) <= kAbsolute + kRelative * std::abs(b[i]))) {
+    if (exact || !(std::abs(a[i] - b[i]) <= tolerance.absolute + tolerance.relative * std::abs(b[i]))) {
       return unequal(name, "element " + std::to_string(i) + " is " + std::to_string(a[i]) + ", wanted " + std::to_string(b[i]));
     }
   }
   return ok_status();
 }
 
-Status compare(const std::string& name, const OutputView& got, const Tensor& wanted) {
+Status compare(const std::string& name, const OutputView& got, const Tensor& wanted, const Tolerance& tolerance) {
   if (!std::equal(got.shape.begin(), got.shape.end(), wanted.shape().begin(), wanted.shape().end())) {
     return unequal(name, "has shape " + format_shape(got.shape) + ", wanted " + format_shape(wanted.shape()));
   }
@@ -81,7 +86,7 @@ Status compare(const std::string& name, const OutputView& got, const Tensor& wan
     const bool same = raw.size() == got.size_bytes && std::memcmp(raw.data(), got.data, raw.size()) == 0;
     return same ? ok_status() : unequal(name, "raw bytes differ");
   }
-  return compare_numbers(name, got, wanted);
+  return compare_numbers(name, got, wanted, tolerance);
 }
 
 enum class Outcome { kRight, kRefused, kWrong };
@@ -113,11 +118,15 @@ Status run_case(Engine& engine, const EngineLoadRequest& request, const std::vec
     AXLE_RETURN_IF_ERROR(context.bind_input(i, tensor));
   }
   AXLE_RETURN_IF_ERROR(context.run());
+  Tolerance tolerance;
+  if (const Tensor* own = find(arrays, "tolerance"); own != nullptr && own->dtype() == DataType::kFloat64 && own->element_count() == 2) {
+    tolerance = {own->as<double>()[0], own->as<double>()[1]};
+  }
   for (size_t i = 0; i < io.outputs.size(); ++i) {
     const Tensor* wanted = find(arrays, "out:" + io.outputs[i].name);
     if (wanted == nullptr) continue;
     AXLE_ASSIGN_OR_RETURN(const OutputView got, context.output(i));
-    AXLE_RETURN_IF_ERROR(compare(io.outputs[i].name, got, *wanted));
+    AXLE_RETURN_IF_ERROR(compare(io.outputs[i].name, got, *wanted, tolerance));
   }
   return ok_status();
 }
@@ -150,6 +159,7 @@ class NodeTest final : public ::testing::Test {
     if (!engine.ok()) GTEST_SKIP() << engine.status().to_string();
     const auto trial = attempt(**engine, target_.resource, folder_);
     ASSERT_THAT(trial, IsOk());
+    if (const char* list = std::getenv("AXLE_NODE_LIST_OUT")) return record(list, *trial);
     if (!expected_.wrong.empty()) {
       EXPECT_NE(trial->outcome, Outcome::kRight) << name_ << " is right now: take it off the list";
       GTEST_SKIP() << "known: " << expected_.wrong;
@@ -160,10 +170,17 @@ class NodeTest final : public ::testing::Test {
       return;
     }
     EXPECT_EQ(trial->outcome, Outcome::kRight) << trial->text;
-    EXPECT_FALSE(expected_.may_refuse) << name_ << " is supported now: take it off the list";
+    EXPECT_FALSE(expected_.may_refuse && expected_.exactly) << name_ << " is supported now: take it off the list";
   }
 
  private:
+  // Appends the line that a list would need: for making a list anew after reading what it says.
+  void record(const char* list, const Trial& trial) const {
+    std::ofstream file(list, std::ios::app);
+    if (trial.outcome == Outcome::kRefused) file << "unsupported " << name_ << "  # " << trial.text.substr(0, 120) << '\n';
+    if (trial.outcome == Outcome::kWrong) file << "fails " << name_ << ' ' << trial.text.substr(0, 120) << '\n';
+  }
+
   Target target_;
   std::string folder_, name_;
   Expectation expected_;
@@ -197,7 +214,13 @@ void register_node_tests(const Target& target, const std::string& folder, const 
   const auto every = expectations.find("*");
   for (const std::string& name : names) {
     const auto found = expectations.find(name);
-    const Expectation expected = found != expectations.end() ? found->second : every != expectations.end() ? every->second : Expectation{};
+    Expectation expected;
+    if (found != expectations.end()) {
+      expected = found->second;
+    } else if (every != expectations.end()) {
+      expected = every->second;
+      expected.exactly = false;
+    }
     ::testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
                             [target, path = folder + "/" + name, name, expected]() -> ::testing::Test* {
                               return new NodeTest(target, path, name, expected);
