@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <numeric>
 
 #include "axle/explain.h"
@@ -66,6 +67,29 @@ int report_failure(const Status& status, bool json) {
     std::fputs(render_error_text(status).c_str(), stderr);
   }
   return exit_code_for(status.code());
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return not_found_error("cannot read '" + path + "': " + std::strerror(errno));
+  std::string text;
+  char block[65536];
+  for (size_t got = 0; (got = std::fread(block, 1, sizeof block, file)) > 0;) text.append(block, got);
+  const bool failed = std::ferror(file) != 0;
+  std::fclose(file);
+  if (failed) return data_loss_error("cannot read all of '" + path + "'");
+  return text;
+}
+
+Status write_text_file(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".part";
+  std::FILE* file = std::fopen(temporary.c_str(), "we");
+  if (file == nullptr) return permission_denied_error("cannot write '" + path + "': " + std::strerror(errno));
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (std::fclose(file) == 0 && written && std::rename(temporary.c_str(), path.c_str()) == 0) return ok_status();
+  const std::string reason = std::strerror(errno);
+  std::remove(temporary.c_str());
+  return resource_exhausted_error("cannot write '" + path + "': " + reason).with_hint("free some disk space");
 }
 
 CancelToken interrupt_token() {

@@ -20,6 +20,10 @@ size_t edit_distance(std::string_view a, std::string_view b);
 // Prints the error (stderr, or {"error": ...} on stdout with json) and returns its exit code.
 int report_failure(const Status& status, bool json);
 
+// Small text files; the write is complete or absent. NOT_FOUND, RESOURCE_EXHAUSTED, PERMISSION_DENIED.
+Result<std::string> read_text_file(const std::string& path);
+Status write_text_file(const std::string& path, const std::string& text);
+
 // A token that Ctrl-C cancels; the second Ctrl-C ends the process. One for the whole process.
 CancelToken interrupt_token();
 

@@ -34,7 +34,8 @@ Status plan(const PlanArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*runtime, model, request));
   progress.clear();
   if (!arguments.lock.empty()) {
-    AXLE_RETURN_IF_ERROR(write_lock(arguments.lock, report.plan, report.input_json));
+    AXLE_ASSIGN_OR_RETURN(const Lock lock, make_lock(report.plan, report.input_json));
+    AXLE_RETURN_IF_ERROR(save_lock(arguments.lock, lock));
     if (!arguments.output.quiet) std::fprintf(stderr, "wrote %s\n", arguments.lock.c_str());
   }
   RunDocument document;

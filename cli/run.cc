@@ -5,6 +5,7 @@
 #include <set>
 
 #include "axle/explain.h"
+#include "axle/lock.h"
 #include "axle/session.h"
 #include "choice.h"
 #include "command.h"
@@ -68,14 +69,20 @@ void print_outputs(const std::vector<OutputFile>& outputs) {
 
 Status write_profile(const Session& session, const std::string& path) {
   AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(session));
-  std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) return permission_denied_error("cannot write the profile '" + path + "'");
-  const bool written = std::fwrite(trace.data(), 1, trace.size(), file) == trace.size();
-  if (std::fclose(file) != 0 || !written) {
-    std::remove(path.c_str());
-    return resource_exhausted_error("cannot write the whole profile '" + path + "'").with_hint("free some disk space");
+  return write_text_file(path, trace);
+}
+
+// With a lock nothing is planned: its plan is loaded, and an engine that has changed is refused.
+Result<Session> open_session(const Model& model, const RunArguments& arguments, const SessionOptions& options) {
+  if (arguments.locked.empty()) return Session::create(model, options);
+  AXLE_ASSIGN_OR_RETURN(const Lock lock, load_lock(arguments.locked));
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, options.runtime->machine());
+  if (lock.plan.machine_fingerprint != machine.fingerprint()) {
+    return aborted_error("the lock '" + arguments.locked + "' was made on another machine: " + lock.plan.machine_fingerprint +
+                         ", this one is " + machine.fingerprint())
+        .with_hint("plan again here: axle plan " + arguments.model + " -o " + arguments.locked);
   }
-  return ok_status();
+  return Session::load(model, lock.plan, options);
 }
 
 Status run(const RunArguments& arguments) {
@@ -92,7 +99,7 @@ Status run(const RunArguments& arguments) {
   options.profile = !arguments.profile.empty();
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   options.runtime = runtime;
-  AXLE_ASSIGN_OR_RETURN(const Session session, Session::create(model, options));
+  AXLE_ASSIGN_OR_RETURN(const Session session, open_session(model, arguments, options));
   if (feeds.empty() && !session.inputs().empty()) {
     return invalid_argument_error("no inputs were given for '" + arguments.model + "', which has " +
                                   std::to_string(session.inputs().size()))
@@ -149,6 +156,7 @@ int run_run(int argc, char** argv) {
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);
   arguments.output.declare(spec);
+  spec.option(arguments.locked, "--locked", "LOCK", "run exactly this plan or fail");
   spec.option(arguments.output_dir, "--output-dir", "DIR", "write each output as DIR/NAME.npy, and DIR/outputs.npz");
   spec.option(arguments.profile, "--profile", "FILE", "write a Perfetto trace of the run");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");

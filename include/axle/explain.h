@@ -81,6 +81,8 @@ AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);
 // What the session recorded so far as a Perfetto / Chrome trace. FAILED_PRECONDITION unless it was made with profile = true.
 AXLE_API Result<std::string> render_profile_json(const Session& session);
 
+AXLE_API std::string render_evidence_text(const std::vector<EvidenceRow>& rows, const TextStyle& style);
+
 AXLE_API std::string render_cache_text(const std::vector<CacheEntry>& entries, const TextStyle& style);
 AXLE_API Result<std::string> render_cache_json(const std::vector<CacheEntry>& entries);
 AXLE_API std::string render_cache_stats_text(const std::string& folder, const CacheStats& stats);

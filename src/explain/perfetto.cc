@@ -20,7 +20,10 @@ std::string clean(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) out += c; else out += fmt::format("\\x{:02x}", byte);
+    if (byte < 0x80)
+      out += c;
+    else
+      out += fmt::format("\\x{:02x}", byte);
   }
   return out;
 }
@@ -35,8 +38,8 @@ Json detail_of(std::string_view text) {
 }
 
 const Candidate* candidate_of(const Plan& plan, int32_t partition) {
-  const auto found = std::find_if(plan.partitions.begin(), plan.partitions.end(),
-                                  [&](const Partition& part) { return part.id == partition; });
+  const auto found =
+      std::find_if(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) { return part.id == partition; });
   return found != plan.partitions.end() ? &found->candidate : nullptr;
 }
 

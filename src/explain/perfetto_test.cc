@@ -49,8 +49,15 @@ TEST(Perfetto, WritesSpansWithTheirCandidate) {
   const Json& events = json["traceEvents"];
   ASSERT_EQ(events.size(), 4u);  // process, thread, two spans
   EXPECT_EQ(events[1]["args"]["name"], "thread 42");
-  const Json expected = {{"args", {{"candidate", "openvino@cpu:0/bf16/t1/default"}, {"kernel", "brgconv"}, {"partition", 1}, {"run", 3}}},
-                         {"cat", "kernel"}, {"dur", 2.5}, {"name", "conv1"}, {"ph", "X"}, {"pid", 1}, {"tid", 42}, {"ts", 0}};
+  const Json expected = {
+      {"args", {{"candidate", "openvino@cpu:0/bf16/t1/default"}, {"kernel", "brgconv"}, {"partition", 1}, {"run", 3}}},
+      {"cat", "kernel"},
+      {"dur", 2.5},
+      {"name", "conv1"},
+      {"ph", "X"},
+      {"pid", 1},
+      {"tid", 42},
+      {"ts", 0}};
   EXPECT_EQ(events[2], expected);
   EXPECT_EQ(events[3]["ts"], 4);
   EXPECT_EQ(events[3]["args"]["bytes"], 4096);

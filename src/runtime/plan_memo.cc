@@ -1,6 +1,7 @@
 #include "runtime/plan_memo.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -27,8 +28,7 @@ std::string stat_text(const std::string& path) {
 
 std::string environment_text() {
   std::string text;
-  extern char** environ;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view line(*entry);
     const bool ours = line.starts_with("AXLE_") && !line.starts_with("AXLE_LOG=");
     if (ours || line.starts_with("VIRTUAL_ENV=") || line.starts_with("CONDA_PREFIX=") || line.starts_with("LD_LIBRARY_PATH=")) {

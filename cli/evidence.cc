@@ -1,0 +1,93 @@
+// axle evidence: the measurements (ls, export, import, rm).
+#include <cstdio>
+
+#include "axle/evidence_store.h"
+#include "axle/explain.h"
+#include "choice.h"
+#include "command.h"
+#include "console.h"
+
+namespace axle::cli {
+namespace {
+
+struct EvidenceArguments {
+  std::string action;
+  std::string file;
+  std::string model;
+  std::string candidate;
+  bool all = false;
+  OutputFlags output;
+};
+
+Result<EvidenceFilter> filter_of(const EvidenceArguments& arguments) {
+  EvidenceFilter filter;
+  filter.candidate = arguments.candidate;
+  if (arguments.model.empty() || arguments.model.starts_with("sha256:")) {
+    filter.model_digest = arguments.model;
+    return filter;
+  }
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model));
+  filter.model_digest = model.digest();
+  return filter;
+}
+
+Status list(const EvidenceStore& store, const EvidenceFilter& filter, const EvidenceArguments& arguments) {
+  if (arguments.output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, store.export_json(filter));
+    std::puts(json.c_str());
+    return ok_status();
+  }
+  AXLE_ASSIGN_OR_RETURN(const std::vector<EvidenceRow> rows, store.find(filter));
+  TextStyle style;
+  style.color = use_color();
+  style.width = terminal_width();
+  std::fputs(render_evidence_text(rows, style).c_str(), stdout);
+  return ok_status();
+}
+
+Status run(const EvidenceArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(EvidenceStore store, EvidenceStore::open());
+  AXLE_ASSIGN_OR_RETURN(const EvidenceFilter filter, filter_of(arguments));
+  if (arguments.action == "ls") return list(store, filter, arguments);
+  if (arguments.action == "export") {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, store.export_json(filter));
+    if (!arguments.file.empty()) return write_text_file(arguments.file, json + "\n");
+    std::puts(json.c_str());
+    return ok_status();
+  }
+  if (arguments.action == "import") {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, read_text_file(arguments.file));
+    AXLE_ASSIGN_OR_RETURN(const uint64_t added, store.import_json(json));
+    std::fprintf(stderr, "%llu new rows\n", static_cast<unsigned long long>(added));
+    return ok_status();
+  }
+  AXLE_ASSIGN_OR_RETURN(const uint64_t removed, store.rm(filter, arguments.all));
+  std::fprintf(stderr, "removed %llu rows\n", static_cast<unsigned long long>(removed));
+  return ok_status();
+}
+
+}  // namespace
+
+int run_evidence(int argc, char** argv) {
+  EvidenceArguments arguments;
+  Arguments spec("evidence", "The measurements that plans decide on: ls, export, import FILE, rm.");
+  spec.positional(arguments.action, "ACTION", "ls, export, import or rm");
+  spec.positional(arguments.file, "FILE", "of export and import", false);
+  spec.option(arguments.model, "--model", "MODEL", "only rows of this model (file or digest)");
+  spec.option(arguments.candidate, "--candidate", "NAME", "only rows of this candidate");
+  spec.flag(arguments.all, "--all", "rm: every row");
+  arguments.output.declare(spec);
+  spec.example("axle evidence ls --model model.onnx", "what was measured for a model");
+  spec.example("axle evidence export fleet.json", "then, elsewhere: axle evidence import fleet.json");
+  if (const int code = spec.parse(argc, argv); code >= 0) return code;
+  const std::string& action = arguments.action;
+  if (action != "ls" && action != "export" && action != "import" && action != "rm") {
+    std::fprintf(stderr, "axle: there is no 'axle evidence %s'\n  see: axle evidence --help\n", action.c_str());
+    return 2;
+  }
+  const Status status = run(arguments);
+  return status.ok() ? 0 : report_failure(status, arguments.output.json);
+}
+
+}  // namespace axle::cli
