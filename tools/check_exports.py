@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PLUGIN_SYMBOL = "axle_engine_query"
 # What the compiler derives from an exported class.
 DERIVED = re.compile(r"^(?:vtable|VTT|typeinfo|typeinfo name|guard variable|construction vtable|(?:non-)?virtual thunk) (?:for|to) ")
+# What a public class keeps to itself is a nested type, which has the visibility of its class.
+PRIVATE_HALVES = {"Impl", "State"}
 # The linker's own marks, without a type that matters.
 LINKER = {"_init", "_fini", "_edata", "_end", "__bss_start"}
 
@@ -48,6 +50,8 @@ def is_declared(mangled: str, plain: str, words: set[str]) -> bool:
     if match is None:
         return False
     parts = [part.removeprefix("~") for part in match[1].split("::")[1:]]
+    if any(part in PRIVATE_HALVES for part in parts[1:-1]):
+        return True
     return all(part in words or part.startswith("operator") for part in parts)
 
 

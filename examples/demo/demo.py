@@ -39,9 +39,18 @@ def call(axle: Path, *arguments: str | Path, capture: bool = False) -> str:
     print(f"\n$ {shlex.join(['axle', *shown[1:]])}", flush=True)
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if capture else None, text=True, check=False)
     if done.returncode != 0:
-        sys.stderr.write(done.stdout or "")
+        sys.stderr.write(error_text(done.stdout or ""))
         sys.exit(done.returncode)
     return done.stdout or ""
+
+
+def error_text(output: str) -> str:
+    """What a failed command with --json has to say, for a person."""
+    try:
+        error = json.loads(output)["error"]
+        return f"axle: {error['message']}\n{error.get('hint', '')}\n"
+    except (ValueError, KeyError):
+        return output
 
 
 def tune_once(axle: Path, model: MagikaModel, inputs: Path, budget: str) -> None:
