@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kChecksumDigits = 16;
 
 Result<uint64_t> size_of(int fd, const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return errno_status(errno, path);
   return static_cast<uint64_t>(status.st_size);
 }
@@ -54,8 +54,8 @@ Status AppendLog::append(const std::vector<std::string>& payloads, const CancelT
   std::string lines;
   for (const std::string& payload : payloads) {
     if (payload.empty() || payload.size() > kMaxRecordBytes || payload.find('\n') != std::string::npos) {
-      return invalid_argument_error(fmt::format("a record for {} is empty, has several lines, or more than {} bytes",
-                                                path_, kMaxRecordBytes));
+      return invalid_argument_error(
+          fmt::format("a record for {} is empty, has several lines, or more than {} bytes", path_, kMaxRecordBytes));
     }
     lines += line(payload);
   }
@@ -64,8 +64,8 @@ Status AppendLog::append(const std::vector<std::string>& payloads, const CancelT
   AXLE_ASSIGN_OR_RETURN(const uint64_t size, size_of(lock.fd(), path_));
   AXLE_ASSIGN_OR_RETURN(const uint64_t end, end_of_last_line(lock.fd(), size, path_));
   if (end + lines.size() > max_bytes_) {
-    return resource_exhausted_error(fmt::format("{} would pass its limit of {}", path_,
-                                                format_size_bytes(static_cast<int64_t>(max_bytes_))));
+    return resource_exhausted_error(
+        fmt::format("{} would pass its limit of {}", path_, format_size_bytes(static_cast<int64_t>(max_bytes_))));
   }
   // What a writer that died left unfinished.
   if (end != size) AXLE_RETURN_IF_ERROR(truncate_file(lock.fd(), end, path_));
@@ -139,7 +139,7 @@ Status AppendLog::rewrite(const std::function<std::vector<std::string>(std::vect
 }
 
 uint64_t AppendLog::size_bytes() const noexcept {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path_.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
 }
 

@@ -14,11 +14,11 @@ namespace {
 using testing::CacheTest;
 using testing::content_of;
 using testing::DiskFaults;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using testing::IsOk;
 using testing::StatusIs;
 using testing::write_plain;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 class AppendLogTest : public CacheTest {
  protected:
@@ -76,7 +76,8 @@ TEST_F(AppendLogTest, AnyDamageCostsOnlyTheLinesItTouches) {
       const auto found = records(log());
       // A damaged line end takes the line after it along.
       EXPECT_GE(found.size(), good[byte] == '\n' && byte + 1 < good.size() ? 1u : 2u) << byte;
-      for (const std::string& record : found) EXPECT_TRUE(record == "first" || record == "second" || record == "third") << record;
+      for (const std::string& record : found)
+        EXPECT_TRUE(record == "first" || record == "second" || record == "third") << record;
       EXPECT_GE(*log().count_bad(), 1u) << byte;
     }
   }

@@ -87,9 +87,9 @@ Result<Lease> build(Cache::State& state, const ArtefactKey& key, const MakeArtef
 
 // The cache folder itself may be readable by others: then what is inside could be reached if it were writable.
 Status open_folders(const StoreLayout& layout, bool read_only) {
-  for (const std::string* inside : {&layout.store, &layout.entries, &layout.objects, &layout.locks, &layout.pins,
-                                    &layout.scratch, &layout.memo}) {
-    struct stat status {};
+  for (const std::string* inside :
+       {&layout.store, &layout.entries, &layout.objects, &layout.locks, &layout.pins, &layout.scratch, &layout.memo}) {
+    struct stat status{};
     const bool absent = ::stat(inside->c_str(), &status) != 0;
     if (absent && read_only) continue;
     if (absent) AXLE_RETURN_IF_ERROR(make_private_folder(*inside));

@@ -9,25 +9,26 @@
 
 #include "axle/cache.h"
 #include "base/logging.h"
+#include "cache/evidence_payload.h"
 #include "cache/memo.h"
 #include "cache/testing/cache_fixture.h"
 
 namespace axle {
 namespace {
 
+using ::testing::AnyOf;
 using testing::builder;
 using testing::CacheTest;
 using testing::content_of;
 using testing::DiskFaults;
 using testing::files_under;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::key_for;
 using testing::overwrite;
+using ::testing::SizeIs;
 using testing::StatusIs;
 using testing::text_of;
-using ::testing::AnyOf;
-using ::testing::HasSubstr;
-using ::testing::SizeIs;
 
 class CacheFaultsTest : public CacheTest {
  protected:
@@ -72,6 +73,7 @@ TEST_F(CacheFaultsTest, AFlippedBitIsNeverHandedOut) {
     ASSERT_THAT(cache.get_or_make(key_for("m"), builder(contents)), IsOk());
     ASSERT_THAT(cache.memo().put("plan", "key", "value"), IsOk());
     ASSERT_TRUE(cache.find(key_for("m"))->hit());
+    ASSERT_THAT(evidence_log(folder_ + "/evidence-1.log").append({"a row"}), IsOk());
   }
   const std::string pristine = scratch_->file("pristine");
   std::filesystem::copy(folder_, pristine, std::filesystem::copy_options::recursive);
@@ -208,7 +210,9 @@ TEST_F(CacheFaultsTest, KilledAtRandomInstantsTheStoreStaysSound) {
   std::mt19937 random(7);
   open();
   int killed = 0;
-  const auto content = [](int model) { return std::string(20'000 + static_cast<size_t>(model), static_cast<char>('a' + model)); };
+  const auto content = [](int model) {
+    return std::string(20'000 + static_cast<size_t>(model), static_cast<char>('a' + model));
+  };
   for (int round = 0; round < 100; ++round) {
     std::vector<pid_t> children;
     for (int c = 0; c < 2; ++c) {
@@ -325,7 +329,9 @@ TEST_F(CacheFaultsTest, TheNextOneBuildsWhenABuilderDies) {
 TEST_F(CacheFaultsTest, ALeaseInAnotherProcessHoldsItsEntry) {
   Cache cache = open();
   const std::string ready = scratch_->file("ready");
-  { ASSERT_THAT(cache.get_or_make(key_for("m"), builder({"x"})), IsOk()); }
+  {
+    ASSERT_THAT(cache.get_or_make(key_for("m"), builder({"x"})), IsOk());
+  }
   const pid_t child = ::fork();
   if (child == 0) {
     auto lookup = cache.find(key_for("m"));

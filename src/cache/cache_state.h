@@ -12,10 +12,7 @@ namespace axle {
 
 struct Cache::State {
   State(std::string folder, uint64_t limit_bytes, bool reads_only)
-      : layout(std::move(folder)),
-        max_bytes(limit_bytes),
-        read_only(reads_only),
-        memo(layout.memo, reads_only),
+      : layout(std::move(folder)), max_bytes(limit_bytes), read_only(reads_only), memo(layout.memo, reads_only),
         statistics(layout.statistics) {}
 
   void count(const StatisticsTotals& amount) const noexcept {

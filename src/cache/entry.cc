@@ -60,7 +60,7 @@ Result<std::optional<ManifestFile>> lock_manifest(const std::string& path, const
     // Held exclusively only for the moment in which an entry is removed.
     AXLE_ASSIGN_OR_RETURN(const bool locked, try_lock_fd(manifest.file.get(), LockMode::kShared, path));
     if (!locked || is_removed(manifest.file.get())) continue;
-    struct stat status {};
+    struct stat status{};
     if (::fstat(manifest.file.get(), &status) != 0) return errno_status(errno, path);
     if (!S_ISREG(status.st_mode)) {
       manifest.problem = "it is not a regular file";
@@ -93,13 +93,11 @@ std::string judge_blob(const MappedFile& file, const BlobRecord& record, BlobChe
   return "";
 }
 
-EntryCorrupt corrupt_manifest(const std::string& reason) {
-  return {fmt::format("the manifest is damaged: {}", reason), ""};
-}
+EntryCorrupt corrupt_manifest(const std::string& reason) { return {fmt::format("the manifest is damaged: {}", reason), ""}; }
 
 // Maps and judges all blobs into `state`; a reason when one is bad.
-Result<std::optional<EntryCorrupt>> open_blobs(const StoreLayout& layout, Lease::State& state, BlobCheck check,
-                                               Memo* memo, const CancelToken& cancel) {
+Result<std::optional<EntryCorrupt>> open_blobs(const StoreLayout& layout, Lease::State& state, BlobCheck check, Memo* memo,
+                                               const CancelToken& cancel) {
   for (const BlobRecord& record : state.manifest.blobs) {
     AXLE_RETURN_IF_ERROR(cancel.check());
     const std::string path = layout.object(record.digest);
@@ -114,8 +112,7 @@ Result<std::optional<EntryCorrupt>> open_blobs(const StoreLayout& layout, Lease:
       problem = judge_blob(*file, record, check, memo);
     }
     if (!problem.empty()) {
-      return std::optional<EntryCorrupt>(
-          {fmt::format("blob \"{}\" is damaged: {}", printable(record.name), problem), path});
+      return std::optional<EntryCorrupt>({fmt::format("blob \"{}\" is damaged: {}", printable(record.name), problem), path});
     }
     state.files.push_back(*std::move(file));
     state.blobs.push_back({record.name, record.type, record.digest.to_string(), path, state.files.back().bytes()});
@@ -124,9 +121,7 @@ Result<std::optional<EntryCorrupt>> open_blobs(const StoreLayout& layout, Lease:
 }
 
 // Also what should never have been there, such as a folder.
-Status remove_any(const std::string& path) {
-  return remove_file(path).ok() ? ok_status() : remove_tree(path);
-}
+Status remove_any(const std::string& path) { return remove_file(path).ok() ? ok_status() : remove_tree(path); }
 
 }  // namespace
 
@@ -159,8 +154,7 @@ Result<Manifest> read_manifest(const StoreLayout& layout, const std::string& key
 
 Result<bool> remove_corrupt(const StoreLayout& layout, const std::string& key_hex, const CancelToken& cancel) {
   AXLE_ASSIGN_OR_RETURN(const FileLock lock, FileLock::acquire(layout.lock, LockMode::kExclusive, cancel));
-  AXLE_ASSIGN_OR_RETURN(const EntryOutcome outcome,
-                        open_entry(layout, key_hex, nullptr, BlobCheck::kHash, nullptr, cancel));
+  AXLE_ASSIGN_OR_RETURN(const EntryOutcome outcome, open_entry(layout, key_hex, nullptr, BlobCheck::kHash, nullptr, cancel));
   const auto* corrupt = std::get_if<EntryCorrupt>(&outcome);
   if (corrupt == nullptr) return false;
   AXLE_RETURN_IF_ERROR(remove_any(layout.entry(key_hex)));

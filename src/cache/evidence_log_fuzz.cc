@@ -3,12 +3,11 @@
 #include <cstdlib>
 
 #include "base/text.h"
-#include "cache/append_log.h"
 #include "cache/evidence_payload.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const axle::AppendLog log("unused", "evidence 1", 1 << 20);
+  const axle::AppendLog log = axle::evidence_log("unused");
   std::string lines;
   for (const std::string_view payload : axle::split(input, '\n')) lines += log.line(payload);
   for (const std::string& content : {std::string(input), lines}) {

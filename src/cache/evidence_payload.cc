@@ -4,7 +4,6 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "cache/append_log.h"
 #include "spec/evidence_json.h"
 
 namespace axle {
@@ -13,6 +12,8 @@ namespace {
 constexpr size_t kTagDigits = 16;
 
 }  // namespace
+
+AppendLog evidence_log(const std::string& path) { return {path, "evidence 1", kMaxEvidenceBytes}; }
 
 std::string evidence_tag(std::string_view model_digest) { return sha256_of(model_digest).hex().substr(0, kTagDigits); }
 

@@ -5,8 +5,14 @@
 #include <string_view>
 
 #include "axle/evidence.h"
+#include "cache/append_log.h"
 
 namespace axle {
+
+inline constexpr uint64_t kMaxEvidenceBytes = 64u << 20;
+
+// The log at `path` (StoreLayout::evidence).
+AppendLog evidence_log(const std::string& path);
 
 // The digits: other models' lines can be passed over without reading them.
 std::string evidence_tag(std::string_view model_digest);

@@ -7,7 +7,6 @@
 #include <unordered_set>
 
 #include "base/json.h"
-#include "cache/append_log.h"
 #include "cache/cache_state.h"
 #include "cache/evidence_payload.h"
 #include "spec/evidence_json.h"
@@ -15,15 +14,12 @@
 namespace axle {
 namespace {
 
-constexpr uint64_t kMaxBytes = 64u << 20;
 constexpr uint64_t kCompactEveryBytes = 4u << 20;
 constexpr size_t kRowsPerKey = 8;
 constexpr std::string_view kExportFormat = "axle-evidence";
 constexpr int64_t kExportVersion = 1;
 
-std::string key_text(const EvidenceKey& key) {
-  return canonical_json(evidence_key_to_json(key)).value_or(std::string());
-}
+std::string key_text(const EvidenceKey& key) { return canonical_json(evidence_key_to_json(key)).value_or(std::string()); }
 
 // Keeps the newest rows of each key, and then the newest rows altogether up to `max_bytes`. What another version wrote is
 // kept as long as there is room: it is not ours to judge.
@@ -44,8 +40,7 @@ std::vector<std::string> newest(std::vector<std::string> payloads, uint64_t max_
 }  // namespace
 
 struct EvidenceStore::State {
-  State(const std::string& folder, bool reads_only)
-      : log(folder + "/evidence-1.log", "evidence 1", kMaxBytes), read_only(reads_only) {}
+  State(const std::string& folder, bool reads_only) : log(evidence_log(StoreLayout(folder).evidence)), read_only(reads_only) {}
 
   Status refuse_read_only() const {
     if (!read_only) return ok_status();
@@ -57,11 +52,11 @@ struct EvidenceStore::State {
     Status done = log.append(payloads);
     if (done.code() == StatusCode::kResourceExhausted && done.vendor_code() == 0) {
       // The log's own limit, not the disk's: the older half goes.
-      AXLE_RETURN_IF_ERROR(log.rewrite([](auto rows) { return newest(std::move(rows), kMaxBytes / 2); }));
+      AXLE_RETURN_IF_ERROR(log.rewrite([](auto rows) { return newest(std::move(rows), kMaxEvidenceBytes / 2); }));
       done = log.append(payloads);
     }
     if (done.ok() && before / kCompactEveryBytes != log.size_bytes() / kCompactEveryBytes) {
-      (void)log.rewrite([](auto rows) { return newest(std::move(rows), kMaxBytes / 2); });
+      (void)log.rewrite([](auto rows) { return newest(std::move(rows), kMaxEvidenceBytes / 2); });
     }
     return done;
   }
@@ -113,7 +108,8 @@ Result<EvidenceStats> EvidenceStore::stats() const {
 Result<uint64_t> EvidenceStore::rm(const EvidenceFilter& filter, bool all) {
   AXLE_RETURN_IF_ERROR(state_->refuse_read_only());
   if (!all && filter.model_digest.empty() && filter.candidate.empty() && filter.machine.empty()) {
-    return invalid_argument_error("nothing says which evidence to remove").with_hint("name a model, a candidate or a machine, or say all");
+    return invalid_argument_error("nothing says which evidence to remove")
+        .with_hint("name a model, a candidate or a machine, or say all");
   }
   uint64_t removed = 0;
   AXLE_RETURN_IF_ERROR(state_->log.rewrite([&](std::vector<std::string> payloads) {
@@ -160,7 +156,7 @@ Result<uint64_t> EvidenceStore::import_json(std::string_view json) {
 
 Status EvidenceStore::compact() {
   AXLE_RETURN_IF_ERROR(state_->refuse_read_only());
-  return state_->log.rewrite([](auto rows) { return newest(std::move(rows), kMaxBytes / 2); });
+  return state_->log.rewrite([](auto rows) { return newest(std::move(rows), kMaxEvidenceBytes / 2); });
 }
 
 }  // namespace axle

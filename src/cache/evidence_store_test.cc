@@ -14,12 +14,12 @@ namespace {
 using testing::CacheTest;
 using testing::content_of;
 using testing::DiskFaults;
-using testing::IsOk;
-using testing::overwrite;
-using testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::IsOk;
+using testing::overwrite;
 using ::testing::SizeIs;
+using testing::StatusIs;
 
 EvidenceRow row_of(const std::string& model, const std::string& candidate, int64_t p50_ns = 1000) {
   EvidenceRow row;

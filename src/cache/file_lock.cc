@@ -25,7 +25,7 @@ constexpr auto kLongestPause = std::chrono::milliseconds(20);
 }  // namespace
 
 bool is_removed(int fd) noexcept {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(fd, &status) != 0 || status.st_nlink == 0;
 }
 

@@ -18,8 +18,7 @@ class FileLock {
  public:
   // Waits for the lock; makes the file when needed. `waiting` is called now and then with the time waited so far.
   // CANCELLED, DEADLINE_EXCEEDED; UNIMPLEMENTED when the file system has no locks; errors of opening the file.
-  static Result<FileLock> acquire(const std::string& path, LockMode mode,
-                                  const CancelToken& cancel = CancelToken::none(),
+  static Result<FileLock> acquire(const std::string& path, LockMode mode, const CancelToken& cancel = CancelToken::none(),
                                   const std::function<void(int64_t waited_ns)>& waiting = {});
   // Without waiting: nullopt when somebody else holds it, or when `create` is false and there is no such file.
   static Result<std::optional<FileLock>> try_acquire(const std::string& path, LockMode mode, bool create = true);

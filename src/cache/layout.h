@@ -11,18 +11,11 @@ namespace axle {
 
 struct StoreLayout {
   explicit StoreLayout(std::string cache_folder)
-      : folder(std::move(cache_folder)),
-        store(folder + "/store-1"),
-        entries(store + "/entries"),
-        objects(store + "/objects"),
-        locks(store + "/locks"),
-        pins(store + "/pins"),
-        scratch(store + "/scratch"),
-        lock(store + "/lock"),
-        statistics(store + "/statistics.log"),
-        memo(folder + "/memo-1") {}
+      : folder(std::move(cache_folder)), store(folder + "/store-1"), entries(store + "/entries"), objects(store + "/objects"),
+        locks(store + "/locks"), pins(store + "/pins"), scratch(store + "/scratch"), lock(store + "/lock"),
+        statistics(store + "/statistics.log"), memo(folder + "/memo-1"), evidence(folder + "/evidence-1.log") {}
 
-  std::string folder, store, entries, objects, locks, pins, scratch, lock, statistics, memo;
+  std::string folder, store, entries, objects, locks, pins, scratch, lock, statistics, memo, evidence;
 
   // `key_hex`: the 64 digits of a key's digest.
   std::string entry_folder(std::string_view key_hex) const { return entries + "/" + std::string(key_hex.substr(0, 2)); }

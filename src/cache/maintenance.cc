@@ -15,6 +15,7 @@
 #include "cache/cache_state.h"
 #include "cache/disk.h"
 #include "cache/entry.h"
+#include "cache/evidence_payload.h"
 #include "cache/scratch.h"
 
 namespace axle {
@@ -89,7 +90,7 @@ std::vector<StoredEntry> stored_entries(const StoreLayout& layout, const std::ve
 }
 
 uint64_t size_of_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::lstat(path.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
 }
 
@@ -167,6 +168,10 @@ Status refuse_read_only(const Cache::State& state) {
 
 std::string relative_to(const std::string& folder, const std::string& path) { return path.substr(folder.size() + 1); }
 
+CacheProblem damaged_lines(const StoreLayout& layout, const std::string& path, uint64_t count) {
+  return {relative_to(layout.folder, path), fmt::format("{} damaged or unfinished lines", count)};
+}
+
 }  // namespace
 
 uint64_t object_bytes(const StoreLayout& layout) {
@@ -206,8 +211,7 @@ Result<CacheGcReport> Cache::rm(std::string_view prefix) {
   AXLE_ASSIGN_OR_RETURN(const CacheGcReport report, collect(state_->layout, named));
   if (all) AXLE_RETURN_IF_ERROR(state_->memo.clear());
   if (!all && report.removed_entries == 0 && report.in_use_entries == 0) {
-    return not_found_error(fmt::format("no entry's key digest starts with \"{}\"", prefix))
-        .with_hint("see: axle cache ls");
+    return not_found_error(fmt::format("no entry's key digest starts with \"{}\"", prefix)).with_hint("see: axle cache ls");
   }
   return report;
 }
@@ -248,7 +252,8 @@ Result<CacheVerifyReport> Cache::verify(bool remove_bad, const CancelToken& canc
       report.problems.push_back({relative_to(layout.folder, file.path), "not a name of ours"});
       continue;
     }
-    AXLE_ASSIGN_OR_RETURN(const EntryOutcome outcome, open_entry(layout, file.name, nullptr, BlobCheck::kHash, nullptr, cancel));
+    AXLE_ASSIGN_OR_RETURN(const EntryOutcome outcome,
+                          open_entry(layout, file.name, nullptr, BlobCheck::kHash, nullptr, cancel));
     if (std::holds_alternative<EntryAbsent>(outcome)) continue;
     ++report.entries;
     if (const auto* corrupt = std::get_if<EntryCorrupt>(&outcome)) {
@@ -266,10 +271,16 @@ Result<CacheVerifyReport> Cache::verify(bool remove_bad, const CancelToken& canc
     report.problems.push_back({relative_to(layout.folder, path), reason});
     if (remove_bad) (void)remove_file(path);
   }));
-  AXLE_ASSIGN_OR_RETURN(const uint64_t bad_lines, state_->statistics.bad_lines());
-  if (bad_lines > 0) {
-    report.problems.push_back({relative_to(layout.folder, layout.statistics), fmt::format("{} damaged lines", bad_lines)});
+  AXLE_ASSIGN_OR_RETURN(const uint64_t bad_statistics, state_->statistics.bad_lines());
+  if (bad_statistics > 0) {
+    report.problems.push_back(damaged_lines(layout, layout.statistics, bad_statistics));
     if (remove_bad) AXLE_RETURN_IF_ERROR(state_->statistics.fold());
+  }
+  const AppendLog evidence = evidence_log(layout.evidence);
+  AXLE_ASSIGN_OR_RETURN(const uint64_t bad_evidence, evidence.count_bad());
+  if (bad_evidence > 0) {
+    report.problems.push_back(damaged_lines(layout, layout.evidence, bad_evidence));
+    if (remove_bad) AXLE_RETURN_IF_ERROR(evidence.rewrite([](auto rows) { return rows; }));
   }
   return report;
 }

@@ -146,8 +146,8 @@ Result<std::string> manifest_to_text(const Manifest& manifest) {
                      {"key", key_json(manifest.key)}};
   AXLE_ASSIGN_OR_RETURN(const std::string payload, canonical_json(json));
   if (payload.size() > kMaxManifestBytes - 128) {
-    return invalid_argument_error(fmt::format("the artefact's manifest would have {} bytes, the limit is {}",
-                                              payload.size(), kMaxManifestBytes - 128));
+    return invalid_argument_error(
+        fmt::format("the artefact's manifest would have {} bytes, the limit is {}", payload.size(), kMaxManifestBytes - 128));
   }
   return seal(kManifestKind, payload);
 }

@@ -54,11 +54,16 @@ TEST(Manifest, AnyFlippedBitIsRefused) {
 
 TEST(Manifest, ReadsStrictlyBehindTheSeal) {
   EXPECT_THAT(parse_manifest(sealed("\"blobs\":", "\"blob\":1,\"blobs\":")), StatusIs(StatusCode::kInvalidArgument, "blob"));
-  EXPECT_THAT(parse_manifest(sealed("\"size_bytes\":1", "\"size_bytes\":-1")), StatusIs(StatusCode::kInvalidArgument, "negative"));
-  EXPECT_THAT(parse_manifest(sealed("\"size_bytes\":1", "\"size_bytes\":9223372036854775807")), StatusIs(StatusCode::kInvalidArgument, "add up"));
-  EXPECT_THAT(parse_manifest(sealed("sha256:" + sha256_of("x").hex(), "sha256:../../x")), StatusIs(StatusCode::kInvalidArgument, "digest"));
-  EXPECT_THAT(parse_manifest(sealed("\"name\":\"weights\"", "\"name\":\"model\"")), StatusIs(StatusCode::kInvalidArgument, "two blobs"));
-  EXPECT_THAT(parse_manifest(sealed("\"threads\":4", "\"threads\":4294967296")), StatusIs(StatusCode::kInvalidArgument, "threads"));
+  EXPECT_THAT(parse_manifest(sealed("\"size_bytes\":1", "\"size_bytes\":-1")),
+              StatusIs(StatusCode::kInvalidArgument, "negative"));
+  EXPECT_THAT(parse_manifest(sealed("\"size_bytes\":1", "\"size_bytes\":9223372036854775807")),
+              StatusIs(StatusCode::kInvalidArgument, "add up"));
+  EXPECT_THAT(parse_manifest(sealed("sha256:" + sha256_of("x").hex(), "sha256:../../x")),
+              StatusIs(StatusCode::kInvalidArgument, "digest"));
+  EXPECT_THAT(parse_manifest(sealed("\"name\":\"weights\"", "\"name\":\"model\"")),
+              StatusIs(StatusCode::kInvalidArgument, "two blobs"));
+  EXPECT_THAT(parse_manifest(sealed("\"threads\":4", "\"threads\":4294967296")),
+              StatusIs(StatusCode::kInvalidArgument, "threads"));
   EXPECT_THAT(parse_manifest(sealed("\"a\":\"1\"", "\"a\":1")), StatusIs(StatusCode::kInvalidArgument, "string"));
   EXPECT_THAT(parse_manifest(sealed("{\"abi\":[1,2]}", "[1]")), StatusIs(StatusCode::kInvalidArgument, "compatibility"));
 }

@@ -51,8 +51,8 @@ std::vector<Found> files_in(const std::string& folder) {
     std::string path = folder + "/" + entry.name;
     const auto stamp = FileStamp::of_path(path);
     if (!stamp.ok()) continue;
-    files.push_back({std::move(path), static_cast<uint64_t>(stamp->size_bytes), stamp->mtime_ns,
-                     entry.name.starts_with(kTemporaryMark)});
+    files.push_back(
+        {std::move(path), static_cast<uint64_t>(stamp->size_bytes), stamp->mtime_ns, entry.name.starts_with(kTemporaryMark)});
   }
   return files;
 }
@@ -103,8 +103,8 @@ Status Memo::put(std::string_view kind, std::string_view key, std::string_view v
     return invalid_argument_error(fmt::format("\"{}\" \"{}\" cannot name a memo", printable(kind), printable(key)));
   }
   if (value.size() > limits_.max_value_bytes) {
-    return invalid_argument_error(fmt::format("a memo of {} bytes is over the limit of {}", value.size(),
-                                              limits_.max_value_bytes));
+    return invalid_argument_error(
+        fmt::format("a memo of {} bytes is over the limit of {}", value.size(), limits_.max_value_bytes));
   }
   std::string folder;
   const std::string path = file_of(kind, key, &folder);

@@ -16,9 +16,9 @@ using testing::files_under;
 using testing::IsOk;
 using testing::make_old;
 using testing::overwrite;
+using ::testing::SizeIs;
 using testing::StatusIs;
 using testing::write_plain;
-using ::testing::SizeIs;
 
 class MemoTest : public CacheTest {
  protected:
@@ -134,7 +134,7 @@ TEST_F(MemoTest, DigestIsRememberedOnlyForASettledStamp) {
   EXPECT_FALSE(stamped_digest(&memo, file, true)->remembered);
   EXPECT_FALSE(stamped_digest(nullptr, file)->remembered);
   // Same size, same mtime, other content.
-  struct stat before {};
+  struct stat before{};
   ASSERT_EQ(::stat(file.c_str(), &before), 0);
   write_plain(file, "WEIGHTS");
   const timespec times[2] = {before.st_atim, before.st_mtim};

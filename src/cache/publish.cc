@@ -28,9 +28,11 @@ struct NewBlob {
 Result<std::string> checked_path(const std::string& work, const BlobDraft& blob) {
   const std::filesystem::path relative = std::filesystem::path(blob.file).lexically_normal();
   const auto refuse = [&](const char* why) {
-    return invalid_argument_error(fmt::format("blob \"{}\": the file \"{}\" {}", printable(blob.name), printable(blob.file), why));
+    return invalid_argument_error(
+        fmt::format("blob \"{}\": the file \"{}\" {}", printable(blob.name), printable(blob.file), why));
   };
-  if (blob.file.empty() || relative.is_absolute() || *relative.begin() == "..") return refuse("is not inside the scratch folder");
+  if (blob.file.empty() || relative.is_absolute() || *relative.begin() == "..")
+    return refuse("is not inside the scratch folder");
   std::error_code error;
   const auto folder = std::filesystem::canonical(work, error);
   if (error) return errno_status(error.value(), work);
@@ -42,11 +44,12 @@ Result<std::string> checked_path(const std::string& work, const BlobDraft& blob)
 
 Result<NewBlob> take_blob(const std::string& work, const BlobDraft& draft) {
   AXLE_ASSIGN_OR_RETURN(std::string path, checked_path(work, draft));
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return errno_status(errno, path);
   // A second name elsewhere would let the bytes change under the digest.
   if (!S_ISREG(status.st_mode) || status.st_nlink != 1) {
-    return invalid_argument_error(fmt::format("blob \"{}\": {} is not a regular file with one name", printable(draft.name), path));
+    return invalid_argument_error(
+        fmt::format("blob \"{}\": {} is not a regular file with one name", printable(draft.name), path));
   }
   AXLE_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(path));
   NewBlob blob{{draft.name, draft.type, sha256_of(file.bytes()), file.bytes().size()}, std::move(path)};
@@ -108,17 +111,17 @@ Result<std::shared_ptr<Lease::State>> publish(const StoreLayout& layout, const A
   for (const NewBlob& blob : blobs) manifest.blobs.push_back(blob.record);
   AXLE_ASSIGN_OR_RETURN(const std::string text, manifest_to_text(manifest));
   if (manifest.size_bytes() > max_bytes) {
-    return cache_failure(
-        resource_exhausted_error(fmt::format("the artefact has {} bytes, the cache {} may hold {}", manifest.size_bytes(),
-                                             layout.folder, max_bytes))
-            .with_hint("raise the cache's limit, or run without a cache"));
+    return cache_failure(resource_exhausted_error(fmt::format("the artefact has {} bytes, the cache {} may hold {}",
+                                                              manifest.size_bytes(), layout.folder, max_bytes))
+                             .with_hint("raise the cache's limit, or run without a cache"));
   }
   const std::string key_hex = sha256_of(key.to_json()).hex();
   const auto place = [&]() -> Result<std::shared_ptr<Lease::State>> {
     AXLE_ASSIGN_OR_RETURN(const FileLock lock, FileLock::acquire(layout.lock, LockMode::kShared, cancel));
     AXLE_RETURN_IF_ERROR(move_objects(layout, blobs));
     AXLE_ASSIGN_OR_RETURN(const UniqueFd leased, place_manifest(layout, text, key_hex, folder.manifest()));
-    AXLE_ASSIGN_OR_RETURN(EntryOutcome outcome, open_entry(layout, key_hex, &key, BlobCheck::kSize, nullptr, CancelToken::none()));
+    AXLE_ASSIGN_OR_RETURN(EntryOutcome outcome,
+                          open_entry(layout, key_hex, &key, BlobCheck::kSize, nullptr, CancelToken::none()));
     if (auto* state = std::get_if<std::shared_ptr<Lease::State>>(&outcome)) return std::move(*state);
     return data_loss_error(fmt::format("the entry {} was changed by somebody else while it was put in place", key_hex));
   };

@@ -14,8 +14,7 @@ class BuildFolder {
  public:
   // In `scratch` (made when needed).
   static Result<BuildFolder> create(const std::string& scratch);
-  BuildFolder(BuildFolder&& other) noexcept
-      : lock_(std::move(other.lock_)), path_(std::exchange(other.path_, {})) {}
+  BuildFolder(BuildFolder&& other) noexcept : lock_(std::move(other.lock_)), path_(std::exchange(other.path_, {})) {}
   BuildFolder& operator=(BuildFolder&&) = delete;
   ~BuildFolder();
 

@@ -57,8 +57,6 @@ Result<StatisticsTotals> Statistics::totals() const {
   return totals;
 }
 
-Result<uint64_t> Statistics::bad_lines() const {
-  return log_.count_bad();
-}
+Result<uint64_t> Statistics::bad_lines() const { return log_.count_bad(); }
 
 }  // namespace axle

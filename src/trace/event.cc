@@ -10,8 +10,8 @@
 namespace axle {
 namespace {
 
-constexpr std::array<std::string_view, kTraceCategoryCount> kNames = {
-    "run", "partition", "kernel", "copy", "queue", "plan", "compile", "load", "cache", "other"};
+constexpr std::array<std::string_view, kTraceCategoryCount> kNames = {"run",  "partition", "kernel", "copy",  "queue",
+                                                                      "plan", "compile",   "load",   "cache", "other"};
 
 thread_local uint32_t cached_thread_id = 0;
 

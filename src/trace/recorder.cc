@@ -41,8 +41,7 @@ void TraceRecorder::record(const TraceEvent& event) noexcept {
   uint64_t before = slot.sequence.load(std::memory_order_relaxed);
   // Another writer is a whole ring behind or ahead on this slot: give way rather than wait.
   if ((before & 1) != 0 || before > 2 * number ||
-      !slot.sequence.compare_exchange_strong(before, 2 * number + 1, std::memory_order_acquire,
-                                             std::memory_order_relaxed)) {
+      !slot.sequence.compare_exchange_strong(before, 2 * number + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
     return;  // log() counts it as lost: its number was taken
   }
   TraceEvent filled = event;

@@ -53,9 +53,7 @@ inline MakeArtefact builder(std::vector<std::string> contents, std::atomic<int>*
   };
 }
 
-inline std::string text_of(const Blob& blob) {
-  return {reinterpret_cast<const char*>(blob.data.data()), blob.data.size()};
-}
+inline std::string text_of(const Blob& blob) { return {reinterpret_cast<const char*>(blob.data.data()), blob.data.size()}; }
 
 // Every regular file under `folder`, sorted.
 inline std::vector<std::string> files_under(const std::string& folder) {
@@ -71,7 +69,7 @@ inline std::string content_of(const std::string& path) { return *read_file(path,
 
 // Writes into a file in place, as a bad disk or a careless program would, whatever its mode.
 inline void overwrite(const std::string& path, const std::string& content) {
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
   write_plain(path, content);
