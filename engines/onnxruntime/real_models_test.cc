@@ -94,7 +94,7 @@ TEST_P(RealModels, GiveTheRecordedOutputsFromFileAndFromArtefact) {
   expect_outputs(*warm);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RealModels, ::testing::ValuesIn(kRealModels), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, RealModels, ::testing::ValuesIn(kRealModels), [](const auto& chosen) { return std::string(chosen.param.name); });
 
 }  // namespace
 }  // namespace axle::testing
