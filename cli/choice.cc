@@ -7,14 +7,14 @@ namespace axle::cli {
 void ChoiceFlags::declare(Arguments& arguments) {
   arguments.group("Choice");
   arguments.option(policy_file, "--policy", "FILE", "policy as TOML; the flags below override it");
-  arguments.option(flags.device, "--device", "SELECTOR[,...]", "where it may run: cpu, gpu:0, npu, igpu, cpu:0/1, gpu@nvidia");
-  arguments.option(flags.engine, "--engine", "NAME", "this engine and no other");
-  arguments.option(flags.precision, "--precision", "P[,P]", "one = forced, several = gated in this order: f32, bf16, f16, int8");
-  arguments.option(flags.threads, "--threads", "N", "compute threads");
-  arguments.option(flags.objective, "--objective", "WHAT", "latency, throughput, energy, cost or memory");
-  arguments.option(flags.allow_fallback, "--allow-fallback", "SELECTOR[,...]", "resources that may stand in when the target is missing");
-  arguments.option(flags.kernel, "--kernel", "OP=NAME", "force a kernel for an operator");
-  arguments.option(flags.tuning_budget, "--tuning-budget", "TIME", "measure candidates for at most this long: 10s");
+  arguments.option(device, "--device", "SELECTOR[,...]", "where it may run: cpu, gpu:0, npu, igpu, cpu:0/1, gpu@nvidia");
+  arguments.option(engine, "--engine", "NAME", "this engine and no other");
+  arguments.option(precision, "--precision", "P[,P]", "one = forced, several = gated in this order: f32, bf16, f16, int8");
+  arguments.option(threads, "--threads", "N", "compute threads");
+  arguments.option(objective, "--objective", "WHAT", "latency, throughput, energy, cost or memory");
+  arguments.option(allow_fallback, "--allow-fallback", "SELECTOR[,...]", "resources that may stand in when the target is missing");
+  arguments.option(kernel, "--kernel", "OP=NAME", "force a kernel for an operator");
+  arguments.option(tuning_budget, "--tuning-budget", "TIME", "measure candidates for at most this long: 10s");
 }
 
 Result<Policy> ChoiceFlags::policy() const {
@@ -22,7 +22,23 @@ Result<Policy> ChoiceFlags::policy() const {
   if (!policy_file.empty()) {
     AXLE_ASSIGN_OR_RETURN(policy, load_policy(policy_file));
   }
-  return apply_flags(std::move(policy), flags);
+  const auto apply = [&](const char* flag, const std::string& value) {
+    return value.empty() ? ok_status() : apply_policy_flag(policy, flag, value);
+  };
+  const auto joined = [](const std::vector<std::string>& pieces) {
+    std::string text;
+    for (const std::string& piece : pieces) text += (text.empty() ? "" : ",") + piece;
+    return text;
+  };
+  AXLE_RETURN_IF_ERROR(apply("device", joined(device)));
+  AXLE_RETURN_IF_ERROR(apply("engine", engine));
+  AXLE_RETURN_IF_ERROR(apply("precision", joined(precision)));
+  AXLE_RETURN_IF_ERROR(apply("threads", threads));
+  AXLE_RETURN_IF_ERROR(apply("objective", objective));
+  AXLE_RETURN_IF_ERROR(apply("allow-fallback", joined(allow_fallback)));
+  for (const std::string& choice : kernel) AXLE_RETURN_IF_ERROR(apply("kernel", choice));
+  AXLE_RETURN_IF_ERROR(apply("tuning-budget", tuning_budget));
+  return policy;
 }
 
 void InputFlags::declare(Arguments& arguments) {

@@ -15,7 +15,8 @@ namespace axle::cli {
 
 struct ChoiceFlags {
   std::string policy_file;
-  PolicyFlags flags;
+  std::vector<std::string> device, precision, allow_fallback, kernel;  // each may hold a comma-separated list
+  std::string engine, threads, objective, tuning_budget;
 
   void declare(Arguments& arguments);
   // File first, then each flag over it. INVALID_ARGUMENT, NOT_FOUND.

@@ -43,9 +43,7 @@ struct AccuracyGate {
   std::optional<double> top1_agreement_min;
   std::string samples;      // .npz; "" = generated, and said so
   std::string calibration;  // .npz; "" = the samples
-  bool present() const noexcept {
-    return max_relative_error || relative_l2_max || cosine_min || top1_agreement_min;
-  }
+  bool present() const noexcept { return max_relative_error || relative_l2_max || cosine_min || top1_agreement_min; }
   friend bool operator==(const AccuracyGate&, const AccuracyGate&) = default;
 };
 
@@ -157,19 +155,5 @@ AXLE_API Status check_policy(const Policy& policy);
 AXLE_API Status apply_policy_flag(Policy& policy, std::string_view flag, std::string_view value);
 // "sha256:..." over the canonical form.
 AXLE_API std::string policy_digest(const Policy& policy);
-
-// The choice flags of the command line and of Python; each overrides the field it names when not empty.
-struct PolicyFlags {
-  std::vector<std::string> device;          // selectors, each may hold a comma-separated list
-  std::string engine;                       // forced
-  std::vector<std::string> precision;
-  int64_t threads = 0;
-  std::string objective;
-  std::vector<std::string> allow_fallback;
-  std::vector<std::string> kernel;          // "OP=NAME"
-  std::string tuning_budget;                // "10s"
-};
-// INVALID_ARGUMENT names the flag and what it accepts.
-AXLE_API Result<Policy> apply_flags(Policy policy, const PolicyFlags& flags);
 
 }  // namespace axle

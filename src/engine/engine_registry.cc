@@ -252,7 +252,14 @@ Result<EngineState> EngineRegistry::state(std::string_view name) {
   const std::shared_ptr<Entry> entry = impl_->find(name);
   const std::lock_guard lock(entry->mutex);
   EngineState state = entry->state;
-  if (entry->engine != nullptr) state.resources = entry->engine->resources();
+  if (entry->engine != nullptr) {
+    state.resources = entry->engine->resources();
+    for (const EngineResource& resource : state.resources) {
+      auto capability = entry->engine->capability(resource.resource.id);
+      if (capability) state.capabilities[resource.resource.id] = std::move(*capability);
+      else state.notes.push_back(resource.resource.id + ": " + capability.error().message());
+    }
+  }
   return state;
 }
 
