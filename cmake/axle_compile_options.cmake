@@ -3,7 +3,6 @@ add_library(axle_options INTERFACE)
 target_compile_options(axle_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   -Wno-missing-field-initializers -Werror=return-type -Werror=uninitialized)
-target_compile_options(axle_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=>)
 if(AXLE_SANITIZE)
   target_compile_options(axle_options INTERFACE -fsanitize=${AXLE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(axle_options INTERFACE -fsanitize=${AXLE_SANITIZE})
