@@ -12,7 +12,8 @@ void ChoiceFlags::declare(Arguments& arguments) {
   arguments.option(precision, "--precision", "P[,P]", "one = forced, several = gated in this order: f32, bf16, f16, int8");
   arguments.option(threads, "--threads", "N", "compute threads");
   arguments.option(objective, "--objective", "WHAT", "latency, throughput, energy, cost or memory");
-  arguments.option(allow_fallback, "--allow-fallback", "SELECTOR[,...]", "resources that may stand in when the target is missing");
+  arguments.option(allow_fallback, "--allow-fallback", "SELECTOR[,...]",
+                   "resources that may stand in when the target is missing");
   arguments.option(kernel, "--kernel", "OP=NAME", "force a kernel for an operator");
   arguments.option(tuning_budget, "--tuning-budget", "TIME", "measure candidates for at most this long: 10s");
 }

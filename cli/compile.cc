@@ -38,7 +38,9 @@ Status compile(const std::string& path, const ChoiceFlags& choice, const InputFl
     const LoadTiming& timing = session.timing();
     std::printf("%s", render_plan_line(document).c_str());
     std::printf("artefact: %s%s\n",
-                timing.cache == "hit" ? "in the cache already" : timing.cache == "miss" ? "compiled in " : "the engine keeps none",
+                timing.cache == "hit"    ? "in the cache already"
+                : timing.cache == "miss" ? "compiled in "
+                                         : "the engine keeps none",
                 timing.cache == "miss" ? format_duration(timing.compile_ns).c_str() : "");
   }
   return ok_status();

@@ -41,7 +41,7 @@ bool use_color() {
 int32_t terminal_width() {
   struct winsize size = {};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 100;
+  return 140;
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {

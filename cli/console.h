@@ -13,7 +13,7 @@ namespace axle::cli {
 
 // True when stdout is a terminal and NO_COLOR is not set.
 bool use_color();
-// Columns of the terminal, 100 when stdout is not one.
+// Columns of the terminal, 140 when stdout is not one.
 int32_t terminal_width();
 size_t edit_distance(std::string_view a, std::string_view b);
 

@@ -3,8 +3,8 @@
 
 #include "axle/device.h"
 #include "axle/explain.h"
-#include "command.h"
 #include "choice.h"
+#include "command.h"
 #include "console.h"
 
 namespace axle::cli {

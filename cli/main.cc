@@ -28,8 +28,9 @@ constexpr std::array kCommands = {
 };
 
 void print_overview() {
-  std::puts("axle runs a model on the best of what this machine has, and says why.\n\n"
-            "usage: axle COMMAND [ARGS]   (axle COMMAND --help for details)");
+  std::puts(
+      "axle runs a model on the best of what this machine has, and says why.\n\n"
+      "usage: axle COMMAND [ARGS]   (axle COMMAND --help for details)");
   std::string_view group;
   for (const char* heading : {"Use a model", "Understand", "Machine", "Stores"}) {
     std::printf("\n%s\n", heading);

@@ -1,7 +1,7 @@
 // axle run: plan, build, run once, write the outputs.
-#include <filesystem>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 #include "axle/explain.h"
@@ -161,7 +161,8 @@ int run_run(int argc, char** argv) {
   spec.option(arguments.profile, "--profile", "FILE", "write a Perfetto trace of the run");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");
   spec.example("axle run model.onnx --inputs in.npz --output-dir out", "run on real inputs, keep the outputs");
-  spec.example("axle run model.onnx --random 1 --device npu --allow-fallback cpu", "on the NPU, or say why not and use the CPU");
+  spec.example("axle run model.onnx --random 1 --device npu --allow-fallback cpu",
+               "on the NPU, or say why not and use the CPU");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   arguments.inputs.finish(spec);
   const Status status = run(arguments);

@@ -1,6 +1,6 @@
 // axle tune: measure the candidates of a model here and remember the evidence.
-#include <cstdio>
 #include <unistd.h>
+#include <cstdio>
 
 #include "axle/explain.h"
 #include "axle/tune.h"

@@ -18,9 +18,11 @@ int run_version(int argc, char** argv) {
   const BuildInfo info = build_info();
   if (json) {
     // Every value is ours and plain ASCII.
-    std::printf("{\"build_type\":\"%s\",\"compiler\":\"%s\",\"engine_abi\":%u,\"git_revision\":\"%s\",\"sanitizers\":\"%s\",\"version\":\"%s\"}\n",
-                info.build_type.c_str(), info.compiler.c_str(), info.engine_abi, info.git_revision.c_str(),
-                info.sanitizers.c_str(), info.version.c_str());
+    std::printf(
+        "{\"build_type\":\"%s\",\"compiler\":\"%s\",\"engine_abi\":%u,\"git_revision\":\"%s\",\"sanitizers\":\"%s\","
+        "\"version\":\"%s\"}\n",
+        info.build_type.c_str(), info.compiler.c_str(), info.engine_abi, info.git_revision.c_str(), info.sanitizers.c_str(),
+        info.version.c_str());
     return 0;
   }
   std::printf("axle %s%s%s, engine ABI %u, %s, %s%s%s\n", info.version.c_str(), info.git_revision.empty() ? "" : " ",

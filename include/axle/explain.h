@@ -58,7 +58,8 @@ AXLE_API std::string render_plan_text(const RunDocument& document, const TextSty
 AXLE_API std::string render_plan_line(const RunDocument& document);
 
 // Resources with the engines that reach them (docs/formats/devices-document.md).
-AXLE_API std::string render_devices_text(const Machine& machine, const std::vector<EngineState>& engines, const TextStyle& style);
+AXLE_API std::string render_devices_text(const Machine& machine, const std::vector<EngineState>& engines,
+                                         const TextStyle& style);
 AXLE_API Result<std::string> render_devices_json(const Machine& machine, const std::vector<EngineState>& engines);
 // Engines, present or not, with the reason and the install command (docs/formats/engines-document.md).
 AXLE_API std::string render_engines_text(const std::vector<EngineState>& engines, const TextStyle& style);

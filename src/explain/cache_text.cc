@@ -32,7 +32,10 @@ std::string render_cache_text(const std::vector<CacheEntry>& entries, const Text
                    {entry.key.precision},
                    {format_size(entry.size_bytes)},
                    {date_text(entry.last_used_unix_s)},
-                   {bad ? "corrupt: " + entry.corrupt : entry.pinned ? "pinned" : "ok", bad ? Tone::kBad : Tone::kPlain}});
+                   {bad            ? "corrupt: " + entry.corrupt
+                    : entry.pinned ? "pinned"
+                                   : "ok",
+                    bad ? Tone::kBad : Tone::kPlain}});
   }
   return table.render(style.width, style.color);
 }
@@ -41,30 +44,44 @@ Result<std::string> render_cache_json(const std::vector<CacheEntry>& entries) {
   Json list = Json::array();
   for (const CacheEntry& entry : entries) {
     AXLE_ASSIGN_OR_RETURN(Json key, parse_json(entry.key.to_json()));
-    list.push_back({{"key", entry.key_digest}, {"made_from", std::move(key)}, {"size_bytes", entry.size_bytes},
-                    {"created_unix_s", entry.created_unix_s}, {"last_used_unix_s", entry.last_used_unix_s},
-                    {"pinned", entry.pinned}, {"corrupt", entry.corrupt}});
+    list.push_back({{"key", entry.key_digest},
+                    {"made_from", std::move(key)},
+                    {"size_bytes", entry.size_bytes},
+                    {"created_unix_s", entry.created_unix_s},
+                    {"last_used_unix_s", entry.last_used_unix_s},
+                    {"pinned", entry.pinned},
+                    {"corrupt", entry.corrupt}});
   }
   return canonical_json({{"entries", std::move(list)}});
 }
 
 std::string render_cache_stats_text(const std::string& folder, const CacheStats& stats) {
   return fmt::format(
-      "{}\n  entries    {} ({} of {})\n  memos      {} ({})\n  hits       {} of {} look-ups ({:.1f} %)\n  corrupt    {}\n  evictions  {}\n",
+      "{}\n  entries    {} ({} of {})\n  memos      {} ({})\n  hits       {} of {} look-ups ({:.1f} %)\n  corrupt    {}\n  "
+      "evictions  {}\n",
       folder, stats.entries, format_size(stats.bytes), format_size(stats.max_bytes), stats.memo_entries,
-      format_size(stats.memo_bytes), stats.hits, stats.hits + stats.misses, stats.hit_rate * 100, stats.corrupt, stats.evictions);
+      format_size(stats.memo_bytes), stats.hits, stats.hits + stats.misses, stats.hit_rate * 100, stats.corrupt,
+      stats.evictions);
 }
 
 Result<std::string> render_cache_stats_json(const std::string& folder, const CacheStats& stats) {
-  return canonical_json({{"path", folder}, {"entries", stats.entries}, {"bytes", stats.bytes}, {"max_bytes", stats.max_bytes},
-                         {"memo_entries", stats.memo_entries}, {"memo_bytes", stats.memo_bytes}, {"hits", stats.hits},
-                         {"misses", stats.misses}, {"corrupt", stats.corrupt}, {"evictions", stats.evictions},
+  return canonical_json({{"path", folder},
+                         {"entries", stats.entries},
+                         {"bytes", stats.bytes},
+                         {"max_bytes", stats.max_bytes},
+                         {"memo_entries", stats.memo_entries},
+                         {"memo_bytes", stats.memo_bytes},
+                         {"hits", stats.hits},
+                         {"misses", stats.misses},
+                         {"corrupt", stats.corrupt},
+                         {"evictions", stats.evictions},
                          {"hit_rate", stats.hit_rate}});
 }
 
 std::string render_cache_verify_text(const CacheVerifyReport& report) {
   std::string out = fmt::format("verified {} entries, {} blobs, {} memos, {}: {}\n", report.entries, report.blobs, report.memos,
-                                format_size(report.bytes), report.problems.empty() ? "all sound" : fmt::format("{} damaged", report.problems.size()));
+                                format_size(report.bytes),
+                                report.problems.empty() ? "all sound" : fmt::format("{} damaged", report.problems.size()));
   for (const CacheProblem& problem : report.problems) out += fmt::format("  {}: {}\n", problem.file, problem.reason);
   return out;
 }
@@ -72,8 +89,11 @@ std::string render_cache_verify_text(const CacheVerifyReport& report) {
 Result<std::string> render_cache_verify_json(const CacheVerifyReport& report) {
   Json problems = Json::array();
   for (const CacheProblem& problem : report.problems) problems.push_back({{"file", problem.file}, {"reason", problem.reason}});
-  return canonical_json({{"entries", report.entries}, {"blobs", report.blobs}, {"memos", report.memos},
-                         {"bytes", report.bytes}, {"problems", std::move(problems)}});
+  return canonical_json({{"entries", report.entries},
+                         {"blobs", report.blobs},
+                         {"memos", report.memos},
+                         {"bytes", report.bytes},
+                         {"problems", std::move(problems)}});
 }
 
 std::string render_cache_gc_text(const CacheGcReport& report) {
@@ -83,8 +103,10 @@ std::string render_cache_gc_text(const CacheGcReport& report) {
 }
 
 Result<std::string> render_cache_gc_json(const CacheGcReport& report) {
-  return canonical_json({{"removed_entries", report.removed_entries}, {"removed_bytes", report.removed_bytes},
-                         {"in_use_entries", report.in_use_entries}, {"kept_bytes", report.kept_bytes}});
+  return canonical_json({{"removed_entries", report.removed_entries},
+                         {"removed_bytes", report.removed_bytes},
+                         {"in_use_entries", report.in_use_entries},
+                         {"kept_bytes", report.kept_bytes}});
 }
 
 }  // namespace axle

@@ -25,7 +25,8 @@ std::string render_doctor_text(const DoctorReport& report, const TextStyle& styl
   for (const EngineState& engine : report.engines) {
     out += fmt::format("{}  engine {}", mark(engine.present, style.color), engine.name);
     if (engine.present) {
-      out += fmt::format(" {}\n", engine.info.library ? engine.info.library->version + "  " + engine.info.library->path : engine.info.plugin_version);
+      out += fmt::format(" {}\n", engine.info.library ? engine.info.library->version + "  " + engine.info.library->path
+                                                      : engine.info.plugin_version);
     } else {
       out += ": " + engine.reason + "\n";
       if (!engine.install_command.empty()) out += "        install: " + engine.install_command + "\n";
@@ -35,7 +36,9 @@ std::string render_doctor_text(const DoctorReport& report, const TextStyle& styl
     for (const Resource& resource : report.machine->resources) {
       const bool reached = reaches_engine(resource, report.engines);
       out += fmt::format("{}  {} {}{}\n", mark(reached, style.color), resource.id, resource.name,
-                         reached ? "" : resource.driver.empty() ? ": no kernel driver is bound to it" : ": no engine here drives it");
+                         reached                   ? ""
+                         : resource.driver.empty() ? ": no kernel driver is bound to it"
+                                                   : ": no engine here drives it");
     }
   }
   for (const std::string& problem : report.problems) out += toned("note", Tone::kWarn, style.color) + "  " + problem + "\n";
@@ -50,11 +53,15 @@ Result<std::string> render_doctor_json(const DoctorReport& report) {
   Json resources = Json::array();
   if (report.machine != nullptr) {
     for (const Resource& resource : report.machine->resources) {
-      resources.push_back({{"id", resource.id}, {"name", resource.name}, {"driver", resource.driver},
+      resources.push_back({{"id", resource.id},
+                           {"name", resource.name},
+                           {"driver", resource.driver},
                            {"reached", reaches_engine(resource, report.engines)}});
     }
   }
-  return canonical_json({{"healthy", report.healthy}, {"problems", report.problems}, {"engines", engines["engines"]},
+  return canonical_json({{"healthy", report.healthy},
+                         {"problems", report.problems},
+                         {"engines", engines["engines"]},
                          {"resources", std::move(resources)}});
 }
 

@@ -24,7 +24,8 @@ std::string render_engines_text(const std::vector<EngineState>& engines, const T
   std::string notes;
   for (const EngineState& engine : engines) {
     std::string last = engine.info.library ? engine.info.library->path : engine.plugin_path;
-    if (!engine.present) last = engine.reason + (engine.install_command.empty() ? "" : "  (install: " + engine.install_command + ")");
+    if (!engine.present)
+      last = engine.reason + (engine.install_command.empty() ? "" : "  (install: " + engine.install_command + ")");
     table.add_row({{engine.name, Tone::kStrong},
                    {engine.present ? version_of(engine) : "absent", engine.present ? Tone::kGood : Tone::kBad},
                    {fmt::format("{}", fmt::join(resource_ids(engine), ", "))},

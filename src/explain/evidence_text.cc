@@ -9,7 +9,8 @@ namespace axle {
 
 std::string render_evidence_text(const std::vector<EvidenceRow>& rows, const TextStyle& style) {
   if (rows.empty()) return "no measurements yet: axle tune MODEL makes some\n";
-  TextTable table({{"model"}, {"candidate"}, {"p50", true}, {"runs", true}, {"error"}, {"shapes, or the failure", false, true}});
+  TextTable table(
+      {{"model"}, {"candidate"}, {"p50", true}, {"runs", true}, {"error"}, {"shapes, or the failure", false, true}});
   for (const EvidenceRow& row : rows) {
     const bool failed = row.kind == EvidenceKind::kFailed;
     table.add_row({{row.key.model_digest.substr(0, 19)},

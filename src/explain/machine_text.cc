@@ -24,8 +24,8 @@ std::vector<Resource> all_resources(const Machine& machine, const std::vector<En
   std::vector<Resource> resources = machine.resources;
   for (const EngineState& engine : engines) {
     for (const EngineResource& other : engine.resources) {
-      const bool known = std::any_of(resources.begin(), resources.end(),
-                                     [&](const Resource& mine) { return mine.id == other.resource.id; });
+      const bool known =
+          std::any_of(resources.begin(), resources.end(), [&](const Resource& mine) { return mine.id == other.resource.id; });
       if (!known) resources.push_back(other.resource);
     }
   }
@@ -90,7 +90,8 @@ Result<std::string> render_devices_json(const Machine& machine, const std::vecto
                          {"engines", engines_reaching(resource, engines)},
                          {"simulated", resource.simulated}});
   }
-  return canonical_json({{"fingerprint", machine.fingerprint()}, {"resources", resources}, {"machine", std::move(machine_json)}});
+  return canonical_json(
+      {{"fingerprint", machine.fingerprint()}, {"resources", resources}, {"machine", std::move(machine_json)}});
 }
 
 }  // namespace axle

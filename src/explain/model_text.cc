@@ -21,7 +21,8 @@ void add_specs(const char* title, const std::vector<IoSpec>& specs, const TextSt
   if (specs.empty()) return;
   TextTable table({{title}, {"dtype"}, {"shape", false, true}});
   for (const IoSpec& spec : specs) {
-    table.add_row({{spec.name}, {std::string(data_type_name(spec.dtype))}, {spec.rank_known ? format_shape(spec.shape) : "any rank"}});
+    table.add_row(
+        {{spec.name}, {std::string(data_type_name(spec.dtype))}, {spec.rank_known ? format_shape(spec.shape) : "any rank"}});
   }
   out += table.render(style.width, style.color, "  ") + "\n";
 }
@@ -30,7 +31,8 @@ std::string ops_text(const ModelSummary& summary, size_t limit) {
   std::vector<std::pair<std::string, uint64_t>> ops(summary.op_counts.begin(), summary.op_counts.end());
   std::stable_sort(ops.begin(), ops.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string text;
-  for (size_t i = 0; i < ops.size() && i < limit; ++i) text += fmt::format("{}{} {}", i ? ", " : "", ops[i].second, ops[i].first);
+  for (size_t i = 0; i < ops.size() && i < limit; ++i)
+    text += fmt::format("{}{} {}", i ? ", " : "", ops[i].second, ops[i].first);
   if (ops.size() > limit) text += fmt::format(", and {} more kinds", ops.size() - limit);
   return text;
 }
@@ -40,11 +42,15 @@ Json specs_json(const std::vector<IoSpec>& specs) {
   for (const IoSpec& spec : specs) {
     Json shape = Json::array();
     for (const Dim& dim : spec.shape) {
-      if (dim.is_static()) shape.push_back(dim.size);
-      else shape.push_back(dim.symbol.empty() ? Json(nullptr) : Json(dim.symbol));
+      if (dim.is_static())
+        shape.push_back(dim.size);
+      else
+        shape.push_back(dim.symbol.empty() ? Json(nullptr) : Json(dim.symbol));
     }
-    list.push_back({{"name", spec.name}, {"dtype", std::string(data_type_name(spec.dtype))},
-                    {"shape", spec.rank_known ? std::move(shape) : Json(nullptr)}, {"optional", spec.optional}});
+    list.push_back({{"name", spec.name},
+                    {"dtype", std::string(data_type_name(spec.dtype))},
+                    {"shape", spec.rank_known ? std::move(shape) : Json(nullptr)},
+                    {"optional", spec.optional}});
   }
   return list;
 }
@@ -105,7 +111,8 @@ std::string render_model_text(const Model& model, const std::vector<EngineOpinio
                          count_text(summary->flops), format_size(summary->activation_bytes + summary->weight_bytes));
     }
     if (summary->parameter_count > 0) {
-      out += fmt::format("  weights   {} parameters, {}\n", count_text(summary->parameter_count), format_size(summary->weight_bytes));
+      out += fmt::format("  weights   {} parameters, {}\n", count_text(summary->parameter_count),
+                         format_size(summary->weight_bytes));
     }
     if (!summary->dynamic_axes.empty()) out += fmt::format("  dynamic   {}\n", fmt::join(summary->dynamic_axes, ", "));
     for (const std::string& issue : summary->issues) out += toned("  note      " + issue, Tone::kWarn, style.color) + "\n";

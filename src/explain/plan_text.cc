@@ -94,8 +94,8 @@ void add_node_reasons(const Plan& plan, const TextStyle& style, std::string& out
 
 void add_ledger(const Plan& plan, const TextStyle& style, std::string& out) {
   for (const Substitution& taken : plan.substitutions) {
-    out += toned(fmt::format("\nsubstituted: {} instead of {}, allowed by {}: {}\n", taken.got, taken.wanted,
-                             taken.allowed_by, taken.reason),
+    out += toned(fmt::format("\nsubstituted: {} instead of {}, allowed by {}: {}\n", taken.got, taken.wanted, taken.allowed_by,
+                             taken.reason),
                  Tone::kWarn, style.color);
   }
   for (const std::string& note : plan.notes) out += "note: " + note + "\n";

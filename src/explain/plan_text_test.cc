@@ -89,7 +89,9 @@ TEST(RunJson, HasTheKeysOfTheContract) {
 }
 
 TEST(ErrorText, IsAtMostThreeLinesAndKeepsTheHint) {
-  const Status status = invalid_argument_error("input 'x' is f64, the model wants f32").with_hint("cast it first").with_family(ErrorFamily::kRuntime);
+  const Status status = invalid_argument_error("input 'x' is f64, the model wants f32")
+                            .with_hint("cast it first")
+                            .with_family(ErrorFamily::kRuntime);
   const std::string text = render_error_text(status);
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 3);
   EXPECT_THAT(text, HasSubstr("try: cast it first"));

@@ -21,8 +21,8 @@ Json model_json(const Model& model) {
 }
 
 Json error_json(const ErrorFigures& error) {
-  return {{"max_relative", error.max_relative}, {"relative_l2", error.relative_l2}, {"cosine", error.cosine},
-          {"top1_agreement", error.top1_agreement}, {"mismatches", error.mismatches}, {"reference", error.reference},
+  return {{"max_relative", error.max_relative},     {"relative_l2", error.relative_l2}, {"cosine", error.cosine},
+          {"top1_agreement", error.top1_agreement}, {"mismatches", error.mismatches},   {"reference", error.reference},
           {"worst_output", error.worst_output}};
 }
 
@@ -35,9 +35,12 @@ Json decision_json(const Decision& decision) {
   if (decision.estimate_ns > 0) row["estimate_us"] = microseconds(decision.estimate_ns);
   if (decision.evidence) {
     const EvidenceSummary& evidence = *decision.evidence;
-    Json item = {{"p50_us", microseconds(evidence.p50_ns)}, {"p95_us", microseconds(evidence.p95_ns)},
-                 {"runs", evidence.runs}, {"interval", {evidence.interval_low, evidence.interval_high}},
-                 {"recorded_unix_s", evidence.recorded_unix_s}, {"stale", evidence.stale}};
+    Json item = {{"p50_us", microseconds(evidence.p50_ns)},
+                 {"p95_us", microseconds(evidence.p95_ns)},
+                 {"runs", evidence.runs},
+                 {"interval", {evidence.interval_low, evidence.interval_high}},
+                 {"recorded_unix_s", evidence.recorded_unix_s},
+                 {"stale", evidence.stale}};
     if (evidence.p99_ns > 0) item["p99_us"] = microseconds(evidence.p99_ns);
     item["error"] = evidence.error ? error_json(*evidence.error) : Json(nullptr);
     row["evidence"] = std::move(item);
@@ -97,11 +100,19 @@ Result<Json> plan_json(const RunDocument& document) {
   }
   Json transfers = Json::array();
   for (const Transfer& transfer : plan.transfers) {
-    transfers.push_back({{"from", transfer.from_partition}, {"to", transfer.to_partition}, {"tensor", transfer.tensor},
-                         {"bytes", transfer.bytes}, {"from_space", transfer.from_space}, {"to_space", transfer.to_space}});
+    transfers.push_back({{"from", transfer.from_partition},
+                         {"to", transfer.to_partition},
+                         {"tensor", transfer.tensor},
+                         {"bytes", transfer.bytes},
+                         {"from_space", transfer.from_space},
+                         {"to_space", transfer.to_space}});
   }
-  return Json{{"digest", plan.digest()},           {"schedule", plan.schedule},   {"partitions", std::move(partitions)},
-              {"transfers", std::move(transfers)}, {"shapes", plan.judged_shapes}, {"expected_us", microseconds(plan.expected_ns)},
+  return Json{{"digest", plan.digest()},
+              {"schedule", plan.schedule},
+              {"partitions", std::move(partitions)},
+              {"transfers", std::move(transfers)},
+              {"shapes", plan.judged_shapes},
+              {"expected_us", microseconds(plan.expected_ns)},
               {"notes", plan.notes}};
 }
 
@@ -123,8 +134,10 @@ Json timing_json(const RunDocument& document) {
 Json outputs_json(const RunDocument& document) {
   Json outputs = Json::array();
   for (const OutputFile& output : document.outputs) {
-    outputs.push_back({{"name", output.name}, {"dtype", std::string(data_type_name(output.dtype))},
-                       {"shape", output.shape}, {"file", output.file}});
+    outputs.push_back({{"name", output.name},
+                       {"dtype", std::string(data_type_name(output.dtype))},
+                       {"shape", output.shape},
+                       {"file", output.file}});
   }
   return outputs;
 }
@@ -144,7 +157,8 @@ Result<std::string> render_run_json(const RunDocument& document) {
   if (document.model != nullptr) root["model"] = model_json(*document.model);
   if (document.policy != nullptr) root["policy"] = policy_to_json_value(*document.policy);
   if (document.machine != nullptr) {
-    root["machine"] = {{"fingerprint", document.machine->fingerprint()}, {"state", machine_to_json_value(*document.machine)["state"]}};
+    root["machine"] = {{"fingerprint", document.machine->fingerprint()},
+                       {"state", machine_to_json_value(*document.machine)["state"]}};
   }
   if (document.plan != nullptr) {
     AXLE_ASSIGN_OR_RETURN(root["plan"], plan_json(document));
@@ -152,7 +166,8 @@ Result<std::string> render_run_json(const RunDocument& document) {
     for (const Decision& decision : document.plan->decisions) root["decisions"].push_back(decision_json(decision));
     root["substitutions"] = Json::array();
     for (const Substitution& taken : document.plan->substitutions) {
-      root["substitutions"].push_back({{"wanted", taken.wanted}, {"got", taken.got}, {"allowed_by", taken.allowed_by}, {"reason", taken.reason}});
+      root["substitutions"].push_back(
+          {{"wanted", taken.wanted}, {"got", taken.got}, {"allowed_by", taken.allowed_by}, {"reason", taken.reason}});
     }
     root["stale"] = stale_json(*document.plan);
   }

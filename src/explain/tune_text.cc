@@ -21,29 +21,32 @@ std::string ratio_text(const TuneRow& row) {
 }
 
 Json error_json(const ErrorFigures& error) {
-  return {{"max_relative", error.max_relative}, {"relative_l2", error.relative_l2},   {"cosine", error.cosine},
-          {"top1_agreement", error.top1_agreement}, {"mismatches", error.mismatches}, {"reference", error.reference},
+  return {{"max_relative", error.max_relative},     {"relative_l2", error.relative_l2}, {"cosine", error.cosine},
+          {"top1_agreement", error.top1_agreement}, {"mismatches", error.mismatches},   {"reference", error.reference},
           {"worst_output", error.worst_output}};
 }
 
 }  // namespace
 
 std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
-  TextTable table({{"verdict"}, {"candidate"}, {"p50", true}, {"time / winner"}, {"blocks", true}, {"error"}, {"why", false, true}});
+  TextTable table(
+      {{"verdict"}, {"candidate"}, {"p50", true}, {"time / winner"}, {"blocks", true}, {"error"}, {"why", false, true}});
   for (const TuneRow& row : report.rows) {
-    table.add_row({{row.verdict, tone_of(row.verdict)},
-                   {row.candidate, row.verdict == "winner" ? Tone::kStrong : Tone::kPlain},
-                   {row.p50_ns > 0 ? format_duration(row.p50_ns) : "-"},
-                   {ratio_text(row)},
-                   {row.disturbed_blocks > 0 ? fmt::format("{} (-{})", row.blocks, row.disturbed_blocks) : std::to_string(row.blocks)},
-                   {row.error ? fmt::format("{:.1e}", row.error->max_relative) : ""},
-                   {row.reason}});
+    table.add_row(
+        {{row.verdict, tone_of(row.verdict)},
+         {row.candidate, row.verdict == "winner" ? Tone::kStrong : Tone::kPlain},
+         {row.p50_ns > 0 ? format_duration(row.p50_ns) : "-"},
+         {ratio_text(row)},
+         {row.disturbed_blocks > 0 ? fmt::format("{} (-{})", row.blocks, row.disturbed_blocks) : std::to_string(row.blocks)},
+         {row.error ? fmt::format("{:.1e}", row.error->max_relative) : ""},
+         {row.reason}});
   }
   std::string out = table.render(style.width, style.color);
   out += fmt::format("measured in {}", format_duration(report.elapsed_ns));
   if (!report.reference.empty()) out += fmt::format("; errors against {}", report.reference);
   out += "\n";
-  if (report.noisy_machine) out += toned("note: this machine is noisy: blocks were disturbed by other work\n", Tone::kWarn, style.color);
+  if (report.noisy_machine)
+    out += toned("note: this machine is noisy: blocks were disturbed by other work\n", Tone::kWarn, style.color);
   for (const std::string& note : report.notes) out += "note: " + note + "\n";
   return out;
 }
@@ -51,17 +54,20 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
 Result<std::string> render_tune_json(const TuneReport& report) {
   Json rows = Json::array();
   for (const TuneRow& row : report.rows) {
-    Json item = {{"candidate", row.candidate}, {"verdict", row.verdict}, {"reason", row.reason},
-                 {"p50_us", static_cast<double>(row.p50_ns) / 1e3}, {"blocks", row.blocks},
-                 {"disturbed_blocks", row.disturbed_blocks}, {"ratio", row.ratio},
-                 {"interval", {row.ratio_low, row.ratio_high}}};
+    Json item = {{"candidate", row.candidate}, {"verdict", row.verdict},
+                 {"reason", row.reason},       {"p50_us", static_cast<double>(row.p50_ns) / 1e3},
+                 {"blocks", row.blocks},       {"disturbed_blocks", row.disturbed_blocks},
+                 {"ratio", row.ratio},         {"interval", {row.ratio_low, row.ratio_high}}};
     if (row.error) item["error"] = error_json(*row.error);
     rows.push_back(std::move(item));
   }
   AXLE_ASSIGN_OR_RETURN(const std::string plan_text, plan_to_json(report.plan));
   AXLE_ASSIGN_OR_RETURN(Json plan, parse_json(plan_text));
-  return canonical_json({{"candidates", std::move(rows)}, {"elapsed_ms", static_cast<double>(report.elapsed_ns) / 1e6},
-                         {"noisy_machine", report.noisy_machine}, {"notes", report.notes}, {"plan", std::move(plan)},
+  return canonical_json({{"candidates", std::move(rows)},
+                         {"elapsed_ms", static_cast<double>(report.elapsed_ns) / 1e6},
+                         {"noisy_machine", report.noisy_machine},
+                         {"notes", report.notes},
+                         {"plan", std::move(plan)},
                          {"reference", report.reference}});
 }
 

@@ -43,7 +43,8 @@ Result<std::vector<NodeId>> node_ids(const Graph& graph, const std::vector<std::
   std::vector<NodeId> ids;
   for (const std::string& name : names) {
     const auto found = by_name.find(name);
-    if (found == by_name.end()) return invalid_argument_error("the plan names the node '" + name + "', which the model does not have");
+    if (found == by_name.end())
+      return invalid_argument_error("the plan names the node '" + name + "', which the model does not have");
     ids.push_back(found->second);
   }
   return ids;
@@ -106,7 +107,9 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machi
   make_options.progress = options.progress;
   auto lease = runtime.cache()->get_or_make(
       key_of(engine, machine, model, part),
-      [&](const std::string& folder, const CancelToken& cancel) { return compile_into(engine, model, part, options, folder, cancel); },
+      [&](const std::string& folder, const CancelToken& cancel) {
+        return compile_into(engine, model, part, options, folder, cancel);
+      },
       make_options);
   if (!lease) {
     const Status& status = lease.error();
@@ -160,7 +163,8 @@ Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& par
 
 }  // namespace
 
-Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options) {
+Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part,
+                                       const BuildOptions& options) {
   AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
   BuiltPartition built;

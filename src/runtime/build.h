@@ -26,7 +26,8 @@ struct BuiltPartition {
 
 // Loads exactly what `part` says and checks it: an engine that reports another precision, thread count, core set, or nodes
 // moved elsewhere fails (FAILED_PRECONDITION). ABORTED: the engine's library is not the one the plan was made with.
-Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options);
+Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part,
+                                       const BuildOptions& options);
 
 // Compiles and stores only; OK when the engine has no artefacts. `hit` tells whether it was there already.
 Result<bool> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options);

@@ -112,7 +112,8 @@ Status Execution::bind_input(size_t index, const Tensor& tensor) {
 Status Execution::bind_output(size_t index, Tensor& tensor) {
   const TensorSource& source = plan_->outputs_from[index];
   if (source.partition < 0) {
-    return failed_precondition_error("output '" + plan_->outputs[index].name + "' is an input of the model: it cannot be bound");
+    return failed_precondition_error("output '" + plan_->outputs[index].name +
+                                     "' is an input of the model: it cannot be bound");
   }
   return contexts_[static_cast<size_t>(source.partition)].bind_output(source.index, tensor);
 }
@@ -130,8 +131,14 @@ Status Execution::run(const CancelToken& cancel, const RunProfile* profile) {
 
 Status Execution::hand_over(const Handover& edge) {
   AXLE_ASSIGN_OR_RETURN(const OutputView view, contexts_[static_cast<size_t>(edge.from.partition)].output(edge.from.index));
-  const axle_tensor_t tensor{sizeof(axle_tensor_t), static_cast<int32_t>(view.dtype), static_cast<int32_t>(view.shape.size()),
-                             view.shape.data(), view.data, view.size_bytes, static_cast<int32_t>(view.memory_space), 0};
+  const axle_tensor_t tensor{sizeof(axle_tensor_t),
+                             static_cast<int32_t>(view.dtype),
+                             static_cast<int32_t>(view.shape.size()),
+                             view.shape.data(),
+                             view.data,
+                             view.size_bytes,
+                             static_cast<int32_t>(view.memory_space),
+                             0};
   return contexts_[static_cast<size_t>(edge.to_partition)].bind_input(edge.to_index, tensor);
 }
 
@@ -155,8 +162,10 @@ Result<OutputView> Execution::output(size_t index) {
   const TensorSource& source = plan_->outputs_from[index];
   if (source.partition >= 0) return contexts_[static_cast<size_t>(source.partition)].output(source.index);
   Tensor& tensor = bound_inputs_[source.index];
-  if (!tensor.defined()) return failed_precondition_error("output '" + plan_->outputs[index].name + "' is an input that is not bound");
-  return OutputView{tensor.dtype(), tensor.shape(), const_cast<void*>(tensor.data()), tensor.size_bytes(), tensor.memory_space()};
+  if (!tensor.defined())
+    return failed_precondition_error("output '" + plan_->outputs[index].name + "' is an input that is not bound");
+  return OutputView{tensor.dtype(), tensor.shape(), const_cast<void*>(tensor.data()), tensor.size_bytes(),
+                    tensor.memory_space()};
 }
 
 }  // namespace axle

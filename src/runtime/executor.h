@@ -47,7 +47,8 @@ class Execution {
 
   // The single-partition case is one call into the engine.
   Status run() {
-    if (single_) [[likely]] return contexts_.front().run();
+    if (single_) [[likely]]
+      return contexts_.front().run();
     return run_parts(nullptr, nullptr);
   }
   Status run(const CancelToken& cancel, const RunProfile* profile);

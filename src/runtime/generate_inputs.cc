@@ -14,8 +14,8 @@ namespace axle {
 namespace {
 
 constexpr int kDeepestWalk = 12;
-constexpr std::array kShapeOnlyOps = {"Cast", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Identity", "Concat",
-                                      "Expand", "Flatten", "Slice", "Tile", "Pad", "Split"};
+constexpr std::array kShapeOnlyOps = {"Cast",   "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Identity", "Concat",
+                                      "Expand", "Flatten",   "Slice",   "Tile",    "Pad",       "Split"};
 
 // Inclusive range of an integer input; `fixed` when the graph compares it with one constant.
 struct IntegerRange {
@@ -130,9 +130,12 @@ Shape shape_of(const IoSpec& spec, const GenerateOptions& options, const std::se
     const Dim& dim = spec.shape[axis];
     const auto named = options.axes.find(dim.symbol);
     const bool leading = dim.symbol.empty() ? axis == 0 : batch_symbols.contains(dim.symbol);
-    if (dim.is_static()) shape.push_back(dim.size);
-    else if (!dim.symbol.empty() && named != options.axes.end()) shape.push_back(named->second);
-    else shape.push_back(leading ? options.axis_size : options.inner_axis_size);
+    if (dim.is_static())
+      shape.push_back(dim.size);
+    else if (!dim.symbol.empty() && named != options.axes.end())
+      shape.push_back(named->second);
+    else
+      shape.push_back(leading ? options.axis_size : options.inner_axis_size);
   }
   return shape;
 }
@@ -180,7 +183,8 @@ Result<Tensor> fill(const IoSpec& spec, Shape shape, const IntegerRange& range, 
 
 Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const GenerateOptions& options) {
   if (model.inputs().empty() && model.format() != ModelFormat::kOnnx) {
-    return unimplemented_error("the inputs of a " + std::string(model.format_name()) + " model are not known before an engine loads it")
+    return unimplemented_error("the inputs of a " + std::string(model.format_name()) +
+                               " model are not known before an engine loads it")
         .with_hint("give real inputs: --inputs FILE.npz");
   }
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));

@@ -14,8 +14,8 @@
 namespace axle {
 namespace {
 
-constexpr std::array kQuantisedOps = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger",
-                                      "ConvInteger", "DynamicQuantizeLinear"};
+constexpr std::array kQuantisedOps = {"QuantizeLinear", "DequantizeLinear", "QLinearConv",          "QLinearMatMul",
+                                      "MatMulInteger",  "ConvInteger",      "DynamicQuantizeLinear"};
 
 const NamedTensor* find_tensor(std::span<const NamedTensor> tensors, const std::string& name) {
   const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == name; });
@@ -28,13 +28,15 @@ std::string float_dtype_of(const Graph& graph, const std::vector<IoSpec>& inputs
   for (const auto& weight : graph.weights) {
     if (is_floating(weight->dtype)) bytes[weight->dtype] += weight->bytes.size();
   }
-  const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   // fp16 weights that are cast to f32 before use: arithmetic follows the values, not the storage.
   std::map<DataType, size_t> values;
   for (const Value& value : graph.values) {
     if (value.weight < 0 && is_floating(value.dtype)) ++values[value.dtype];
   }
-  const auto commonest = std::max_element(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto commonest =
+      std::max_element(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (commonest != values.end()) return std::string(data_type_name(commonest->first));
   if (most != bytes.end()) return std::string(data_type_name(most->first));
   for (const IoSpec& spec : inputs) {
@@ -61,13 +63,16 @@ Result<std::shared_ptr<const Graph>> graph_at(const Model& model, std::span<cons
 Status check_feed(const IoSpec& spec, const Tensor& tensor) {
   const auto describe = [&] {
     return fmt::format("input '{}' is {}{}, the model wants {}{}", spec.name, data_type_name(tensor.dtype()),
-                       format_shape(std::span<const int64_t>(tensor.shape())), data_type_name(spec.dtype), format_shape(spec.shape));
+                       format_shape(std::span<const int64_t>(tensor.shape())), data_type_name(spec.dtype),
+                       format_shape(spec.shape));
   };
   if (spec.dtype != DataType::kUndefined && tensor.dtype() != spec.dtype) {
-    return invalid_argument_error(describe()).with_hint(fmt::format("cast it first: array.astype({})", data_type_name(spec.dtype)));
+    return invalid_argument_error(describe())
+        .with_hint(fmt::format("cast it first: array.astype({})", data_type_name(spec.dtype)));
   }
   if (!spec.rank_known) return ok_status();
-  if (tensor.shape().size() != spec.shape.size()) return invalid_argument_error(describe()).with_hint("the number of axes differs");
+  if (tensor.shape().size() != spec.shape.size())
+    return invalid_argument_error(describe()).with_hint("the number of axes differs");
   for (size_t axis = 0; axis < spec.shape.size(); ++axis) {
     if (spec.shape[axis].is_static() && spec.shape[axis].size != tensor.shape()[axis]) {
       return invalid_argument_error(describe()).with_hint(fmt::format("axis {} must be {}", axis, spec.shape[axis].size));
@@ -84,16 +89,19 @@ Status check_feeds(const std::vector<IoSpec>& inputs, std::span<const NamedTenso
       for (const IoSpec& input : inputs) names.push_back(input.name);
       const std::string near = nearest_word(feeds[i].name, names);
       return invalid_argument_error(fmt::format("the model has no input '{}'", feeds[i].name))
-          .with_hint(near.empty() ? fmt::format("its inputs are: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+          .with_hint(near.empty() ? fmt::format("its inputs are: {}", fmt::join(names, ", "))
+                                  : fmt::format("did you mean '{}'?", near));
     }
     for (size_t k = 0; k < i; ++k) {
-      if (feeds[k].name == feeds[i].name) return invalid_argument_error(fmt::format("input '{}' is given twice", feeds[i].name));
+      if (feeds[k].name == feeds[i].name)
+        return invalid_argument_error(fmt::format("input '{}' is given twice", feeds[i].name));
     }
     AXLE_RETURN_IF_ERROR(check_feed(*spec, feeds[i].tensor));
   }
   for (const IoSpec& spec : inputs) {
     if (!spec.optional && find_tensor(feeds, spec.name) == nullptr) {
-      return invalid_argument_error(fmt::format("input '{}' is missing: {}{}", spec.name, data_type_name(spec.dtype), format_shape(spec.shape)));
+      return invalid_argument_error(
+          fmt::format("input '{}' is missing: {}{}", spec.name, data_type_name(spec.dtype), format_shape(spec.shape)));
     }
   }
   return ok_status();

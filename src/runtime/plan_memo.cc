@@ -22,8 +22,8 @@ constexpr int kMemoVersion = 1;
 std::string stat_text(const std::string& path) {
   struct stat info = {};
   if (path.empty() || ::stat(path.c_str(), &info) != 0) return path + "=absent\n";
-  return path + "=" + std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) + ":" +
-         std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n";
+  return path + "=" + std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + ":" + std::to_string(info.st_size) +
+         ":" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n";
 }
 
 std::string environment_text() {
@@ -78,7 +78,8 @@ std::optional<PlanReport> recall_plan(Runtime& runtime, const std::string& key) 
   return PlanReport{std::move(*plan), (*json)["input"].get<std::string>()};
 }
 
-void remember_plan(Runtime& runtime, const std::string& key, const PlanReport& report, const std::vector<std::string>& library_paths) {
+void remember_plan(Runtime& runtime, const std::string& key, const PlanReport& report,
+                   const std::vector<std::string>& library_paths) {
   // The planner's input is not kept: only a lock wants it, and it can be collected anew.
   const Json json = {{"plan", plan_to_json_value(report.plan)},
                      {"input", ""},

@@ -19,6 +19,7 @@ std::string plan_surroundings(Runtime& runtime, const std::vector<std::string>& 
 
 // Null when nothing is remembered, or its surroundings changed.
 std::optional<PlanReport> recall_plan(Runtime& runtime, const std::string& key);
-void remember_plan(Runtime& runtime, const std::string& key, const PlanReport& report, const std::vector<std::string>& library_paths);
+void remember_plan(Runtime& runtime, const std::string& key, const PlanReport& report,
+                   const std::vector<std::string>& library_paths);
 
 }  // namespace axle

@@ -76,7 +76,9 @@ Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& 
   for (const EngineFacts& engine : input.engines) {
     const bool denied = std::find(deny.begin(), deny.end(), engine.info.name) != deny.end();
     const bool allowed = allow.empty() || std::find(allow.begin(), allow.end(), engine.info.name) != allow.end();
-    if (!engine.present || denied || (!allowed && input.policy.fallback.engine.empty() && input.policy.fallback.resource.empty())) continue;
+    if (!engine.present || denied ||
+        (!allowed && input.policy.fallback.engine.empty() && input.policy.fallback.resource.empty()))
+      continue;
     for (const CapabilityFacts& capability : engine.capabilities) {
       if (!reads_format(capability.capability, model)) continue;
       for (const std::string& precision : wanted_precisions(input.model, input.policy, capability.capability)) {
@@ -120,8 +122,8 @@ Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime) {
 Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
                                     const CapabilityFacts& capability, const std::string& precision, bool reuse) {
   Runtime::State& state = runtime.state();
-  const std::string key = model.digest() + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" +
-                          capability.resource + "\t" + precision;
+  const std::string key =
+      model.digest() + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" + capability.resource + "\t" + precision;
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   const auto node_count = static_cast<uint32_t>(graph->nodes.size());
   if (reuse && !engine.library_digest.empty()) {
@@ -165,8 +167,10 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   AXLE_ASSIGN_OR_RETURN(input.verdicts, collect_verdicts(runtime, model, input, request));
   if (EvidenceStore* store = runtime.evidence(); store != nullptr) {
     auto rows = store->find({.model_digest = model.digest(), .candidate = {}, .machine = {}});
-    if (rows) input.evidence = std::move(*rows);
-    else AXLE_LOG(kWarning, "runtime", "evidence is not used: {}", rows.error().to_string());
+    if (rows)
+      input.evidence = std::move(*rows);
+    else
+      AXLE_LOG(kWarning, "runtime", "evidence is not used: {}", rows.error().to_string());
   }
   return input;
 }
@@ -182,7 +186,8 @@ Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model
       continue;
     }
     for (const CapabilityFacts& capability : engine.capabilities) {
-      EngineOpinion opinion{engine.info.name, capability.resource, facts.float_dtype.empty() ? "f32" : facts.float_dtype, {}, {}, ""};
+      EngineOpinion opinion{
+          engine.info.name, capability.resource, facts.float_dtype.empty() ? "f32" : facts.float_dtype, {}, {}, ""};
       if (!reads_format(capability.capability, model)) {
         opinion.verdict.graph = {VerdictKind::kNo, "FORMAT", "does not read " + std::string(model.format_name()), -1};
       } else {

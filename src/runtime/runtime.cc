@@ -21,8 +21,10 @@ Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
     if (cache) {
       state->cache = std::move(*cache);
       auto evidence = EvidenceStore::open(state->cache->path());
-      if (evidence) state->evidence = std::move(*evidence);
-      else state->problems.push_back("evidence is neither read nor kept: " + evidence.error().to_string());
+      if (evidence)
+        state->evidence = std::move(*evidence);
+      else
+        state->problems.push_back("evidence is neither read nor kept: " + evidence.error().to_string());
     } else {
       state->problems.push_back("nothing is cached: " + cache.error().to_string());
     }

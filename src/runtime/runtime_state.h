@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "axle/cache.h"
-#include "axle/runtime.h"
 #include "axle/evidence_store.h"
+#include "axle/runtime.h"
 #include "cache/memo.h"
 #include "engine/engine.h"
 #include "runtime/worker_pool.h"

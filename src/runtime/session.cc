@@ -66,7 +66,8 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
   }
   if (plan.model_digest != model.digest()) {
-    return aborted_error(fmt::format("the plan was made for model {}, '{}' is {}", plan.model_digest, model.path(), model.digest()))
+    return aborted_error(
+               fmt::format("the plan was made for model {}, '{}' is {}", plan.model_digest, model.path(), model.digest()))
         .with_hint("plan again for this model");
   }
   auto impl = std::make_shared<Impl>();
@@ -85,7 +86,8 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   }
   std::vector<IoSpec> inputs = declared_or(model.inputs(), executables.front()->io().inputs);
   std::vector<IoSpec> outputs = declared_or(model.outputs(), executables.back()->io().outputs);
-  AXLE_ASSIGN_OR_RETURN(LoadedPlan loaded, LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs)));
+  AXLE_ASSIGN_OR_RETURN(LoadedPlan loaded,
+                        LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs)));
   impl->loaded = std::make_shared<const LoadedPlan>(std::move(loaded));
   if (options.profile) impl->recorder = std::make_unique<TraceRecorder>();
   AXLE_RETURN_IF_ERROR(impl->prepare());
@@ -182,7 +184,8 @@ ExecutionLease::~ExecutionLease() {
 }
 
 // Binds a fresh tensor where the shape follows from the feeds; nothing where only the engine knows it.
-Status Session::Impl::prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const {
+Status Session::Impl::prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input,
+                                     Tensor& out) const {
   const OutputRule& rule = rules[index];
   if (!rule.known || loaded->outputs_from[index].partition < 0) return execution.unbind_output(index);
   Shape shape;
@@ -261,7 +264,8 @@ Status Binding::bind_output(std::string_view name, Tensor tensor) {
   return impl_->bind_output(index, std::move(tensor));
 }
 Status Binding::run() {
-  if (!impl_->session->recorder) [[likely]] return impl_->execution.run();
+  if (!impl_->session->recorder) [[likely]]
+    return impl_->execution.run();
   return impl_->session->call(impl_->execution, CancelToken::none());
 }
 Status Binding::run(const RunOptions& options) { return impl_->session->call(impl_->execution, effective_token(options)); }

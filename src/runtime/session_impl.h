@@ -56,7 +56,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;
   Status call(Execution& execution, const CancelToken& cancel) const;
-  Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds, const CancelToken& cancel) const;
+  Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds,
+                                            const CancelToken& cancel) const;
 };
 
 // An execution that goes back to its session at the end.

@@ -219,9 +219,11 @@ void Tuning::screen() {
   for (Contender& contender : contenders_) {
     if (contender.measured()) order.push_back(&contender);
   }
-  std::stable_sort(order.begin(), order.end(), [](const Contender* a, const Contender* b) { return a->screen_ns < b->screen_ns; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Contender* a, const Contender* b) { return a->screen_ns < b->screen_ns; });
   for (size_t rank = 0; rank < order.size(); ++rank) {
-    const bool hopeless = static_cast<double>(order[rank]->screen_ns) > kHopeless * static_cast<double>(order.front()->screen_ns);
+    const bool hopeless =
+        static_cast<double>(order[rank]->screen_ns) > kHopeless * static_cast<double>(order.front()->screen_ns);
     order[rank]->dropped = rank >= kFinalists || hopeless;
   }
 }
@@ -284,7 +286,10 @@ void Tuning::finals() {
   int counted = 0;
   int uncounted = 0;
   for (int i = 0; i < kMostRounds && !order.empty() && !over(); ++i) {
-    if (round(order)) ++counted; else ++uncounted;
+    if (round(order))
+      ++counted;
+    else
+      ++uncounted;
     std::reverse(order.begin(), order.end());
     std::erase_if(order, [](const Contender* c) { return !c->failure.ok(); });
     show();
@@ -341,7 +346,8 @@ void Tuning::store() {
     notes_.push_back("the evidence is not kept: there is no cache folder");
     return;
   }
-  if (const Status status = store->append(rows); !status.ok()) notes_.push_back("the evidence is not kept: " + status.message());
+  if (const Status status = store->append(rows); !status.ok())
+    notes_.push_back("the evidence is not kept: " + status.message());
 }
 
 TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) const {
@@ -377,8 +383,14 @@ TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) c
   row.ratio_low = interval.low;
   row.ratio_high = interval.high;
   switch (compare(interval)) {
-    case Comparison::kTie: row.verdict = "tie"; row.reason = "as fast within 1 %"; break;
-    case Comparison::kUndecided: row.verdict = "undecided"; row.reason = "the interval holds 1: measure longer to tell"; break;
+    case Comparison::kTie:
+      row.verdict = "tie";
+      row.reason = "as fast within 1 %";
+      break;
+    case Comparison::kUndecided:
+      row.verdict = "undecided";
+      row.reason = "the interval holds 1: measure longer to tell";
+      break;
     default: row.verdict = "slower"; row.reason = fmt::format("{:.2f}x the winner's time", interval.ratio);
   }
   return row;
