@@ -17,10 +17,15 @@ REAL_MODELS = [
 ]
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("name", REAL_MODELS)
-def test_outputs_are_the_expected_ones(axle, models, tmp_path, name):
+def test_outputs_are_the_expected_ones(axle, models, tmp_path, name, engine):
+    if not any(e["name"] == engine and e["present"] for e in axle("engines", "--json").json["engines"]):
+        pytest.skip(f"{engine} is not installed")
     folder = models / name
-    answer = axle("run", folder / "model.onnx", "--inputs", folder / "input.npz", "--output-dir", tmp_path / "out", "--json")
+    answer = axle(
+        "run", folder / "model.onnx", "--inputs", folder / "input.npz", "--output-dir", tmp_path / "out", "--json", "--engine", engine
+    )
     assert answer.code == 0, answer.out + answer.err
     document = answer.json
     expected = np.load(folder / "expected.npz")
@@ -33,10 +38,23 @@ def test_outputs_are_the_expected_ones(axle, models, tmp_path, name):
             compared += 1
     assert compared > 0
     partition = document["plan"]["partitions"][0]
-    assert partition["engine"] in partition["candidate"]
+    assert partition["engine"] == engine
+    assert partition["candidate"].startswith(f"{engine}@cpu:0/f32/")
     assert [d["verdict"] for d in document["decisions"]].count("chosen") == 1
     assert all(d["reason"] for d in document["decisions"])
     assert document["substitutions"] == []
+
+
+def test_an_openvino_model_goes_to_the_engine_that_reads_it(axle, models, tmp_path):
+    folder = models / "ultraface-rfb-320-ir"
+    answer = axle("run", folder / "model.xml", "--inputs", folder / "input.npz", "--output-dir", tmp_path / "out", "--json")
+    if answer.code != 0 and "openvino" in answer.out and "install" in answer.out:
+        pytest.skip("openvino is not installed")
+    assert answer.code == 0, answer.out
+    expected = np.load(folder / "expected.npz")
+    for output in answer.json["outputs"]:
+        # The weights are compressed to fp16; the reference is the fp32 model.
+        np.testing.assert_allclose(np.load(output["file"]), expected[output["name"]], atol=5e-3)
 
 
 def test_a_second_start_uses_the_cache(axle, models):

@@ -1,0 +1,225 @@
+#include "context.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+namespace axle::openvino {
+namespace {
+
+// A place for tensors without elements, whose data may be null.
+alignas(64) char empty_place[64];
+
+ov_element_type_e to_vendor_type(int32_t dtype) {
+  switch (dtype) {
+    case 1: return F32;
+    case 2: return U8;
+    case 3: return I8;
+    case 4: return U16;
+    case 5: return I16;
+    case 6: return I32;
+    case 7: return I64;
+    case 9: return OV_BOOLEAN;
+    case 10: return F16;
+    case 11: return F64;
+    case 12: return U32;
+    case 13: return U64;
+    case 16: return BF16;
+    case 17: return F8E4M3;
+    case 19: return F8E5M3;
+    case 21: return U4;
+    case 22: return I4;
+    case 23: return F4E2M1;
+    case 24: return F8E8M0;
+    case 25: return U2;
+    default:
+      throw kit::unimplemented("element type " + std::string(kit::data_type_name(dtype)) + " cannot be passed to OpenVINO");
+  }
+}
+
+bool is_static(const kit::IoSpec& spec) {
+  return spec.rank_known && std::ranges::all_of(spec.shape, [](const kit::Dim& dim) { return dim.size >= 0; });
+}
+
+}  // namespace
+
+bool OpenVinoContext::Bound::same_as(const axle_tensor_t& tensor) const noexcept {
+  return bound && data == tensor.data && size_bytes == tensor.size_bytes &&
+         std::ranges::equal(bound_shape, kit::shape_of(tensor));
+}
+
+void OpenVinoContext::Bound::take(const axle_tensor_t& tensor) {
+  const auto given = kit::shape_of(tensor);
+  bound_shape.assign(given.begin(), given.end());
+  data = tensor.data;
+  size_bytes = tensor.size_bytes;
+  bound = true;
+}
+
+OpenVinoContext::Bound OpenVinoContext::empty() const {
+  return {false, false, {}, nullptr, 0, Tensor(nullptr, api().ov_tensor_free), Tensor(nullptr, api().ov_tensor_free), {}};
+}
+
+OpenVinoContext::OpenVinoContext(std::shared_ptr<Program> program, bool profiling)
+    : program_(std::move(program)), profiling_(profiling),
+      request_(make<ov_infer_request_t>(api(), api().ov_infer_request_free, "making a request", [&](ov_infer_request_t** out) {
+        return api().ov_compiled_model_create_infer_request(program_->model(), out);
+      })) {
+  for (size_t i = 0; i < program_->io().inputs.size(); ++i) inputs_.push_back(empty());
+  for (size_t i = 0; i < program_->io().outputs.size(); ++i) {
+    outputs_.push_back(empty());
+    outputs_[i].own = make<ov_tensor_t>(api(), api().ov_tensor_free, "reading an output", [&](ov_tensor_t** out) {
+      return api().ov_infer_request_get_tensor_by_const_port(request_.get(), program_->output_port(i).get(), out);
+    });
+  }
+}
+
+OpenVinoContext::Tensor OpenVinoContext::wrap(const kit::IoSpec& spec, const axle_tensor_t& tensor) const {
+  if (tensor.memory_space == 3) throw kit::unimplemented("tensor '" + spec.name + "' is in device memory; bind host memory");
+  const ov_element_type_e type = to_vendor_type(spec.dtype);
+  const bool no_bytes = kit::dense_size_bytes(spec.dtype, kit::shape_of(tensor)) == 0;
+  int64_t none = 0;
+  const ov_shape_t shape{tensor.rank, tensor.rank == 0 ? &none : const_cast<int64_t*>(tensor.shape)};
+  return make<ov_tensor_t>(api(), api().ov_tensor_free, "binding '" + spec.name + "'", [&](ov_tensor_t** out) {
+    return api().ov_tensor_create_from_host_ptr(type, shape, no_bytes ? empty_place : tensor.data, out);
+  });
+}
+
+void OpenVinoContext::set(const Port& port, const ov_tensor_t* tensor, const kit::IoSpec& spec) {
+  check(api(), api().ov_infer_request_set_tensor_by_const_port(request_.get(), port.get(), tensor),
+        "binding '" + spec.name + "'");
+}
+
+void OpenVinoContext::bind_input(uint32_t index, const axle_tensor_t* tensor) {
+  if (index >= inputs_.size()) throw kit::invalid_argument("there is no input " + std::to_string(index));
+  const kit::IoSpec& spec = program_->io().inputs[index];
+  Bound& input = inputs_[index];
+  if (tensor == nullptr) {
+    input.bound = false;
+    return;
+  }
+  kit::check_tensor(spec, *tensor);
+  if (input.same_as(*tensor)) return;
+  Tensor wrapped = wrap(spec, *tensor);
+  set(program_->input_port(index), wrapped.get(), spec);
+  input.wrapped = std::move(wrapped);
+  input.take(*tensor);
+}
+
+void OpenVinoContext::use_own(uint32_t index) {
+  set(program_->output_port(index), outputs_[index].own.get(), program_->io().outputs[index]);
+  outputs_[index].direct = false;
+}
+
+void OpenVinoContext::bind_output(uint32_t index, const axle_tensor_t* tensor) {
+  if (index >= outputs_.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
+  const kit::IoSpec& spec = program_->io().outputs[index];
+  Bound& output = outputs_[index];
+  if (tensor == nullptr) {
+    if (output.direct) use_own(index);
+    output.bound = false;
+    return;
+  }
+  kit::check_tensor(spec, *tensor);
+  if (output.same_as(*tensor)) return;
+  // Into memory whose size may not fit the library would write a tensor of its own without a word, so those are copied.
+  const bool direct = is_static(spec);
+  Tensor wrapped = wrap(spec, *tensor);
+  if (direct) {
+    set(program_->output_port(index), wrapped.get(), spec);
+    output.wrapped = std::move(wrapped);
+  }
+  output.take(*tensor);
+  output.direct = direct;
+}
+
+ov_status_e OpenVinoContext::infer(const kit::RunArgs& args) {
+  if (!args.cancel.possible()) return api().ov_infer_request_infer(request_.get());
+  args.cancel.check();
+  // Only a run that the vendor's own thread executes can be stopped.
+  ov_status_e status = api().ov_infer_request_start_async(request_.get());
+  if (status != OK) return status;
+  constexpr int64_t kPeriodMs = 1;
+  do {
+    if (args.cancel.cancelled()) api().ov_infer_request_cancel(request_.get());
+    status = api().ov_infer_request_wait_for(request_.get(), kPeriodMs);
+  } while (status == RESULT_NOT_READY);
+  if (status != OK && args.cancel.cancelled()) throw kit::Error(AXLE_CANCELLED, "the run was cancelled by the caller");
+  return status;
+}
+
+void OpenVinoContext::run(const kit::RunArgs& args) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!inputs_[i].bound) throw kit::failed_precondition("not bound: input '" + program_->io().inputs[i].name + "'");
+  }
+  const auto start = std::chrono::steady_clock::now().time_since_epoch();
+  check(api(), infer(args), "OpenVINO failed to run the model");
+  for (uint32_t i = 0; i < outputs_.size(); ++i) collect(i);
+  program_->runs().fetch_add(1, std::memory_order_relaxed);
+  ran_ = true;
+  if (profiling_ && args.profile.on())
+    report_profile(args.profile, std::chrono::duration_cast<std::chrono::nanoseconds>(start).count());
+}
+
+void OpenVinoContext::collect(uint32_t index) {
+  Bound& output = outputs_[index];
+  const kit::IoSpec& spec = program_->io().outputs[index];
+  if (output.direct) {
+    if (output.shape.size() != output.bound_shape.size()) output.shape = output.bound_shape;
+    return;
+  }
+  ov_tensor_t* tensor = output.own.get();
+  ov_shape_t shape{};
+  const ov_status_e status = api().ov_tensor_get_shape(tensor, &shape);
+  if (status == INVALID_C_PARAM) {
+    output.shape.clear();  // the C API cannot describe a scalar
+  } else {
+    check(api(), status, "reading the shape of '" + spec.name + "'");
+    output.shape.assign(shape.dims, shape.dims + shape.rank);
+    api().ov_shape_free(&shape);
+  }
+  if (!output.bound) return;
+  const size_t needed = static_cast<size_t>(kit::dense_size_bytes(spec.dtype, output.shape));
+  if (output.size_bytes < needed) {
+    throw kit::out_of_range("output '" + spec.name + "' needs " + std::to_string(needed) + " bytes, " +
+                            std::to_string(output.size_bytes) + " are bound")
+        .required_bytes(needed);
+  }
+  void* data = nullptr;
+  if (needed == 0) return;
+  check(api(), api().ov_tensor_data(tensor, &data), "reading '" + spec.name + "'");
+  std::memcpy(output.data, data, needed);
+}
+
+axle_tensor_t OpenVinoContext::output(uint32_t index) {
+  if (index >= outputs_.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
+  if (!ran_) throw kit::failed_precondition("output before the first run");
+  const Bound& output = outputs_[index];
+  const kit::IoSpec& spec = program_->io().outputs[index];
+  axle_tensor_t tensor{};
+  tensor.struct_size = sizeof(tensor);
+  tensor.dtype = spec.dtype;
+  tensor.rank = static_cast<int32_t>(output.shape.size());
+  tensor.shape = output.shape.data();
+  tensor.size_bytes = static_cast<size_t>(kit::dense_size_bytes(tensor.dtype, output.shape));
+  tensor.data = output.bound ? output.data : empty_place;
+  if (!output.bound && tensor.size_bytes > 0)
+    check(api(), api().ov_tensor_data(output.own.get(), &tensor.data), "reading '" + spec.name + "'");
+  return tensor;
+}
+
+void OpenVinoContext::report_profile(const kit::Profile& profile, int64_t start_ns) {
+  ov_profiling_info_list_t list{};
+  check(api(), api().ov_infer_request_get_profiling_info(request_.get(), &list), "reading the node times");
+  for (size_t i = 0; i < list.size; ++i) {
+    const ov_profiling_info_t& node = list.profiling_infos[i];
+    if (node.status != ov_profiling_info_t::EXECUTED) continue;
+    // The library gives durations only; nodes are laid out one after the other.
+    const int64_t duration_ns = node.real_time * 1000;
+    profile.event(node.node_name == nullptr ? "" : node.node_name, "kernel", start_ns, duration_ns);
+    start_ns += duration_ns;
+  }
+  api().ov_profiling_info_list_free(&list);
+}
+
+}  // namespace axle::openvino

@@ -1,0 +1,49 @@
+// Bound tensors and the vendor's request of one caller.
+#pragma once
+
+#include "program.h"
+
+namespace axle::openvino {
+
+class OpenVinoContext final : public kit::Context {
+ public:
+  OpenVinoContext(std::shared_ptr<Program> program, bool profiling);
+
+  void bind_input(uint32_t index, const axle_tensor_t* tensor) override;
+  void bind_output(uint32_t index, const axle_tensor_t* tensor) override;
+  void run(const kit::RunArgs& args) override;
+  axle_tensor_t output(uint32_t index) override;
+
+ private:
+  using Tensor = Handle<ov_tensor_t>;
+  struct Bound {
+    bool bound = false;
+    bool direct = false;  // the vendor writes into the caller's memory; else into `own`, copied after the run
+    std::vector<int64_t> bound_shape;
+    void* data = nullptr;
+    size_t size_bytes = 0;
+    Tensor wrapped;
+    Tensor own;  // outputs: what the vendor allocates
+    std::vector<int64_t> shape;  // outputs: of the last run
+
+    bool same_as(const axle_tensor_t& tensor) const noexcept;
+    void take(const axle_tensor_t& tensor);
+  };
+
+  const Api& api() const noexcept { return program_->api(); }
+  Bound empty() const;
+  Tensor wrap(const kit::IoSpec& spec, const axle_tensor_t& tensor) const;
+  void set(const Port& port, const ov_tensor_t* tensor, const kit::IoSpec& spec);
+  void use_own(uint32_t index);
+  ov_status_e infer(const kit::RunArgs& args);
+  void collect(uint32_t index);
+  void report_profile(const kit::Profile& profile, int64_t start_ns);
+
+  std::shared_ptr<Program> program_;
+  bool profiling_;
+  Handle<ov_infer_request_t> request_;
+  std::vector<Bound> inputs_, outputs_;
+  bool ran_ = false;
+};
+
+}  // namespace axle::openvino

@@ -1,0 +1,347 @@
+#include "program.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace axle::openvino {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kBlobName = "model.blob";
+constexpr const char* kIoName = "io.bin";
+constexpr const char* kFormat = "openvino-blob";
+constexpr uint64_t kMaxIoEntries = 65536;
+
+kit::Error damaged(const std::string& what) {
+  return kit::Error(AXLE_DATA_LOSS, "the artefact is damaged: " + what).hint("remove it from the cache and compile again");
+}
+
+// By the vendor's element type number.
+constexpr std::array<std::pair<ov_element_type_e, int32_t>, 22> kTypes = {
+    {{DYNAMIC, 0}, {OV_BOOLEAN, 9}, {BF16, 16},   {F16, 10},   {F32, 1},     {F64, 11},   {I4, 22}, {I8, 3},
+     {I16, 5},     {I32, 6},        {I64, 7},     {U2, 25},    {U4, 21},     {U8, 2},     {U16, 4}, {U32, 12},
+     {U64, 13},    {F8E4M3, 17},    {F8E5M3, 19}, {STRING, 8}, {F4E2M1, 23}, {F8E8M0, 24}}};
+
+int32_t from_vendor_type(ov_element_type_e type) {
+  for (const auto& [vendor, ours] : kTypes) {
+    if (vendor == type) return ours;
+  }
+  return 0;
+}
+
+// A folder of our own that disappears with the object.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(std::string_view parent) {
+    std::string name = std::string(parent) + "/openvino-XXXXXX";
+    if (mkdtemp(name.data()) == nullptr)
+      throw kit::Error(AXLE_PERMISSION_DENIED, "cannot make a folder in " + std::string(parent));
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const noexcept { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+Handle<ov_model_t> read_file(const Api& api, const ov_core_t* core, const std::string& path) {
+  return make<ov_model_t>(api, api.ov_model_free, "OpenVINO cannot read " + path,
+                          [&](ov_model_t** out) { return api.ov_core_read_model(core, path.c_str(), nullptr, out); });
+}
+
+// The front end finds external data only relative to a file, so the bytes become one, with links beside it.
+Handle<ov_model_t> read_with_external_data(const Api& api, const ov_core_t* core, const kit::Graph& graph,
+                                           const kit::OnnxModel& onnx, std::string_view scratch_folder) {
+  const TemporaryFolder folder(scratch_folder);
+  const fs::path base = fs::path(onnx.folder);
+  for (uint32_t i = 0; i < graph.weight_count(); ++i) {
+    const kit::Weight weight = graph.weight(i);
+    const fs::path file = fs::path(kit::text(weight.info().path));
+    if (file.empty()) continue;
+    const fs::path relative = file.lexically_relative(base);
+    if (relative.empty() || *relative.begin() == "..")
+      throw kit::invalid_argument("external data " + file.string() + " lies outside " + base.string());
+    const fs::path link = folder.path() / relative;
+    std::error_code error;
+    fs::create_directories(link.parent_path(), error);
+    if (!fs::exists(link, error)) fs::create_hard_link(file, link, error);
+    if (!fs::exists(link, error)) fs::create_symlink(fs::absolute(file), link, error);
+    if (error)
+      throw kit::Error(AXLE_PERMISSION_DENIED,
+                       "cannot link " + file.string() + " into " + folder.path().string() + ": " + error.message());
+  }
+  const std::string path = (folder.path() / "model.onnx").string();
+  std::ofstream out(path, std::ios::binary);
+  out.write(onnx.bytes.data(), static_cast<std::streamsize>(onnx.bytes.size()));
+  if (!out.flush()) throw kit::Error(AXLE_RESOURCE_EXHAUSTED, "cannot write " + path).hint("is the disk full?");
+  return read_file(api, core, path);
+}
+
+// Length-prefixed texts: names and symbols are the model's and may hold any byte.
+void put(std::ostream& out, std::string_view text) { out << text.size() << ' ' << text; }
+
+std::string get(std::istream& in) {
+  size_t size = 0;
+  if (!(in >> size) || size > (1u << 20) || in.get() != ' ') throw damaged("io.bin");
+  std::string text(size, '\0');
+  if (!in.read(text.data(), static_cast<std::streamsize>(size))) throw damaged("io.bin");
+  return text;
+}
+
+uint64_t get_count(std::istream& in) {
+  const std::string text = get(in);
+  const axle_option_t entry{kit::to_text("count"), kit::to_text(text)};
+  const int64_t count = kit::Options(&entry, 1).integer_or("count", 0);
+  if (count < 0 || static_cast<uint64_t>(count) > kMaxIoEntries) throw damaged("io.bin");
+  return static_cast<uint64_t>(count);
+}
+
+void put(std::ostream& out, const std::vector<kit::IoSpec>& specs) {
+  put(out, std::to_string(specs.size()));
+  for (const kit::IoSpec& spec : specs) {
+    put(out, spec.name);
+    put(out, std::to_string(spec.shape.size()));
+    for (const kit::Dim& dim : spec.shape) put(out, dim.symbol);
+  }
+}
+
+std::vector<kit::IoSpec> get_specs(std::istream& in) {
+  std::vector<kit::IoSpec> specs(get_count(in));
+  for (kit::IoSpec& spec : specs) {
+    spec.name = get(in);
+    spec.shape.resize(get_count(in));
+    for (kit::Dim& dim : spec.shape) dim.symbol = get(in);
+  }
+  return specs;
+}
+
+// The bytes of one file of the artefact, mapped when the host did not.
+class BlobBytes {
+ public:
+  explicit BlobBytes(const kit::Blob& blob) : bytes_(blob.data) {
+    if (!bytes_.empty()) return;
+    const std::string path(blob.path);
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat info{};
+    if (file >= 0 && fstat(file, &info) == 0 && info.st_size > 0) {
+      mapping_ = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+      if (mapping_ != MAP_FAILED) bytes_ = {static_cast<const char*>(mapping_), static_cast<size_t>(info.st_size)};
+    }
+    if (file >= 0) ::close(file);
+    if (bytes_.empty()) throw damaged("cannot read " + path);
+  }
+  ~BlobBytes() {
+    if (mapping_ != MAP_FAILED) munmap(mapping_, bytes_.size());
+  }
+  BlobBytes(const BlobBytes&) = delete;
+  BlobBytes& operator=(const BlobBytes&) = delete;
+  std::string_view bytes() const noexcept { return bytes_; }
+
+ private:
+  std::string_view bytes_;
+  void* mapping_ = MAP_FAILED;
+};
+
+std::string instruction_set() {
+  std::string text;
+#if defined(__x86_64__)
+  text = "x86_64";
+  if (__builtin_cpu_supports("avx2")) text += " avx2";
+  if (__builtin_cpu_supports("avx512f")) text += " avx512f";
+  if (__builtin_cpu_supports("avx512vnni")) text += " avx512_vnni";
+  if (__builtin_cpu_supports("avx512bf16")) text += " avx512_bf16";
+#elif defined(__aarch64__)
+  text = "aarch64";
+#endif
+  return text;
+}
+
+kit::IoSpec read_spec(const Api& api, const ov_output_const_port_t* port, const kit::IoSpec* known) {
+  kit::IoSpec spec;
+  if (known != nullptr) {
+    spec.name = known->name;
+  } else if (char* name = nullptr; api.ov_port_get_any_name(port, &name) == OK && name != nullptr) {
+    spec.name = name;
+    api.ov_free(name);
+  }
+  ov_element_type_e type = DYNAMIC;
+  check(api, api.ov_port_get_element_type(port, &type), "reading the type of '" + spec.name + "'");
+  spec.dtype = from_vendor_type(type);
+  ov_partial_shape_t shape{};
+  check(api, api.ov_port_get_partial_shape(port, &shape), "reading the shape of '" + spec.name + "'");
+  spec.rank_known = shape.rank.min == shape.rank.max;
+  for (int64_t axis = 0; spec.rank_known && axis < shape.rank.max; ++axis) {
+    const ov_dimension_t dim = shape.dims[axis];
+    spec.shape.push_back({dim.min == dim.max ? dim.min : -1, ""});
+  }
+  api.ov_partial_shape_free(&shape);
+  const bool same_rank = known != nullptr && known->shape.size() == spec.shape.size();
+  for (size_t axis = 0; same_rank && axis < spec.shape.size(); ++axis) {
+    if (spec.shape[axis].size < 0) spec.shape[axis].symbol = known->shape[axis].symbol;
+  }
+  return spec;
+}
+
+using CountFn = ov_status_e (*)(const ov_compiled_model_t*, size_t*);
+using IndexFn = ov_status_e (*)(const ov_compiled_model_t*, size_t, ov_output_const_port_t**);
+using NameFn = ov_status_e (*)(const ov_compiled_model_t*, const char*, ov_output_const_port_t**);
+
+// Ports in the order of `known`, found by name (a port may have several); without `known`, the vendor's own order and names.
+void read_side(const Api& api, const ov_compiled_model_t* model, CountFn count_of, IndexFn by_index, NameFn by_name,
+               const std::vector<kit::IoSpec>& known, std::vector<Port>& ports, std::vector<kit::IoSpec>& specs) {
+  size_t count = 0;
+  check(api, count_of(model, &count), "counting inputs and outputs");
+  if (!known.empty() && known.size() != count) {
+    throw kit::internal("OpenVINO made " + std::to_string(count) + " inputs or outputs of the model's " +
+                        std::to_string(known.size()));
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const kit::IoSpec* spec = known.empty() ? nullptr : &known[i];
+    ov_output_const_port_t* port = nullptr;
+    const bool named = spec != nullptr && by_name(model, spec->name.c_str(), &port) == OK;
+    if (!named) check(api, by_index(model, i, &port), "reading an input or output");
+    ports.emplace_back(port, api.ov_output_const_port_free);
+    specs.push_back(read_spec(api, port, spec));
+  }
+}
+
+kit::Io names_of(const kit::Graph& graph) {
+  kit::Io io;
+  if (graph.node_count() == 0) return io;  // handed over whole: the vendor's names
+  for (uint32_t i = 0; i < graph.input_count(); ++i) io.inputs.push_back(kit::to_io_spec(graph.input(i)));
+  for (uint32_t i = 0; i < graph.output_count(); ++i) io.outputs.push_back(kit::to_io_spec(graph.output(i)));
+  return io;
+}
+
+}  // namespace
+
+Handle<ov_model_t> read_model(const Api& api, const ov_core_t* core, const kit::Graph& graph, std::string_view scratch_folder) {
+  if (!graph.path().empty()) return read_file(api, core, std::string(graph.path()));
+  const kit::OnnxModel onnx = graph.onnx();
+  if (!onnx.folder.empty()) return read_with_external_data(api, core, graph, onnx, scratch_folder);
+  return make<ov_model_t>(api, api.ov_model_free, "OpenVINO cannot read the model", [&](ov_model_t** out) {
+    return api.ov_core_read_model_from_memory_buffer(core, onnx.bytes.data(), onnx.bytes.size(), nullptr, out);
+  });
+}
+
+Program::Program(std::shared_ptr<const Api> api, const CompileFor& target)
+    : api_(std::move(api)), core_(make_core(*api_)), model_(nullptr, api_->ov_compiled_model_free) {
+  configure(*api_, core_.get(), target.device, target.settings, target.precision, target.threads);
+}
+
+void Program::read_ports(const kit::Io& names) {
+  read_side(*api_, model_.get(), api_->ov_compiled_model_inputs_size, api_->ov_compiled_model_input_by_index,
+            api_->ov_compiled_model_input_by_name, names.inputs, inputs_, io_.inputs);
+  read_side(*api_, model_.get(), api_->ov_compiled_model_outputs_size, api_->ov_compiled_model_output_by_index,
+            api_->ov_compiled_model_output_by_name, names.outputs, outputs_, io_.outputs);
+  for (const auto* side : {&io_.inputs, &io_.outputs}) {
+    for (const kit::IoSpec& spec : *side) {
+      if (spec.dtype == 8 || spec.dtype == 0) {
+        throw kit::unimplemented("'" + spec.name + "' has an element type that OpenVINO's C API does not carry")
+            .hint("choose another engine for this model");
+      }
+    }
+  }
+}
+
+std::shared_ptr<Program> Program::from_graph(std::shared_ptr<const Api> api, const kit::Graph& graph, const CompileFor& target,
+                                             std::string_view scratch_folder) {
+  std::shared_ptr<Program> program(new Program(std::move(api), target));
+  const Api& a = *program->api_;
+  const Handle<ov_model_t> model = read_model(a, program->core_.get(), graph, scratch_folder);
+  ov_compiled_model_t* compiled = nullptr;
+  check(a, a.ov_core_compile_model(program->core_.get(), model.get(), target.device.c_str(), 0, &compiled),
+        "OpenVINO cannot compile the model");
+  program->model_.reset(compiled);
+  program->read_ports(names_of(graph));
+  return program;
+}
+
+std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, std::span<const kit::Blob> blobs,
+                                                const CompileFor& target) {
+  const kit::Blob* model = nullptr;
+  const kit::Blob* io = nullptr;
+  for (const kit::Blob& blob : blobs) {
+    if (blob.name != kBlobName && blob.name != kIoName) throw damaged("unknown file '" + std::string(blob.name) + "'");
+    (blob.name == kBlobName ? model : io) = &blob;
+  }
+  if (model == nullptr || io == nullptr) throw damaged("model.blob or io.bin is missing");
+  std::istringstream text{std::string(BlobBytes(*io).bytes())};
+  kit::Io names;
+  names.inputs = get_specs(text);
+  names.outputs = get_specs(text);
+  const auto bytes = std::make_shared<const BlobBytes>(*model);
+  std::shared_ptr<Program> program(new Program(std::move(api), target));
+  program->bytes_ = bytes;
+  const Api& a = *program->api_;
+  ov_compiled_model_t* compiled = nullptr;
+  const ov_status_e status = a.ov_core_import_model(program->core_.get(), bytes->bytes().data(), bytes->bytes().size(),
+                                                    target.device.c_str(), &compiled);
+  try {
+    check(a, status, "OpenVINO cannot import model.blob");
+  } catch (const kit::Error& error) {
+    throw damaged(error.message());
+  }
+  program->model_.reset(compiled);
+  program->read_ports(names);
+  return program;
+}
+
+kit::Manifest Program::write_artefact(const std::string& folder, const CompileFor& target) const {
+  const std::string blob = folder + "/" + kBlobName;
+  check(*api_, api_->ov_compiled_model_export_model(model_.get(), blob.c_str()), "OpenVINO cannot export the compiled model");
+  std::ofstream out(folder + "/" + kIoName, std::ios::binary);
+  put(out, io_.inputs);
+  put(out, io_.outputs);
+  std::error_code error;
+  const auto size = fs::file_size(blob, error);
+  if (!out.flush() || error || size == 0) {
+    throw kit::Error(AXLE_RESOURCE_EXHAUSTED, "the compiled model could not be written to " + folder).hint("is the disk full?");
+  }
+  kit::Manifest manifest;
+  manifest.format = kFormat;
+  manifest.self_contained = true;
+  manifest.blobs = {{kBlobName, kBlobName}, {kIoName, kIoName}};
+  manifest.compatibility = {
+      {"library", api_->build},
+      {"device", target.device + " " + device_property(*api_, core_.get(), target.device, "FULL_DEVICE_NAME")},
+      {"isa", instruction_set() + " " + device_property(*api_, core_.get(), target.device, "OPTIMIZATION_CAPABILITIES")},
+      {"precision", std::string(target.precision)}};
+  return manifest;
+}
+
+std::vector<kit::NodeKernel> Program::kernels() const {
+  const auto request = make<ov_infer_request_t>(
+      *api_, api_->ov_infer_request_free, "making a request",
+      [&](ov_infer_request_t** out) { return api_->ov_compiled_model_create_infer_request(model_.get(), out); });
+  ov_profiling_info_list_t list{};
+  check(*api_, api_->ov_infer_request_get_profiling_info(request.get(), &list), "reading the kernels");
+  std::vector<kit::NodeKernel> kernels;
+  for (size_t i = 0; i < list.size; ++i) {
+    const ov_profiling_info_t& node = list.profiling_infos[i];
+    const std::string kernel = node.exec_type == nullptr ? "" : node.exec_type;
+    if (kernel.empty() || kernel.starts_with("undef") || kernel.starts_with("unknown")) continue;  // fused away, or an input
+    const size_t cut = kernel.rfind('_');
+    std::string precision = cut == std::string::npos ? "" : kernel.substr(cut + 1);
+    for (char& c : precision) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    if (kit::parse_data_type(precision) == 0) precision.clear();
+    kernels.push_back({node.node_name == nullptr ? "" : node.node_name, kernel, precision, ""});
+  }
+  api_->ov_profiling_info_list_free(&list);
+  return kernels;
+}
+
+}  // namespace axle::openvino
