@@ -334,7 +334,6 @@ kit::Loaded OpenVinoEngine::load(const kit::LoadArgs& args) {
   effective.cpu_set_honoured = args.cpu_set.empty() || process_confined_to(args.cpu_set);
   effective.options = {{"num_streams", property("NUM_STREAMS")},
                        {"performance_hint", contains(property("PERFORMANCE_HINT"), "LATENCY") ? "latency" : "throughput"},
-                       {"hyper_threading", contains(property("ENABLE_HYPER_THREADING"), "Y") ? "true" : "false"},
                        {"profiling", wanted.settings.profiling ? "true" : "false"}};
   loaded.executable = std::make_unique<OpenVinoExecutable>(std::move(program), wanted.settings.profiling);
   return loaded;

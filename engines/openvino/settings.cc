@@ -15,7 +15,7 @@ std::string taken(const Api& api, ov_status_e status, char* value) {
 }  // namespace
 
 std::vector<kit::Option> option_table() {
-  std::vector<kit::Option> table(4);
+  std::vector<kit::Option> table(3);
   table[0].name = "num_streams";
   table[0].type = kit::OptionType::kInteger;
   table[0].default_value = "1";
@@ -29,28 +29,21 @@ std::vector<kit::Option> option_table() {
   table[1].choices = {"latency", "throughput"};
   table[1].affects_speed = true;
   table[1].description = "what the library tunes its scheduling for";
-  table[2].name = "hyper_threading";
+  table[2].name = "profiling";
   table[2].type = kit::OptionType::kBoolean;
-  table[2].default_value = "true";
+  table[2].default_value = "false";
   table[2].affects_speed = true;
-  table[2].description = "let two threads share one core";
-  table[3].name = "profiling";
-  table[3].type = kit::OptionType::kBoolean;
-  table[3].default_value = "false";
-  table[3].affects_speed = true;
-  table[3].description = "time every node: recorded runs get their node times, load lists the kernels";
+  table[2].description = "time every node: recorded runs get their node times, load lists the kernels";
   return table;
 }
 
 std::vector<kit::Preset> preset_table() {
   return {{"default", {}, "one run at a time, as fast as it can"},
-          {"two_streams",
-           {{"num_streams", "2"}, {"performance_hint", "throughput"}},
-           "two runs at once, each on half of the threads"}};
+          {"throughput", {{"performance_hint", "throughput"}}, "scheduled for many runs rather than for one"}};
 }
 
 Settings parse_settings(const kit::Options& options) {
-  options.check_known({"num_streams", "performance_hint", "hyper_threading", "profiling"});
+  options.check_known({"num_streams", "performance_hint", "profiling"});
   Settings settings;
   settings.num_streams = options.integer_or("num_streams", settings.num_streams);
   if (settings.num_streams < 1 || settings.num_streams > kMaxStreams) {
@@ -58,7 +51,6 @@ Settings parse_settings(const kit::Options& options) {
                                 std::to_string(kMaxStreams));
   }
   settings.performance_hint = options.choice_or("performance_hint", {"latency", "throughput"}, settings.performance_hint);
-  settings.hyper_threading = options.boolean_or("hyper_threading", settings.hyper_threading);
   settings.profiling = options.boolean_or("profiling", settings.profiling);
   return settings;
 }
@@ -84,7 +76,7 @@ void configure(const Api& api, const ov_core_t* core, const std::string& device,
   if (!is_cpu(device)) return;
   set("INFERENCE_NUM_THREADS", std::to_string(threads));
   set("ENABLE_CPU_PINNING", "NO");  // its own pinning puts two models of one process on the same core
-  set("ENABLE_HYPER_THREADING", flag(settings.hyper_threading));
+  set("ENABLE_HYPER_THREADING", flag(true));
   set("LP_TRANSFORMS_MODE", flag(integers));  // else quantised islands run in integers whatever the precision
 }
 

@@ -10,7 +10,6 @@ namespace axle::openvino {
 struct Settings {
   int64_t num_streams = 1;
   std::string performance_hint = "latency";
-  bool hyper_threading = true;
   bool profiling = false;
 };
 
