@@ -64,12 +64,13 @@ def check(entry: dict[str, str], build: Path, stamp: Path | None) -> str:
 
 
 def sources(build: Path, wanted: list[Path]) -> list[dict[str, str]]:
-    """Entries of the database for sources of this tree, the wanted ones only when any are named."""
-    entries = json.loads((build / "compile_commands.json").read_text())
-    names = {str(path.resolve()) for path in wanted}
-    ours = [entry for entry in entries if entry["file"].startswith(f"{ROOT}/") and not entry["file"].startswith(f"{ROOT}/build/")]
-    unique = {entry["file"]: entry for entry in ours if not names or entry["file"] in names}
-    return list(unique.values())
+    """Entries of the database for the wanted sources; when none are named, for all of this tree that ship (no tests: time)."""
+    unique = {entry["file"]: entry for entry in json.loads((build / "compile_commands.json").read_text())}
+    if wanted:
+        return [unique[str(path.resolve())] for path in wanted]
+    skipped = re.compile(r"^(build|tests|benchmarks)/|_(test|fuzz)\.cc$|/testing/")
+    ours = {os.path.relpath(file, ROOT): entry for file, entry in unique.items() if file.startswith(f"{ROOT}/")}
+    return [entry for name, entry in sorted(ours.items()) if not skipped.search(name)]
 
 
 def main() -> int:
