@@ -19,7 +19,7 @@
 namespace axle {
 namespace {
 
-constexpr size_t kFinalists = 6;
+constexpr size_t kFinalists = 4;
 constexpr double kHopeless = 5;         // times behind: dropped after one round
 constexpr int kMostRounds = 200;
 constexpr int64_t kScreenBlockNs = 20'000'000;
@@ -112,6 +112,10 @@ Status Tuning::prepare() {
     contender.name = part.candidate.format();
     contenders_.push_back(std::move(contender));
   }
+  // Every engine's default comes before anybody's presets: a short budget must at least compare engines.
+  std::stable_sort(contenders_.begin(), contenders_.end(), [](const Contender& a, const Contender& b) {
+    return a.part.candidate.preset == "default" && b.part.candidate.preset != "default";
+  });
   if (contenders_.empty()) {
     // The planner knows why: its refusal is the message.
     AXLE_RETURN_IF_ERROR(make_plan(input_).status());
@@ -224,7 +228,12 @@ void Tuning::screen() {
   for (size_t rank = 0; rank < order.size(); ++rank) {
     const bool hopeless =
         static_cast<double>(order[rank]->screen_ns) > kHopeless * static_cast<double>(order.front()->screen_ns);
-    order[rank]->dropped = rank >= kFinalists || hopeless;
+    const auto same_engine = [&](const Contender* other) {
+      return other->part.candidate.engine == order[rank]->part.candidate.engine;
+    };
+    const bool best_of_engine =
+        std::find_if(order.begin(), order.end(), same_engine) == order.begin() + static_cast<std::ptrdiff_t>(rank);
+    order[rank]->dropped = hopeless || (rank >= kFinalists && !best_of_engine);
   }
 }
 
@@ -375,7 +384,7 @@ TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) c
   row.ratio = winner == nullptr ? 0 : contender.typical_ns() / winner->typical_ns();
   if (contender.dropped) {
     row.verdict = "dropped";
-    row.reason = fmt::format("{:.1f}x behind in the first round", row.ratio);
+    row.reason = fmt::format("{:.2f}x behind in the first round", row.ratio);
     return row;
   }
   const RatioInterval interval = paired_ratio(winner->block_ns, contender.block_ns);
