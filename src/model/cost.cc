@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <string_view>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "model/attributes.h"
 
 namespace axle {
@@ -155,121 +155,49 @@ Count dft(const NodeView& view) {
   return multiply(5, multiply(elements, levels));
 }
 
+// Operators, by the formula that counts them.
+struct FormulaRow {
+  Formula formula;
+  std::string_view operators;
+};
+
+constexpr FormulaRow kFormulas[] = {
+    {conv, "Conv FusedConv DeformConv"},
+    {conv_integer, "ConvInteger"},
+    {qlinear_conv, "QLinearConv"},
+    {conv_transpose, "ConvTranspose"},
+    {matmul, "MatMul FusedMatMul MatMulInteger QLinearMatMul MatMulNBits"},
+    {gemm, "Gemm FusedGemm"},
+    {recurrent, "LSTM GRU RNN"},
+    {pool, "MaxPool AveragePool LpPool"},
+    {attention, "Attention"},
+    {einsum, "Einsum"},
+    {dft, "DFT STFT"},
+    {softmax, "Softmax LogSoftmax Hardmax"},
+    {normalisation,
+     "LayerNormalization SimplifiedLayerNormalization SkipLayerNormalization RMSNormalization InstanceNormalization "
+     "GroupNormalization LRN MeanVarianceNormalization"},
+    {variadic, "Sum Max Min Mean"},
+    {transcendental,
+     "Exp Log Tanh Sigmoid Erf Gelu Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Pow Sqrt Softplus Mish Swish Elu "
+     "Selu Celu HardSwish QuickGelu BiasGelu FastGelu RotaryEmbedding"},
+    {per_input,
+     "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare "
+     "ArgMax ArgMin GlobalAveragePool GlobalMaxPool GlobalLpPool CumSum CumProd TopK NonZero Unique NonMaxSuppression "
+     "BatchNormalization DynamicQuantizeLinear"},
+    {none,
+     "Reshape Transpose Identity Shape Size Squeeze Unsqueeze Flatten Concat Split Slice Gather GatherElements GatherND Expand "
+     "Tile Pad Cast CastLike Constant ConstantOfShape DepthToSpace SpaceToDepth ScatterElements ScatterND Scatter Dropout "
+     "EyeLike OneHot ReverseSequence If Loop Scan SequenceAt SequenceConstruct SequenceInsert SplitToSequence "
+     "ConcatFromSequence Optional OptionalGetElement Compress Trilu Col2Im TensorScatter BitCast"},
+};
+
 const std::unordered_map<std::string_view, Formula>& formulas() {
   static const auto* table = [] {
-    auto* map = new std::unordered_map<std::string_view, Formula>{{"Conv", conv},
-                                                                  {"FusedConv", conv},
-                                                                  {"ConvInteger", conv_integer},
-                                                                  {"QLinearConv", qlinear_conv},
-                                                                  {"ConvTranspose", conv_transpose},
-                                                                  {"DeformConv", conv},
-                                                                  {"MatMul", matmul},
-                                                                  {"FusedMatMul", matmul},
-                                                                  {"MatMulInteger", matmul},
-                                                                  {"QLinearMatMul", matmul},
-                                                                  {"MatMulNBits", matmul},
-                                                                  {"Gemm", gemm},
-                                                                  {"FusedGemm", gemm},
-                                                                  {"LSTM", recurrent},
-                                                                  {"GRU", recurrent},
-                                                                  {"RNN", recurrent},
-                                                                  {"MaxPool", pool},
-                                                                  {"AveragePool", pool},
-                                                                  {"LpPool", pool},
-                                                                  {"Attention", attention},
-                                                                  {"Einsum", einsum},
-                                                                  {"DFT", dft},
-                                                                  {"STFT", dft},
-                                                                  {"Softmax", softmax},
-                                                                  {"LogSoftmax", softmax},
-                                                                  {"Hardmax", softmax},
-                                                                  {"LayerNormalization", normalisation},
-                                                                  {"SimplifiedLayerNormalization", normalisation},
-                                                                  {"SkipLayerNormalization", normalisation},
-                                                                  {"RMSNormalization", normalisation},
-                                                                  {"InstanceNormalization", normalisation},
-                                                                  {"GroupNormalization", normalisation},
-                                                                  {"LRN", normalisation},
-                                                                  {"MeanVarianceNormalization", normalisation},
-                                                                  {"Sum", variadic},
-                                                                  {"Max", variadic},
-                                                                  {"Min", variadic},
-                                                                  {"Mean", variadic}};
-    const auto add_all = [&](Formula formula, std::initializer_list<std::string_view> ops) {
-      for (const std::string_view op : ops) map->emplace(op, formula);
-    };
-    add_all(none, {"Reshape",
-                   "Transpose",
-                   "Identity",
-                   "Shape",
-                   "Size",
-                   "Squeeze",
-                   "Unsqueeze",
-                   "Flatten",
-                   "Concat",
-                   "Split",
-                   "Slice",
-                   "Gather",
-                   "GatherElements",
-                   "GatherND",
-                   "Expand",
-                   "Tile",
-                   "Pad",
-                   "Cast",
-                   "CastLike",
-                   "Constant",
-                   "ConstantOfShape",
-                   "DepthToSpace",
-                   "SpaceToDepth",
-                   "ScatterElements",
-                   "ScatterND",
-                   "Scatter",
-                   "Dropout",
-                   "EyeLike",
-                   "OneHot",
-                   "ReverseSequence",
-                   "If",
-                   "Loop",
-                   "Scan",
-                   "SequenceAt",
-                   "SequenceConstruct",
-                   "SequenceInsert",
-                   "SplitToSequence",
-                   "ConcatFromSequence",
-                   "Optional",
-                   "OptionalGetElement",
-                   "Compress",
-                   "Trilu",
-                   "Col2Im",
-                   "TensorScatter",
-                   "BitCast"});
-    add_all(transcendental,
-            {"Exp",  "Log",   "Tanh", "Sigmoid", "Erf",   "Gelu",      "Sin",       "Cos",      "Tan",      "Asin",
-             "Acos", "Atan",  "Sinh", "Cosh",    "Asinh", "Acosh",     "Atanh",     "Pow",      "Sqrt",     "Softplus",
-             "Mish", "Swish", "Elu",  "Selu",    "Celu",  "HardSwish", "QuickGelu", "BiasGelu", "FastGelu", "RotaryEmbedding"});
-    add_all(per_input, {"ReduceMean",
-                        "ReduceSum",
-                        "ReduceMax",
-                        "ReduceMin",
-                        "ReduceProd",
-                        "ReduceL1",
-                        "ReduceL2",
-                        "ReduceLogSum",
-                        "ReduceLogSumExp",
-                        "ReduceSumSquare",
-                        "ArgMax",
-                        "ArgMin",
-                        "GlobalAveragePool",
-                        "GlobalMaxPool",
-                        "GlobalLpPool",
-                        "CumSum",
-                        "CumProd",
-                        "TopK",
-                        "NonZero",
-                        "Unique",
-                        "NonMaxSuppression",
-                        "BatchNormalization",
-                        "DynamicQuantizeLinear"});
+    auto* map = new std::unordered_map<std::string_view, Formula>();
+    for (const FormulaRow& row : kFormulas) {
+      for (const std::string_view op : split(row.operators, ' ')) map->emplace(op, row.formula);
+    }
     return map;
   }();
   return *table;

@@ -102,9 +102,8 @@ class Folder {
     if (op == "ConstantOfShape") return constant_of_shape();
     if (op == "Concat") return concat();
     if (op == "Range") return range();
-    const Folded x = input(0);
-    if (!x) return std::nullopt;
-    if (op == "Identity") return x;
+    Folded x = input(0);
+    if (!x || op == "Identity") return x;
     if (op == "Cast") return cast(*x);
     if (op == "Reshape") return reshape(*x);
     if (op == "Squeeze" || op == "Unsqueeze") return change_axes(*x, op == "Unsqueeze");

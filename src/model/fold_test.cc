@@ -9,8 +9,6 @@
 namespace axle {
 namespace {
 
-using ::testing::ElementsAre;
-
 struct Case {
   const char* name;
   const char* nodes;  // computes v from constants a = {2, 3, 4}, b = {5}, m = [[1, 2, 3], [4, 5, 6]], x of shape [2, n, 7]

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 #include "base/checked.h"
@@ -124,7 +125,7 @@ class GgufInspector {
     AXLE_ASSIGN_OR_RETURN(const std::string value, read_scalar(type));
     if (!value.empty()) out_.metadata[std::string(key)] = value;
     if (key == "general.alignment" && type == GgufType::kUint32) {
-      const int64_t alignment = std::atoll(value.c_str());
+      const int64_t alignment = std::strtoll(value.c_str(), nullptr, 10);
       if (alignment < 1 || alignment > (1 << 20)) return malformed("general.alignment is out of range");
       alignment_ = static_cast<uint64_t>(alignment);
     }

@@ -11,9 +11,6 @@
 namespace axle {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::StatusIs;
 
 Bytes bytes_of(const std::string& text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }

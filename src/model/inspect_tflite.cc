@@ -103,7 +103,7 @@ DataType data_type_of(int8_t type) {
       DataType::kString,  DataType::kBool,       DataType::kInt16,  DataType::kComplex64, DataType::kInt8,
       DataType::kFloat64, DataType::kComplex128, DataType::kUint64, DataType::kUndefined, DataType::kUndefined,
       DataType::kUint32,  DataType::kUint16,     DataType::kInt4,   DataType::kBfloat16};
-  return type >= 0 && static_cast<size_t>(type) < kTypes.size() ? kTypes[static_cast<size_t>(type)] : DataType::kUndefined;
+  return type >= 0 && static_cast<size_t>(type) < kTypes.size() ? kTypes[static_cast<uint8_t>(type)] : DataType::kUndefined;
 }
 
 class TfliteInspector {

@@ -113,7 +113,7 @@ Status load_folder(const FoundModel& found, Model::Impl& impl) {
   return ok_status();
 }
 
-Status load_onnx_file(std::shared_ptr<const MappedFile> file, const std::string& folder, Model::Impl& impl) {
+Status load_onnx_file(const std::shared_ptr<const MappedFile>& file, const std::string& folder, Model::Impl& impl) {
   const ModelBytes bytes{file->bytes(), file, impl.path};
   AXLE_ASSIGN_OR_RETURN(OnnxRead read, read_onnx(bytes, folder, impl.options));
   AXLE_ASSIGN_OR_RETURN(ModelFile main, hash_mapped_file(*file, "-"));
@@ -167,7 +167,7 @@ Status load_found(const FoundModel& found, Model::Impl& impl) {
   if (impl.format == ModelFormat::kUnknown) {
     AXLE_ASSIGN_OR_RETURN(impl.format, detect_format(file->bytes(), found.main_file));
   }
-  if (impl.format == ModelFormat::kOnnx) return load_onnx_file(std::move(file), found.folder, impl);
+  if (impl.format == ModelFormat::kOnnx) return load_onnx_file(file, found.folder, impl);
   return load_inspected_file(*file, impl);
 }
 

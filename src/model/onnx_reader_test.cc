@@ -14,9 +14,7 @@ namespace {
 using testing::as_bytes;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::kF32;
-using testing::kI64;
 using testing::ModelBuilder;
 using testing::StatusIs;
 

@@ -13,7 +13,6 @@
 namespace axle {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::as_bytes;
 using testing::IsOk;
 using testing::kF32;
