@@ -101,8 +101,9 @@ struct Machine {
   std::string recorded_name;        // set when this machine was read from a record rather than discovered
   MachineState state;
 
-  // Identity fingerprint "sha256:..." over hardware, drivers and limits: everything but state, recorded_name and what moves
-  // between two boots (power counters, NUMA memory, attributes "path.*" and "env.*"; memory sizes count in whole GiB).
+  // Identity fingerprint "sha256:..." over hardware, drivers and limits: everything but state, recorded_name, core sets of a
+  // split, simulated resources and what moves between two boots (power counters, NUMA memory, attributes "path.*" and
+  // "env.*"; memory sizes count in whole GiB).
   AXLE_API std::string fingerprint() const;
   // Physical cores among allowed_cpus, at least 1; the sensible number of compute threads.
   AXLE_API int32_t allowed_cores() const;

@@ -17,15 +17,33 @@ namespace {
 // Bits of one element by ONNX number; strings and undefined have none.
 uint64_t element_bits(DataType type) {
   switch (type) {
-    case DataType::kUint8: case DataType::kInt8: case DataType::kBool: case DataType::kFloat8E4M3FN: case DataType::kFloat8E4M3FNUZ:
-    case DataType::kFloat8E5M2: case DataType::kFloat8E5M2FNUZ: case DataType::kFloat8E8M0: return 8;
-    case DataType::kUint16: case DataType::kInt16: case DataType::kFloat16: case DataType::kBfloat16: return 16;
-    case DataType::kFloat32: case DataType::kInt32: case DataType::kUint32: return 32;
-    case DataType::kFloat64: case DataType::kInt64: case DataType::kUint64: case DataType::kComplex64: return 64;
+    case DataType::kUint8:
+    case DataType::kInt8:
+    case DataType::kBool:
+    case DataType::kFloat8E4M3FN:
+    case DataType::kFloat8E4M3FNUZ:
+    case DataType::kFloat8E5M2:
+    case DataType::kFloat8E5M2FNUZ:
+    case DataType::kFloat8E8M0: return 8;
+    case DataType::kUint16:
+    case DataType::kInt16:
+    case DataType::kFloat16:
+    case DataType::kBfloat16: return 16;
+    case DataType::kFloat32:
+    case DataType::kInt32:
+    case DataType::kUint32: return 32;
+    case DataType::kFloat64:
+    case DataType::kInt64:
+    case DataType::kUint64:
+    case DataType::kComplex64: return 64;
     case DataType::kComplex128: return 128;
-    case DataType::kUint4: case DataType::kInt4: case DataType::kFloat4E2M1: return 4;
-    case DataType::kUint2: case DataType::kInt2: return 2;
-    case DataType::kUndefined: case DataType::kString: break;
+    case DataType::kUint4:
+    case DataType::kInt4:
+    case DataType::kFloat4E2M1: return 4;
+    case DataType::kUint2:
+    case DataType::kInt2: return 2;
+    case DataType::kUndefined:
+    case DataType::kString: break;
   }
   return 0;
 }
@@ -54,7 +72,8 @@ bool may_spin(const Context& context, const Considered& c) {
 std::string reason_about(const std::vector<Decision>& refused, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     for (const Decision& decision : refused) {
-      if (decision.candidate == name || decision.candidate.starts_with(name + "@") || decision.candidate.find("@" + name) != std::string::npos) {
+      if (decision.candidate == name || decision.candidate.starts_with(name + "@") ||
+          decision.candidate.find("@" + name) != std::string::npos) {
         return decision.reason;
       }
     }
@@ -95,24 +114,28 @@ std::vector<Substitution> make_substitutions(const Context& context, const Deman
   const Policy& policy = context.input.policy;
   std::vector<Substitution> ledger;
   if (demand.resource_relaxed) {
-    ledger.push_back({join(policy.execution.targets, ", "), chosen.place.resource->id, "fallback.resource", reason_about(refused, policy.execution.targets)});
+    ledger.push_back({join(policy.execution.targets, ", "), chosen.place.resource->id, "fallback.resource",
+                      reason_about(refused, policy.execution.targets)});
   }
   const auto& forced = policy.engines.allow;
   const bool other_engine = !forced.empty() && std::find(forced.begin(), forced.end(), chosen.candidate.engine) == forced.end();
   if (demand.engine_relaxed) {
     ledger.push_back({join(forced, ", "), chosen.candidate.engine, "fallback.engine", reason_about(refused, forced)});
   } else if (demand.resource_relaxed && other_engine) {
-    ledger.push_back({join(forced, ", "), chosen.candidate.engine, "fallback.resource",
-                      fmt::format("{}; any engine that is not denied may serve the fallback resource", reason_about(refused, forced))});
+    ledger.push_back(
+        {join(forced, ", "), chosen.candidate.engine, "fallback.resource",
+         fmt::format("{}; any engine that is not denied may serve the fallback resource", reason_about(refused, forced))});
   }
   if (demand.precision_relaxed) {
-    ledger.push_back({join(normal_precisions(policy.execution.precisions), ", "), chosen.candidate.precision, "fallback.precision",
-                      reason_about(refused, {})});
+    ledger.push_back({join(normal_precisions(policy.execution.precisions), ", "), chosen.candidate.precision,
+                      "fallback.precision", reason_about(refused, {})});
   }
   for (const auto& [op, choice] : policy.kernels) {
     if (choice.force.empty() && choice.forbid.empty()) continue;
-    const std::string wanted = choice.force.empty() ? fmt::format("{} without {}", op, join(choice.forbid, ", ")) : fmt::format("{} = {}", op, choice.force);
-    ledger.push_back({wanted, fmt::format("{}'s own kernel", chosen.candidate.engine), "fallback.kernel", "no engine here lets its kernels be chosen by name"});
+    const std::string wanted = choice.force.empty() ? fmt::format("{} without {}", op, join(choice.forbid, ", "))
+                                                    : fmt::format("{} = {}", op, choice.force);
+    ledger.push_back({wanted, fmt::format("{}'s own kernel", chosen.candidate.engine), "fallback.kernel",
+                      "no engine here lets its kernels be chosen by name"});
   }
   return ledger;
 }
@@ -121,15 +144,20 @@ std::vector<std::string> make_notes(const Context& context, const Demand& demand
   const PlannerInput& input = context.input;
   std::vector<std::string> notes;
   const std::string& precision = chosen.candidate.precision;
-  if (const EvidenceRow* row = chosen.evidence.error; row != nullptr && (chosen.gated || !keeps_precision(input.model, precision))) {
-    notes.push_back(fmt::format("error of {} against {}: max relative {:.3g}, relative L2 {:.3g}, cosine {:.6g}, top-1 agreement {:.4g}", precision,
-                                row->error->reference, row->error->max_relative, row->error->relative_l2, row->error->cosine, row->error->top1_agreement));
-    if (row->key.samples_digest.starts_with("generated:")) notes.push_back("the error was judged on generated inputs: name real ones with accuracy.samples");
+  if (const EvidenceRow* row = chosen.evidence.error;
+      row != nullptr && (chosen.gated || !keeps_precision(input.model, precision))) {
+    notes.push_back(
+        fmt::format("error of {} against {}: max relative {:.3g}, relative L2 {:.3g}, cosine {:.6g}, top-1 agreement {:.4g}",
+                    precision, row->error->reference, row->error->max_relative, row->error->relative_l2, row->error->cosine,
+                    row->error->top1_agreement));
+    if (row->key.samples_digest.starts_with("generated:"))
+      notes.push_back("the error was judged on generated inputs: name real ones with accuracy.samples");
   } else if (row == nullptr && !keeps_precision(input.model, precision)) {
     notes.push_back(fmt::format("{} was asked for; its error has not been measured, `axle tune` measures it", precision));
   }
   if (!input.policy.accuracy.present() && demand.precisions.size() > 1) {
-    notes.push_back(fmt::format("the policy lists several precisions and no bound: max_relative_error {} is used", kListedPrecisionBound));
+    notes.push_back(
+        fmt::format("the policy lists several precisions and no bound: max_relative_error {} is used", kListedPrecisionBound));
   }
   if (input.model.quantised && !bound_in_force(context, demand).present()) {
     notes.push_back("the model is quantised: engines may differ by several percent; an [accuracy] bound would judge that");
@@ -150,11 +178,13 @@ std::vector<std::string> make_notes(const Context& context, const Demand& demand
   }
   for (const auto& [op, choice] : input.policy.kernels) {
     if (!choice.prefer.empty() && choice.force.empty() && choice.forbid.empty()) {
-      notes.push_back(fmt::format("kernels.{}: {} is preferred, but no engine here lets its kernels be chosen by name", op, join(choice.prefer, ", ")));
+      notes.push_back(fmt::format("kernels.{}: {} is preferred, but no engine here lets its kernels be chosen by name", op,
+                                  join(choice.prefer, ", ")));
     }
   }
   if (!chosen.place.engine->info.honours_cpu_set) {
-    notes.push_back(fmt::format("{} cannot keep its threads on given cores: it may use all of {}", chosen.candidate.engine, chosen.place.resource->id));
+    notes.push_back(fmt::format("{} cannot keep its threads on given cores: it may use all of {}", chosen.candidate.engine,
+                                chosen.place.resource->id));
   }
   return notes;
 }

@@ -49,8 +49,9 @@ int preferred_by_pins(const Context& context, const Considered& c) {
     if (!pin.prefer) continue;
     const PinTarget& want = *pin.prefer;
     const Result<Selector> selector = parse_selector(want.resource.empty() ? "auto" : want.resource);
-    const bool fits = (want.engine.empty() || want.engine == c.candidate.engine) && (want.precision.empty() || want.precision == c.candidate.precision) &&
-                      selector.has_value() && matches(*selector, *c.place.resource);
+    const bool fits = (want.engine.empty() || want.engine == c.candidate.engine) &&
+                      (want.precision.empty() || want.precision == c.candidate.precision) && selector.has_value() &&
+                      matches(*selector, *c.place.resource);
     count += fits ? 1 : 0;
   }
   return count;
@@ -64,7 +65,8 @@ int listed_at(const Demand& demand, const Considered& c) {
 auto resource_order(const Resource& resource) { return std::tuple(resource.kind, resource.index, resource.part, resource.id); }
 
 std::string ratio_text(const TimeRatio& ratio) {
-  if (ratio.paired) return fmt::format("{:.3f}x the time of the chosen one [{:.3f}, {:.3f}]", ratio.ratio, ratio.low, ratio.high);
+  if (ratio.paired)
+    return fmt::format("{:.3f}x the time of the chosen one [{:.3f}, {:.3f}]", ratio.ratio, ratio.low, ratio.high);
   return fmt::format("{:.3f}x the time of the chosen one by separate medians", ratio.ratio);
 }
 
@@ -125,7 +127,9 @@ class Chooser {
     const Cost least = costs_[best];
     for (const size_t i : order) {
       const bool known = costs_[i].value != 0;
-      if (costs_[i].measured != least.measured || known != (least.value != 0) || costs_[i].value - least.value > least.value / 100) continue;
+      if (costs_[i].measured != least.measured || known != (least.value != 0) ||
+          costs_[i].value - least.value > least.value / 100)
+        continue;
       const int32_t more = known ? 0 : admitted_[i].candidate.threads - admitted_[best].candidate.threads;
       if (more > 0 || (more == 0 && simpler(context_, admitted_[i], admitted_[best]))) best = i;
     }
@@ -135,8 +139,10 @@ class Chooser {
   void note_choice() {
     const Considered& chosen = admitted_[choice_.chosen];
     if (chosen.evidence.timing == nullptr) {
-      choice_.notes.push_back(chosen.estimate_ns > 0 ? "chosen by estimate, which cannot tell engines apart: nothing was measured here; `axle tune` measures"
-                                                     : "chosen without measurement or estimate; `axle tune` measures");
+      choice_.notes.push_back(
+          chosen.estimate_ns > 0
+              ? "chosen by estimate, which cannot tell engines apart: nothing was measured here; `axle tune` measures"
+              : "chosen without measurement or estimate; `axle tune` measures");
     }
     if (chosen.evidence.timing != nullptr && context_.evidence.is_old(*chosen.evidence.timing)) {
       choice_.notes.push_back("the evidence is more than 90 days old; `axle tune` measures anew");
@@ -148,7 +154,8 @@ class Chooser {
     const char* what = by_memory(context_) ? "least memory" : "fastest";
     if (admitted_.size() == 1) return "the only candidate that passed every gate";
     if (costs_[choice_.chosen].measured) return fmt::format("{} of {} candidates by measurement", what, admitted_.size());
-    if (chosen.estimate_ns == 0 && !by_memory(context_)) return fmt::format("simplest of {} candidates; none was measured", admitted_.size());
+    if (chosen.estimate_ns == 0 && !by_memory(context_))
+      return fmt::format("simplest of {} candidates; none was measured", admitted_.size());
     return fmt::format("{} of {} candidates by estimate; none was measured", what, admitted_.size());
   }
 
@@ -185,7 +192,9 @@ class Chooser {
     if (is_tie(ratio)) {
       decision.verdict = DecisionVerdict::kTie;
       decision.code = "TIE";
-      decision.reason = fmt::format("a tie: {}, which is {}", text, admitted_[choice_.chosen].candidate.format() == context_.input.incumbent ? "in use already" : "simpler");
+      decision.reason =
+          fmt::format("a tie: {}, which is {}", text,
+                      admitted_[choice_.chosen].candidate.format() == context_.input.incumbent ? "in use already" : "simpler");
       choice_.notes.push_back(fmt::format("{} is a tie: {}", decision.candidate, text));
     } else if (is_undecided(ratio)) {
       decision.code = "UNDECIDED";
@@ -199,7 +208,8 @@ class Chooser {
 
   void decide_by_memory(size_t i, Decision& decision) const {
     const auto size = [](const Cost& cost) { return format_size_bytes(cost.value) + (cost.measured ? "" : " by estimate"); };
-    decision.verdict = costs_[i].measured || !costs_[choice_.chosen].measured ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
+    decision.verdict =
+        costs_[i].measured || !costs_[choice_.chosen].measured ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
     decision.code = "MORE_MEMORY";
     decision.reason = fmt::format("it needs {}, the chosen one {}", size(costs_[i]), size(costs_[choice_.chosen]));
     if (costs_[i].value <= costs_[choice_.chosen].value) {
@@ -221,10 +231,11 @@ class Chooser {
       decision.reason = "estimated equal to the chosen one, which is simpler; `axle tune` measures it";
     } else {
       decision.code = "ESTIMATE";
-      decision.reason = chosen.estimate_ns > 0 && admitted_[i].estimate_ns > 0
-                            ? fmt::format("estimated {:.2f}x the time of the chosen one; `axle tune` measures it",
-                                          static_cast<double>(admitted_[i].estimate_ns) / static_cast<double>(chosen.estimate_ns))
-                            : "its cost cannot be estimated; `axle tune` measures it";
+      decision.reason =
+          chosen.estimate_ns > 0 && admitted_[i].estimate_ns > 0
+              ? fmt::format("estimated {:.2f}x the time of the chosen one; `axle tune` measures it",
+                            static_cast<double>(admitted_[i].estimate_ns) / static_cast<double>(chosen.estimate_ns))
+              : "its cost cannot be estimated; `axle tune` measures it";
     }
   }
 
@@ -249,13 +260,17 @@ bool is_undecided(const TimeRatio& ratio) {
 bool simpler(const Context& context, const Considered& a, const Considered& b) {
   const auto rank = [&](const Considered& c) {
     return std::tuple(c.candidate.format() != context.input.incumbent, -preferred_by_pins(context, c),
-                      preference(context.input.policy.engines.prefer, c.candidate.engine), c.place.resource->simulated || c.place.facts->simulated,
-                      precision_distance(context.input.model, c.candidate.precision), !c.candidate.preset.starts_with("default"), c.candidate.threads);
+                      preference(context.input.policy.engines.prefer, c.candidate.engine),
+                      c.place.resource->simulated || c.place.facts->simulated,
+                      precision_distance(context.input.model, c.candidate.precision),
+                      !c.candidate.preset.starts_with("default"), c.candidate.threads);
   };
   const auto rank_a = rank(a), rank_b = rank(b);
   if (rank_a != rank_b) return rank_a < rank_b;
-  if (a.place.resource->id != b.place.resource->id) return resource_order(*a.place.resource) < resource_order(*b.place.resource);
-  return std::tie(a.candidate.engine, a.candidate.precision, a.candidate.preset) < std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset);
+  if (a.place.resource->id != b.place.resource->id)
+    return resource_order(*a.place.resource) < resource_order(*b.place.resource);
+  return std::tie(a.candidate.engine, a.candidate.precision, a.candidate.preset) <
+         std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset);
 }
 
 Choice choose(const Context& context, const Demand& demand, const std::vector<Considered>& admitted) {

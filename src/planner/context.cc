@@ -31,7 +31,8 @@ Result<Machine> split_machine(const PlannerInput& input) {
   Machine machine = input.machine;
   const auto& splits = input.policy.resources.split;
   for (const auto& [resource, sets] : splits) {
-    if (Status status = apply_split(machine, resource, sets); !status.ok()) return std::move(status).with_context("resources.split");
+    if (Status status = apply_split(machine, resource, sets); !status.ok())
+      return std::move(status).with_context("resources.split");
   }
   for (const auto& [id, count] : parts_in_targets(input.policy)) {
     const Resource* resource = find_resource(machine, id);
@@ -42,16 +43,14 @@ Result<Machine> split_machine(const PlannerInput& input) {
   return machine;
 }
 
-std::string identity_of(const Machine& machine) {
-  Machine hardware = machine;
-  std::erase_if(hardware.resources, [](const Resource& resource) { return resource.part >= 0 || resource.simulated; });
-  return hardware.fingerprint();
-}
-
-Context::Context(const PlannerInput& planner_input, Machine split, std::string identity)
-    : input(planner_input), machine(std::move(split)), fingerprint(std::move(identity)), evidence(planner_input, fingerprint) {
+Context::Context(const PlannerInput& planner_input, Machine split)
+    : input(planner_input),
+      machine(std::move(split)),
+      fingerprint(input.machine.fingerprint()),
+      evidence(planner_input, fingerprint) {
   for (const EngineFacts& engine : input.engines) engines.push_back(&engine);
-  std::sort(engines.begin(), engines.end(), [](const EngineFacts* a, const EngineFacts* b) { return a->info.name < b->info.name; });
+  std::sort(engines.begin(), engines.end(),
+            [](const EngineFacts* a, const EngineFacts* b) { return a->info.name < b->info.name; });
   for (const VerdictRow& row : input.verdicts) verdicts_.emplace(std::tuple(row.engine, row.resource, row.precision), &row);
 }
 

@@ -13,13 +13,13 @@
 namespace axle {
 
 struct Context {
-  Context(const PlannerInput& planner_input, Machine split_machine, std::string identity);
+  Context(const PlannerInput& planner_input, Machine split_machine);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
   const PlannerInput& input;
   const Machine machine;                    // with the core sets that policy or target ask for
-  const std::string fingerprint;            // of the machine without them
+  const std::string fingerprint;            // of the machine: core sets do not count
   std::vector<const EngineFacts*> engines;  // by name
   EvidenceIndex evidence;
 
@@ -33,8 +33,6 @@ struct Context {
 
 // The machine planned for: the policy's splits, and even halves (thirds, ...) for a target such as cpu:0/1 without a split.
 Result<Machine> split_machine(const PlannerInput& input);
-// Identity of a machine without core sets and simulated resources, which are not hardware.
-std::string identity_of(const Machine& machine);
 // "cpu:0" of "cpu:0/1".
 std::string whole_resource(const std::string& id);
 

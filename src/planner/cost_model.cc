@@ -67,7 +67,8 @@ constexpr uint64_t kSocketMegabytes = 40'000;  // of one NUMA node
 
 Roofline cpu_roofline(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
   const auto cores = static_cast<uint64_t>(std::min(threads, usable_cores(machine, resource)));
-  const uint64_t one_core = core_megahertz(machine, resource) * f32_per_cycle(machine) * quarters_of_f32(machine, precision) / 4;
+  const uint64_t one_core =
+      core_megahertz(machine, resource) * f32_per_cycle(machine) * quarters_of_f32(machine, precision) / 4;
   Roofline roofline;
   roofline.megaflops = scaled(one_core * kPercentOfPeak / 100, 100 * cores, kSerialPercent * cores + 100 - kSerialPercent);
   const uint64_t sockets = std::max<size_t>(machine.numa_nodes.size(), 1);
@@ -92,7 +93,8 @@ Roofline device_roofline(const Resource& resource, std::string_view precision) {
 }  // namespace
 
 Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
-  return resource.kind == ResourceKind::kCpu ? cpu_roofline(machine, resource, precision, threads) : device_roofline(resource, precision);
+  return resource.kind == ResourceKind::kCpu ? cpu_roofline(machine, resource, precision, threads)
+                                             : device_roofline(resource, precision);
 }
 
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision) {

@@ -42,7 +42,8 @@ std::vector<Demand> demands_of(const Policy& policy) {
   written.targets = real_targets(policy.execution.targets);
   written.engines = policy.engines.allow;
   written.precisions = normal_precisions(policy.execution.precisions);
-  const auto precisions = written.precisions.empty() ? std::vector<std::string>() : normal_precisions(policy.fallback.precision);
+  const auto precisions =
+      written.precisions.empty() ? std::vector<std::string>() : normal_precisions(policy.fallback.precision);
   const auto engines = written.engines.empty() ? std::vector<std::string>() : policy.fallback.engine;
   const auto resources = written.targets.empty() ? std::vector<std::string>() : policy.fallback.resource;
 

@@ -43,9 +43,12 @@ std::string preset_name(const std::string& preset, const Options& own) {
 // "default" first, then as the engine lists them.
 std::vector<Preset> presets_of(const Capability& capability) {
   std::vector<Preset> presets = capability.presets;
-  const auto standard = std::find_if(presets.begin(), presets.end(), [](const Preset& preset) { return preset.name == "default"; });
-  if (standard == presets.end()) presets.insert(presets.begin(), Preset{"default", {}, ""});
-  else std::rotate(presets.begin(), standard, standard + 1);
+  const auto standard =
+      std::find_if(presets.begin(), presets.end(), [](const Preset& preset) { return preset.name == "default"; });
+  if (standard == presets.end())
+    presets.insert(presets.begin(), Preset{"default", {}, ""});
+  else
+    std::rotate(presets.begin(), standard, standard + 1);
   if (presets.size() > kMaxPresets) presets.resize(kMaxPresets);
   return presets;
 }
@@ -54,7 +57,8 @@ std::vector<Preset> presets_of(const Capability& capability) {
 class PlaceWalk {
  public:
   PlaceWalk(const Context& context, const Demand& demand, Place place, Field& field)
-      : context_(context), demand_(demand), place_(place), field_(field), own_options_(options_of(context.input.policy, place.engine->info.name)) {}
+      : context_(context), demand_(demand), place_(place), field_(field),
+        own_options_(options_of(context.input.policy, place.engine->info.name)) {}
 
   Status run() {
     for (const PlaceGate gate : place_gates()) {
@@ -62,8 +66,11 @@ class PlaceWalk {
     }
     const Capability& capability = place_.facts->capability;
     for (const std::string& wanted : demand_.precisions) {
-      const bool offered = std::any_of(capability.precisions.begin(), capability.precisions.end(), [&](const PrecisionSpec& p) { return p.name == wanted; });
-      if (!offered) AXLE_RETURN_IF_ERROR(reject(place_.name() + "/" + wanted, {"PRECISION", fmt::format("{} offers {}", place_.name(), offered_text(capability)), {}}));
+      const bool offered = std::any_of(capability.precisions.begin(), capability.precisions.end(),
+                                       [&](const PrecisionSpec& p) { return p.name == wanted; });
+      if (!offered)
+        AXLE_RETURN_IF_ERROR(reject(place_.name() + "/" + wanted,
+                                    {"PRECISION", fmt::format("{} offers {}", place_.name(), offered_text(capability)), {}}));
     }
     for (const PrecisionSpec& precision : capability.precisions) AXLE_RETURN_IF_ERROR(walk_precision(precision));
     return ok_status();
@@ -87,17 +94,21 @@ class PlaceWalk {
       if (Gate rejection = gate(context_, demand_, place_, precision)) return reject(name, std::move(*rejection));
     }
     std::vector<int32_t> threads = thread_counts(context_.machine, *place_.resource);
-    if (const int32_t wanted = context_.input.policy.execution.threads; wanted > 0 && place_.resource->kind == ResourceKind::kCpu) threads = {wanted};
+    if (const int32_t wanted = context_.input.policy.execution.threads;
+        wanted > 0 && place_.resource->kind == ResourceKind::kCpu)
+      threads = {wanted};
     std::set<Options> seen;
     for (const Preset& preset : presets_of(place_.facts->capability)) {
       Result<Options> options = resolve_options(place_.facts->capability, preset.name, own_options_);
       if (!options.has_value()) {
-        if (!own_options_.empty() || preset.name == "default") return std::move(options).error().with_context(fmt::format("engines.{}", place_.engine->info.name));
+        if (!own_options_.empty() || preset.name == "default")
+          return std::move(options).error().with_context(fmt::format("engines.{}", place_.engine->info.name));
         AXLE_RETURN_IF_ERROR(reject(name + "/" + preset.name, {"PRESET", options.error().message(), {}}));
         continue;
       }
       if (!seen.insert(*options).second) {
-        AXLE_RETURN_IF_ERROR(reject(name + "/" + preset.name, {"DUPLICATE", "with the policy's options it is the same as another preset", {}}));
+        AXLE_RETURN_IF_ERROR(
+            reject(name + "/" + preset.name, {"DUPLICATE", "with the policy's options it is the same as another preset", {}}));
         continue;
       }
       for (const int32_t count : threads) consider(precision, preset, *options, count);
@@ -107,21 +118,26 @@ class PlaceWalk {
 
   // True when the preset itself, not the policy, moves an option that results depend on.
   bool changes_numerics(const Options& options) const {
-    return std::any_of(place_.facts->capability.options.begin(), place_.facts->capability.options.end(), [&](const OptionSpec& option) {
-      return option.affects_numerics && !own_options_.contains(option.name) && options.at(option.name) != option.default_value;
-    });
+    return std::any_of(place_.facts->capability.options.begin(), place_.facts->capability.options.end(),
+                       [&](const OptionSpec& option) {
+                         return option.affects_numerics && !own_options_.contains(option.name) &&
+                                options.at(option.name) != option.default_value;
+                       });
   }
 
   int64_t estimate(const std::string& precision, int32_t threads) {
     const auto [at, fresh] = estimates_.emplace(std::pair(precision, threads), 0);
-    if (fresh) at->second = estimate_ns(context_.input.model, roofline_of(context_.machine, *place_.resource, precision, threads), precision);
+    if (fresh)
+      at->second =
+          estimate_ns(context_.input.model, roofline_of(context_.machine, *place_.resource, precision, threads), precision);
     return at->second;
   }
 
   void consider(const PrecisionSpec& precision, const Preset& preset, const Options& options, int32_t threads) {
     Considered considered;
     considered.place = place_;
-    considered.candidate = {place_.engine->info.name, place_.resource->id, precision.name, threads, preset_name(preset.name, own_options_)};
+    considered.candidate = {place_.engine->info.name, place_.resource->id, precision.name, threads,
+                            preset_name(preset.name, own_options_)};
     considered.options = options;
     considered.changes_numerics = changes_numerics(options);
     considered.gated = needs_accuracy_gate(context_, demand_, considered);
@@ -154,7 +170,8 @@ class PlaceWalk {
 std::string resources_text(const Machine& machine) {
   std::vector<std::string> texts;
   for (const Resource& resource : machine.resources) {
-    if (resource.part < 0 && !resource.simulated) texts.push_back(fmt::format("{} ({})", resource.id, resource.name.empty() ? resource.vendor : resource.name));
+    if (resource.part < 0 && !resource.simulated)
+      texts.push_back(fmt::format("{} ({})", resource.id, resource.name.empty() ? resource.vendor : resource.name));
   }
   if (texts.size() > 6) texts = {texts[0], texts[1], texts[2], texts[3], texts[4], fmt::format("{} more", texts.size() - 5)};
   return texts.empty() ? "nothing" : join(texts, ", ");
@@ -165,20 +182,27 @@ void decide_missing(const Context& context, const Demand& demand, Field& field) 
   for (const std::string& target : demand.targets) {
     const Result<Selector> selector = parse_selector(target);
     if (selector.has_value() && select(*selector, context.machine).empty()) {
-      field.decisions.push_back(decide(target, {"NO_RESOURCE", fmt::format("no resource of this machine matches {}: it has {}", target, resources_text(context.machine)), {}}));
+      field.decisions.push_back(decide(
+          target, {"NO_RESOURCE",
+                   fmt::format("no resource of this machine matches {}: it has {}", target, resources_text(context.machine)),
+                   {}}));
     }
   }
   std::vector<std::string> known;
   for (const EngineFacts* engine : context.engines) known.push_back(engine->info.name);
   for (const std::string& name : demand.engines) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    field.decisions.push_back(decide(name, {"ABSENT", fmt::format("engine {} is not installed: no plugin of that name was found (found: {})", name,
-                                                                  known.empty() ? "none" : join(known, ", ")), {}}));
+    field.decisions.push_back(
+        decide(name, {"ABSENT",
+                      fmt::format("engine {} is not installed: no plugin of that name was found (found: {})", name,
+                                  known.empty() ? "none" : join(known, ", ")),
+                      {}}));
   }
 }
 
 template <typename Gates, typename Thing>
-bool passes(const Context& context, const Demand& demand, Gates gates, const Thing& thing, const std::string& name, Field& field) {
+bool passes(const Context& context, const Demand& demand, Gates gates, const Thing& thing, const std::string& name,
+            Field& field) {
   for (const auto gate : gates) {
     if (Gate rejection = gate(context, demand, thing)) {
       field.decisions.push_back(decide(name, std::move(*rejection)));
@@ -192,7 +216,10 @@ bool passes(const Context& context, const Demand& demand, Gates gates, const Thi
 
 std::optional<EvidenceSummary> summarise(const Context& context, const Considered& considered) {
   const CandidateEvidence& e = considered.evidence;
-  const EvidenceRow* row = e.timing != nullptr ? e.timing : e.error != nullptr ? e.error : e.failure != nullptr ? e.failure : e.outdated;
+  const EvidenceRow* row = e.timing != nullptr    ? e.timing
+                           : e.error != nullptr   ? e.error
+                           : e.failure != nullptr ? e.failure
+                                                  : e.outdated;
   if (row == nullptr) return std::nullopt;
   EvidenceSummary summary;
   summary.p50_ns = judged_ns(*row);
@@ -222,9 +249,13 @@ Result<Field> enumerate(const Context& context, const Demand& demand) {
       AXLE_RETURN_IF_ERROR(PlaceWalk(context, demand, {engine, facts, &resource}, field).run());
     }
     if (!reached) {
-      const std::string driver = resource.kind == ResourceKind::kCpu || !resource.driver.empty() ? "" : "; no driver is bound to it";
-      field.decisions.push_back(decide(resource.id, {"NO_ENGINE", fmt::format("no {}engine runs on {} ({}){}", demand.engines.empty() ? "installed " : "admitted ",
-                                                                              resource.id, resource.name, driver), {}}));
+      const std::string driver =
+          resource.kind == ResourceKind::kCpu || !resource.driver.empty() ? "" : "; no driver is bound to it";
+      field.decisions.push_back(
+          decide(resource.id, {"NO_ENGINE",
+                               fmt::format("no {}engine runs on {} ({}){}", demand.engines.empty() ? "installed " : "admitted ",
+                                           resource.id, resource.name, driver),
+                               {}}));
     }
   }
   return field;

@@ -52,7 +52,9 @@ Gate gate_threads(const Context&, const Demand&, const Considered& considered) {
   const Resource& resource = *considered.place.resource;
   const int32_t threads = considered.candidate.threads;
   if (resource.kind == ResourceKind::kCpu && !resource.cpus.empty() && threads > static_cast<int32_t>(resource.cpus.size())) {
-    return Rejection{"THREADS", fmt::format("the policy asks for {} threads; {} has {} CPUs", threads, resource.id, resource.cpus.size()), {}};
+    return Rejection{"THREADS",
+                     fmt::format("the policy asks for {} threads; {} has {} CPUs", threads, resource.id, resource.cpus.size()),
+                     {}};
   }
   const auto& limits = considered.place.facts->capability.limits;
   const auto most = limits.find("threads_max");
@@ -66,7 +68,9 @@ Gate gate_failure(const Context&, const Demand&, const Considered& considered) {
   const EvidenceRow* failure = considered.evidence.failure;
   if (failure == nullptr) return std::nullopt;
   return Rejection{failure->failure_code.empty() ? "FAILED" : failure->failure_code,
-                   fmt::format("it failed here before: {}", printable(failure->failure_text, 500)), {}, DecisionVerdict::kFailed};
+                   fmt::format("it failed here before: {}", printable(failure->failure_text, 500)),
+                   {},
+                   DecisionVerdict::kFailed};
 }
 
 // ---- accuracy
@@ -82,19 +86,25 @@ Gate gate_accuracy(const Context& context, const Demand& demand, const Considere
   const EvidenceRow* row = considered.evidence.error;
   if (row == nullptr) {
     if (!needs_accuracy_gate(context, demand, considered)) return std::nullopt;
-    return unmeasured("ACCURACY_UNKNOWN", fmt::format("its error at {} has not been measured on {}; `axle tune` measures it", considered.candidate.precision,
-                                                      context.input.policy.accuracy.samples.empty() ? "any samples" : "the policy's samples"));
+    return unmeasured(
+        "ACCURACY_UNKNOWN",
+        fmt::format("its error at {} has not been measured on {}; `axle tune` measures it", considered.candidate.precision,
+                    context.input.policy.accuracy.samples.empty() ? "any samples" : "the policy's samples"));
   }
   if (!bound.present()) return std::nullopt;  // forced: reported, not judged
   const std::string broken = broken_bounds(bound, *row->error);
   if (broken.empty()) return std::nullopt;
-  return Rejection{"ACCURACY", fmt::format("{} against {} on output \"{}\"", broken, row->error->reference, row->error->worst_output), {}};
+  return Rejection{
+      "ACCURACY", fmt::format("{} against {} on output \"{}\"", broken, row->error->reference, row->error->worst_output), {}};
 }
 
 // Results that differ beyond precision are the user's to ask for.
 Gate gate_numerics(const Context& context, const Demand& demand, const Considered& considered) {
   if (!considered.changes_numerics || bound_in_force(context, demand).present()) return std::nullopt;
-  return Rejection{"NUMERICS", fmt::format("preset {} changes how results are computed: set an [accuracy] bound to admit it", considered.candidate.preset), {}};
+  return Rejection{"NUMERICS",
+                   fmt::format("preset {} changes how results are computed: set an [accuracy] bound to admit it",
+                               considered.candidate.preset),
+                   {}};
 }
 
 // ---- constraints
@@ -110,11 +120,17 @@ struct Percentile {
 Gate judge_percentile(const Percentile& p, int64_t runs) {
   if (p.bound_ns <= 0) return std::nullopt;
   if (runs < p.runs_wanted || p.value_ns <= 0) {
-    return unmeasured("NOT_ENOUGH_EVIDENCE", fmt::format("not enough evidence for {}: it wants {} runs, there are {}; `axle tune` with a larger budget measures more",
-                                                         p.name, p.runs_wanted, runs));
+    return unmeasured(
+        "NOT_ENOUGH_EVIDENCE",
+        fmt::format(
+            "not enough evidence for {}: it wants {} runs, there are {}; `axle tune` with a larger budget measures more",
+            p.name, p.runs_wanted, runs));
   }
   if (p.value_ns <= p.bound_ns) return std::nullopt;
-  return Rejection{"CONSTRAINT", fmt::format("its {} is {}, the policy allows {}", p.name, format_duration_ns(p.value_ns), format_duration_ns(p.bound_ns)), {}};
+  return Rejection{
+      "CONSTRAINT",
+      fmt::format("its {} is {}, the policy allows {}", p.name, format_duration_ns(p.value_ns), format_duration_ns(p.bound_ns)),
+      {}};
 }
 
 int64_t mean_ns(const EvidenceRow& row) {
@@ -146,10 +162,14 @@ Gate gate_throughput(const Context& context, const Demand&, const Considered& co
   const double wanted = context.input.policy.constraints.throughput_min_per_s;
   if (wanted <= 0) return std::nullopt;
   const EvidenceRow* row = considered.evidence.timing;
-  if (row == nullptr) return unmeasured("NOT_ENOUGH_EVIDENCE", "not enough evidence for throughput_min: nothing was measured; `axle tune` measures it");
+  if (row == nullptr)
+    return unmeasured("NOT_ENOUGH_EVIDENCE",
+                      "not enough evidence for throughput_min: nothing was measured; `axle tune` measures it");
   const double reached = 1e9 / static_cast<double>(std::max<int64_t>(mean_ns(*row), 1));
   if (reached >= wanted) return std::nullopt;
-  return Rejection{"CONSTRAINT", fmt::format("it reaches {:.1f} runs per second one at a time, the policy wants {:.1f}", reached, wanted), {}};
+  return Rejection{"CONSTRAINT",
+                   fmt::format("it reaches {:.1f} runs per second one at a time, the policy wants {:.1f}", reached, wanted),
+                   {}};
 }
 
 Gate gate_memory(const Context& context, const Demand&, const Considered& considered) {
@@ -158,17 +178,23 @@ Gate gate_memory(const Context& context, const Demand&, const Considered& consid
   const EvidenceRow* row = considered.evidence.memory;
   const uint64_t needs = row != nullptr ? row->peak_memory_bytes : considered.estimate_bytes;
   if (needs <= allowed) return std::nullopt;
-  return Rejection{"MEMORY", fmt::format("it {} {}, the policy allows {}", row != nullptr ? "took" : "is estimated to need",
-                                         format_size_bytes(static_cast<int64_t>(needs)), format_size_bytes(static_cast<int64_t>(allowed))), {}};
+  return Rejection{
+      "MEMORY",
+      fmt::format("it {} {}, the policy allows {}", row != nullptr ? "took" : "is estimated to need",
+                  format_size_bytes(static_cast<int64_t>(needs)), format_size_bytes(static_cast<int64_t>(allowed))),
+      {}};
 }
 
 Gate gate_required_evidence(const Context& context, const Demand&, const Considered& considered) {
-  if (context.input.policy.tuning.evidence != EvidenceUse::kRequire || considered.evidence.timing != nullptr) return std::nullopt;
-  return unmeasured("NOT_MEASURED", "the policy requires evidence (tuning.evidence) and there is none; `axle tune` measures it");
+  if (context.input.policy.tuning.evidence != EvidenceUse::kRequire || considered.evidence.timing != nullptr)
+    return std::nullopt;
+  return unmeasured("NOT_MEASURED",
+                    "the policy requires evidence (tuning.evidence) and there is none; `axle tune` measures it");
 }
 
-constexpr std::array<CandidateGate, 9> kCandidateGates = {gate_pins,    gate_threads,    gate_failure, gate_numerics,         gate_accuracy,
-                                                          gate_latency, gate_throughput, gate_memory,  gate_required_evidence};
+constexpr std::array<CandidateGate, 9> kCandidateGates = {gate_pins,       gate_threads,  gate_failure,
+                                                          gate_numerics,   gate_accuracy, gate_latency,
+                                                          gate_throughput, gate_memory,   gate_required_evidence};
 
 }  // namespace
 
@@ -190,10 +216,13 @@ std::string broken_bounds(const AccuracyGate& bound, const ErrorFigures& error) 
   // Written so that NaN breaks every bound.
   const auto over = [](const std::optional<double>& limit, double value) { return limit && !(value <= *limit); };
   const auto under = [](const std::optional<double>& limit, double value) { return limit && !(value >= *limit); };
-  append_bound(text, over(bound.max_relative_error, error.max_relative), "max relative error", error.max_relative, "above", bound.max_relative_error.value_or(0));
-  append_bound(text, over(bound.relative_l2_max, error.relative_l2), "relative L2 error", error.relative_l2, "above", bound.relative_l2_max.value_or(0));
+  append_bound(text, over(bound.max_relative_error, error.max_relative), "max relative error", error.max_relative, "above",
+               bound.max_relative_error.value_or(0));
+  append_bound(text, over(bound.relative_l2_max, error.relative_l2), "relative L2 error", error.relative_l2, "above",
+               bound.relative_l2_max.value_or(0));
   append_bound(text, under(bound.cosine_min, error.cosine), "cosine", error.cosine, "below", bound.cosine_min.value_or(0));
-  append_bound(text, under(bound.top1_agreement_min, error.top1_agreement), "top-1 agreement", error.top1_agreement, "below", bound.top1_agreement_min.value_or(0));
+  append_bound(text, under(bound.top1_agreement_min, error.top1_agreement), "top-1 agreement", error.top1_agreement, "below",
+               bound.top1_agreement_min.value_or(0));
   if (bound.present() && error.mismatches > 0) {
     text += fmt::format("{}{} integer or text elements differ", text.empty() ? "" : ", ", error.mismatches);
   }

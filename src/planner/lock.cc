@@ -41,7 +41,8 @@ Result<Lock> make_lock(const Plan& plan, const std::string& input_json) {
   AXLE_ASSIGN_OR_RETURN(const PlannerInput input, parse_planner_input(input_json));
   AXLE_ASSIGN_OR_RETURN(const Plan again, plan_again(input));
   if (again.digest() != plan.digest()) {
-    return invalid_argument_error("a lock needs the plan and the very input it was made from; this input leads to another plan");
+    return invalid_argument_error(
+        "a lock needs the plan and the very input it was made from; this input leads to another plan");
   }
   return lock;
 }
@@ -63,11 +64,13 @@ Result<Lock> parse_lock(std::string_view json) {
   const Json& input = reader.object("input");
   AXLE_RETURN_IF_ERROR(reader.status());
   if (format != kFormat) return invalid_argument_error(fmt::format("lock.format is \"{}\", not \"{}\"", format, kFormat));
-  if (version != kVersion) return invalid_argument_error(fmt::format("lock.version is {}; this build reads version {}", version, kVersion));
+  if (version != kVersion)
+    return invalid_argument_error(fmt::format("lock.version is {}; this build reads version {}", version, kVersion));
   AXLE_RETURN_IF_ERROR(reader.finish());
   AXLE_ASSIGN_OR_RETURN(const std::string found, digest_of(plan, input));
   if (found != digest) {
-    return invalid_argument_error(fmt::format("the lock was changed after it was written: its content has digest {}, it says {}", found, digest))
+    return invalid_argument_error(
+               fmt::format("the lock was changed after it was written: its content has digest {}, it says {}", found, digest))
         .with_hint("write it anew with `axle plan MODEL -o LOCK` instead of editing it");
   }
   Lock lock;
@@ -95,7 +98,8 @@ Status check_replans(const Lock& lock) {
   if (again == lock.plan) return ok_status();
   const bool same_work = again.digest() == lock.plan.digest();
   return aborted_error(same_work ? "this build plans the same work from the lock's facts but explains it differently"
-                                 : fmt::format("this build plans {} from the lock's facts, the lock says {}", again.partitions.front().candidate.format(),
+                                 : fmt::format("this build plans {} from the lock's facts, the lock says {}",
+                                               again.partitions.front().candidate.format(),
                                                lock.plan.partitions.front().candidate.format()))
       .with_hint("run the version of axle that wrote the lock, or write it anew");
 }

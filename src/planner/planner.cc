@@ -22,7 +22,7 @@ Result<std::unique_ptr<Context>> make_context(const PlannerInput& input) {
   AXLE_RETURN_IF_ERROR(check_policy(input.policy));
   AXLE_RETURN_IF_ERROR(refuse_unexecuted(input.policy));
   AXLE_ASSIGN_OR_RETURN(Machine machine, split_machine(input));
-  return std::make_unique<Context>(input, std::move(machine), identity_of(input.machine));
+  return std::make_unique<Context>(input, std::move(machine));
 }
 
 int rank_of(const Decision& decision) {
@@ -52,7 +52,8 @@ void sort_decisions(std::vector<Decision>& decisions) {
 void merge_decisions(std::vector<Decision>& into, std::vector<Decision> more) {
   std::set<std::string> names, known;
   for (const Decision& decision : into) known.insert(decision.candidate);
-  std::erase_if(more, [&](const Decision& decision) { return decision.code == "POLICY" && known.contains(decision.candidate); });
+  std::erase_if(more,
+                [&](const Decision& decision) { return decision.code == "POLICY" && known.contains(decision.candidate); });
   for (const Decision& decision : more) names.insert(decision.candidate);
   std::erase_if(into, [&](const Decision& decision) { return names.contains(decision.candidate); });
   into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
@@ -92,8 +93,9 @@ Plan make_plan_of(const Context& context, const Demand& demand, Field field, std
 
 // What most likely stands between the user and a plan comes first.
 int weight_of(const Decision& decision) {
-  static const std::vector<std::string_view> kOrder = {"NO_RESOURCE", "ABSENT", "NO_ENGINE", "PIN", "THREADS", "ACCURACY_UNKNOWN", "ACCURACY", "NOT_ENOUGH_EVIDENCE",
-                                                       "CONSTRAINT", "MEMORY", "NOT_MEASURED"};
+  static const std::vector<std::string_view> kOrder = {"NO_RESOURCE", "ABSENT",           "NO_ENGINE",   "PIN",
+                                                       "THREADS",     "ACCURACY_UNKNOWN", "ACCURACY",    "NOT_ENOUGH_EVIDENCE",
+                                                       "CONSTRAINT",  "MEMORY",           "NOT_MEASURED"};
   const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
   if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());
   if (decision.code == "POLICY" || decision.code == "SIMULATED") return 100;
@@ -101,9 +103,11 @@ int weight_of(const Decision& decision) {
 }
 
 // The decisions that explain best why a demand could not be met, the nearest first, each reason once.
-std::vector<const Decision*> nearest_reasons(const Context& context, const Demand& demand, const std::vector<Decision>& decisions) {
+std::vector<const Decision*> nearest_reasons(const Context& context, const Demand& demand,
+                                             const std::vector<Decision>& decisions) {
   // A missing engine explains something only when it was asked for, or when there is no other.
-  const bool engines_matter = !demand.engines.empty() || std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
+  const bool engines_matter = !demand.engines.empty() || std::none_of(context.engines.begin(), context.engines.end(),
+                                                                      [](const EngineFacts* e) { return e->present; });
   std::vector<const Decision*> reasons;
   bool absent = false;
   for (const Decision& decision : decisions) {
@@ -112,7 +116,8 @@ std::vector<const Decision*> nearest_reasons(const Context& context, const Deman
     reasons.push_back(&decision);
   }
   if (absent) std::erase_if(reasons, [](const Decision* decision) { return decision->code == "NO_ENGINE"; });
-  std::stable_sort(reasons.begin(), reasons.end(), [](const Decision* a, const Decision* b) { return weight_of(*a) < weight_of(*b); });
+  std::stable_sort(reasons.begin(), reasons.end(),
+                   [](const Decision* a, const Decision* b) { return weight_of(*a) < weight_of(*b); });
   std::set<std::string_view> said;
   std::erase_if(reasons, [&](const Decision* decision) { return !said.insert(decision->reason).second; });
   while (reasons.size() > 1 && weight_of(*reasons.back()) >= 90 && weight_of(*reasons.front()) < 90) reasons.pop_back();
@@ -128,14 +133,17 @@ std::string hint_for(const Context& context, const Decision& decision) {
   if (code == "ABSENT") {
     const EngineFacts* engine = find_engine(context.input, decision.candidate);
     if (engine != nullptr && !engine->info.install_command.empty()) return engine->info.install_command;
-    return policy.engines.allow.empty() ? "`axle doctor` says what to install"
-                                        : "`axle engines` lists what is installed; name one that may stand in with [fallback] engine";
+    return policy.engines.allow.empty()
+               ? "`axle doctor` says what to install"
+               : "`axle engines` lists what is installed; name one that may stand in with [fallback] engine";
   }
   if (code == "ACCURACY_UNKNOWN" || code == "NOT_ENOUGH_EVIDENCE" || code == "NOT_MEASURED") return "`axle tune` measures it";
   if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
+  if (code == "KERNEL") return "leave it out, or let the engine choose with [fallback] kernel = [\"engine\"]";
   if (code == "THREADS") return "ask for fewer threads, or leave the choice to the planner";
   if (code == "PRECISION") return "let another precision stand in with [fallback] precision = [\"f32\"]";
-  if (!decision.nodes.empty()) return "`axle inspect` lists what each engine says of each node; plans that mix engines are not executed by this version";
+  if (!decision.nodes.empty())
+    return "`axle inspect` lists what each engine says of each node; plans that mix engines are not executed by this version";
   return "`axle explain` lists every candidate with its reason";
 }
 
@@ -155,11 +163,16 @@ std::string reasons_text(const std::vector<const Decision*>& reasons, size_t sho
 
 // Only missing engines stand in the way: of those asked for, or all of them.
 bool only_engines_missing(const Context& context, const Attempt& attempt) {
-  const auto is = [](const Decision& d, std::initializer_list<std::string_view> codes) { return std::find(codes.begin(), codes.end(), d.code) != codes.end(); };
+  const auto is = [](const Decision& d, std::initializer_list<std::string_view> codes) {
+    return std::find(codes.begin(), codes.end(), d.code) != codes.end();
+  };
   const auto& decisions = attempt.decisions;
-  const bool nothing_else = std::all_of(decisions.begin(), decisions.end(), [&](const Decision& d) { return is(d, {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED"}); });
+  const bool nothing_else = std::all_of(decisions.begin(), decisions.end(), [&](const Decision& d) {
+    return is(d, {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED"});
+  });
   const bool absent = std::any_of(decisions.begin(), decisions.end(), [&](const Decision& d) { return is(d, {"ABSENT"}); });
-  const bool none_present = std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
+  const bool none_present =
+      std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
   return nothing_else && ((absent && !attempt.demand.engines.empty()) || none_present);
 }
 
@@ -179,7 +192,8 @@ Status nothing_remains(const Context& context, std::vector<Attempt> attempts) {
   for (size_t i = 1; i < attempts.size(); ++i) merge_decisions(attempts.front().decisions, std::move(attempts[i].decisions));
   sort_decisions(attempts.front().decisions);
   const Json json = list_to_json(attempts.front().decisions, decision_to_json);
-  if (const Result<std::string> list = canonical_json(json); list.has_value()) status = std::move(status).with_detail("decisions", *list);
+  if (const Result<std::string> list = canonical_json(json); list.has_value())
+    status = std::move(status).with_detail("decisions", *list);
   return status;
 }
 
@@ -192,7 +206,8 @@ Result<PlannerOutput> make_plan(const PlannerInput& input) {
   for (const Demand& demand : demands) {
     AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
     if (!field.admitted.empty()) {
-      return PlannerOutput{make_plan_of(*context, demand, std::move(field), attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
+      return PlannerOutput{make_plan_of(*context, demand, std::move(field),
+                                        attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
     }
     attempts.push_back({demand, std::move(field.decisions)});
   }
@@ -205,7 +220,9 @@ Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) 
     AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
     if (field.measurable.empty()) continue;
     std::sort(field.measurable.begin(), field.measurable.end(), [&](const Considered& a, const Considered& b) {
-      const auto likely = [](const Considered& c) { return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns; };
+      const auto likely = [](const Considered& c) {
+        return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns;
+      };
       return likely(a) != likely(b) ? likely(a) < likely(b) : simpler(*context, a, b);
     });
     std::vector<Partition> partitions;
@@ -231,7 +248,9 @@ Result<Partition> reference_partition(const PlannerInput& input) {
   for (const Considered& considered : field.admitted) {
     if (best == nullptr || simpler(*context, considered, *best)) best = &considered;
   }
-  if (best == nullptr) return nothing_remains(*context, {{demand, field.decisions}}).with_context("there is no reference to measure errors against");
+  if (best == nullptr)
+    return nothing_remains(*context, {{demand, field.decisions}})
+        .with_context("there is no reference to measure errors against");
   return make_partition(*context, *best);
 }
 

@@ -173,7 +173,8 @@ TEST(BrokenBounds, NanBreaksEveryBound) {
   ErrorFigures error;
   EXPECT_EQ(broken_bounds(bound, error), "");
   error.max_relative = error.cosine = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THAT(broken_bounds(bound, error), ::testing::AllOf(::testing::HasSubstr("max relative error"), ::testing::HasSubstr("cosine")));
+  EXPECT_THAT(broken_bounds(bound, error),
+              ::testing::AllOf(::testing::HasSubstr("max relative error"), ::testing::HasSubstr("cosine")));
   error = ErrorFigures();
   error.mismatches = 2;
   EXPECT_EQ(broken_bounds(bound, error), "2 integer or text elements differ");

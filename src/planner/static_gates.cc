@@ -9,12 +9,15 @@
 #include "planner/cost_model.h"
 #include "planner/gates.h"
 #include "planner/precision.h"
+#include "policy/unexecuted.h"
 #include "spec/answer_fields.h"
 
 namespace axle {
 namespace {
 
-bool holds(const std::vector<std::string>& words, std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); }
+bool holds(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 bool selected(const std::vector<std::string>& selectors, const Resource& resource) {
   return std::any_of(selectors.begin(), selectors.end(), [&](const std::string& text) {
@@ -28,7 +31,8 @@ bool selected(const std::vector<std::string>& selectors, const Resource& resourc
 
 Gate gate_engine_policy(const Context& context, const Demand& demand, const EngineFacts& engine) {
   const std::string& name = engine.info.name;
-  if (holds(context.input.policy.engines.deny, name)) return Rejection{"POLICY", fmt::format("the policy denies {} (engines.deny)", name), {}};
+  if (holds(context.input.policy.engines.deny, name))
+    return Rejection{"POLICY", fmt::format("the policy denies {} (engines.deny)", name), {}};
   if (!demand.engines.empty() && !holds(demand.engines, name)) {
     return Rejection{"POLICY", fmt::format("the policy asks for {}", join(demand.engines, " or ")), {}};
   }
@@ -37,7 +41,8 @@ Gate gate_engine_policy(const Context& context, const Demand& demand, const Engi
 
 Gate gate_engine_present(const Context&, const Demand&, const EngineFacts& engine) {
   if (engine.present) return std::nullopt;
-  std::string reason = engine.absent_reason.empty() ? fmt::format("{} is not installed", engine.info.name) : engine.absent_reason;
+  std::string reason =
+      engine.absent_reason.empty() ? fmt::format("{} is not installed", engine.info.name) : engine.absent_reason;
   if (!engine.info.install_command.empty()) reason += fmt::format("; install it with: {}", engine.info.install_command);
   return Rejection{"ABSENT", reason, {}};
 }
@@ -70,7 +75,8 @@ Gate gate_resource_rules(const Context& context, const Demand&, const Resource& 
 
 Gate gate_resource_simulated(const Context& context, const Demand& demand, const Resource& resource) {
   if (!resource.simulated || context.input.policy.resources.allow_simulated || !demand.targets.empty()) return std::nullopt;
-  return Rejection{"SIMULATED", fmt::format("{} is simulated: name it as the target, or set resources.allow_simulated", resource.id), {}};
+  return Rejection{
+      "SIMULATED", fmt::format("{} is simulated: name it as the target, or set resources.allow_simulated", resource.id), {}};
 }
 
 // ---- an engine on a resource
@@ -78,8 +84,10 @@ Gate gate_resource_simulated(const Context& context, const Demand& demand, const
 Gate gate_format(const Context& context, const Place& place) {
   const auto& formats = place.facts->capability.formats;
   if (holds(formats, context.input.model.format)) return std::nullopt;
-  return Rejection{"FORMAT", fmt::format("{} does not read {} here (it reads {})", place.engine->info.name, context.input.model.format,
-                                         formats.empty() ? "nothing" : join(formats, ", ")), {}};
+  return Rejection{"FORMAT",
+                   fmt::format("{} does not read {} here (it reads {})", place.engine->info.name, context.input.model.format,
+                               formats.empty() ? "nothing" : join(formats, ", ")),
+                   {}};
 }
 
 Gate gate_boundary_dtypes(const Context& context, const Place& place) {
@@ -89,8 +97,11 @@ Gate gate_boundary_dtypes(const Context& context, const Place& place) {
   for (const auto* specs : {&model.inputs, &model.outputs}) {
     for (const IoSpec& spec : *specs) {
       if (spec.dtype == DataType::kUndefined || std::find(dtypes.begin(), dtypes.end(), spec.dtype) != dtypes.end()) continue;
-      return Rejection{"DTYPE", fmt::format("{} does not take {} tensors, which {} \"{}\" has", place.engine->info.name,
-                                            answers::word_of_data_type(spec.dtype), specs == &model.inputs ? "input" : "output", spec.name), {}};
+      return Rejection{
+          "DTYPE",
+          fmt::format("{} does not take {} tensors, which {} \"{}\" has", place.engine->info.name,
+                      answers::word_of_data_type(spec.dtype), specs == &model.inputs ? "input" : "output", spec.name),
+          {}};
     }
   }
   return std::nullopt;
@@ -99,8 +110,11 @@ Gate gate_boundary_dtypes(const Context& context, const Place& place) {
 Gate gate_dynamic_shapes(const Context& context, const Place& place) {
   const auto& axes = context.input.model.dynamic_axes;
   if (axes.empty() || place.facts->capability.dynamic_shapes != DynamicShapes::kNo) return std::nullopt;
-  return Rejection{"DYNAMIC_SHAPE", fmt::format("{} takes fixed shapes only, and the model leaves {} open; export it with fixed sizes",
-                                                place.name(), join({axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(axes.size(), 4))}, ", ")), {}};
+  return Rejection{
+      "DYNAMIC_SHAPE",
+      fmt::format("{} takes fixed shapes only, and the model leaves {} open; export it with fixed sizes", place.name(),
+                  join({axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(axes.size(), 4))}, ", ")),
+      {}};
 }
 
 Gate gate_limits(const Context& context, const Place& place) {
@@ -111,12 +125,16 @@ Gate gate_limits(const Context& context, const Place& place) {
   };
   const auto nodes = static_cast<int64_t>(context.input.model.nodes.size());
   if (limit("nodes_max") > 0 && nodes > limit("nodes_max")) {
-    return Rejection{"LIMIT", fmt::format("the model has {} nodes; {} takes at most {}", nodes, place.name(), limit("nodes_max")), {}};
+    return Rejection{
+        "LIMIT", fmt::format("the model has {} nodes; {} takes at most {}", nodes, place.name(), limit("nodes_max")), {}};
   }
   for (const IoSpec& spec : context.input.model.inputs) {
     const auto rank = static_cast<int64_t>(spec.shape.size());
     if (limit("rank_max") > 0 && rank > limit("rank_max")) {
-      return Rejection{"LIMIT", fmt::format("input \"{}\" has rank {}; {} takes at most {}", spec.name, rank, place.name(), limit("rank_max")), {}};
+      return Rejection{
+          "LIMIT",
+          fmt::format("input \"{}\" has rank {}; {} takes at most {}", spec.name, rank, place.name(), limit("rank_max")),
+          {}};
     }
   }
   return std::nullopt;
@@ -126,19 +144,41 @@ Gate gate_resource_memory(const Context& context, const Place& place) {
   const uint64_t has = place.resource->memory_bytes;
   const uint64_t needs = estimate_memory_bytes(context.input.model, own_precision(context.input.model));
   if (has == 0 || needs <= has) return std::nullopt;
-  return Rejection{"MEMORY", fmt::format("the model needs about {}, {} has {}", format_size_bytes(static_cast<int64_t>(needs)),
-                                         place.resource->id, format_size_bytes(static_cast<int64_t>(has))), {}};
+  return Rejection{"MEMORY",
+                   fmt::format("the model needs about {}, {} has {}", format_size_bytes(static_cast<int64_t>(needs)),
+                               place.resource->id, format_size_bytes(static_cast<int64_t>(has))),
+                   {}};
 }
 
 Gate gate_core_set(const Context&, const Place& place) {
   if (place.resource->part < 0 || place.engine->info.honours_cpu_set) return std::nullopt;
-  return Rejection{"CORE_SET", fmt::format("{} cannot keep its threads on the core set {}; it would need a process of its own, which this version does not start",
-                                           place.engine->info.name, place.resource->id), {}};
+  return Rejection{"CORE_SET",
+                   fmt::format("{} cannot keep its threads on the core set {}; it would need a process of its own, which this "
+                               "version does not start",
+                               place.engine->info.name, place.resource->id),
+                   {}};
 }
 
 Gate gate_needs_compile(const Context&, const Place& place) {
   if (!place.facts->capability.needs_compile || place.facts->capability.can_compile) return std::nullopt;
-  return Rejection{"NEEDS_COMPILE", fmt::format("{} runs compiled artefacts only, and its plugin cannot make them here", place.name()), {}};
+  return Rejection{
+      "NEEDS_COMPILE", fmt::format("{} runs compiled artefacts only, and its plugin cannot make them here", place.name()), {}};
+}
+
+// No engine offers named kernels yet, so a forced or forbidden one can only be met by leave to do without.
+Gate gate_kernels(const Context& context, const Place& place) {
+  const Policy& policy = context.input.policy;
+  if (holds(policy.fallback.kernel, kEngineKernel)) return std::nullopt;
+  for (const auto& [op, choice] : policy.kernels) {
+    if (choice.force.empty() && choice.forbid.empty()) continue;  // a preference that cannot be met is noted in the plan
+    const std::string what = choice.force.empty() ? fmt::format("kernels.{} forbids {}", op, join(choice.forbid, ", "))
+                                                  : fmt::format("kernels.{} forces {}", op, choice.force);
+    return Rejection{"KERNEL",
+                     fmt::format("{}, and {} lets no kernel be chosen by name: there are none to be had for {}", what,
+                                 place.engine->info.name, op),
+                     {}};
+  }
+  return std::nullopt;
 }
 
 // ---- a precision
@@ -154,13 +194,18 @@ Gate gate_precision_policy(const Context& context, const Demand& demand, const P
     return Rejection{"PRECISION", fmt::format("{} is for models that are quantised, and this one is not", precision.name), {}};
   }
   if (input.policy.accuracy.present()) return std::nullopt;
-  return Rejection{"PRECISION", fmt::format("the model is {} and the policy admits no less: set an [accuracy] bound, or ask for {} with --precision",
-                                            own_precision(input.model), precision.name), {}};
+  return Rejection{
+      "PRECISION",
+      fmt::format("the model is {} and the policy admits no less: set an [accuracy] bound, or ask for {} with --precision",
+                  own_precision(input.model), precision.name),
+      {}};
 }
 
 Gate gate_precision_native(const Context& context, const Demand& demand, const Place& place, const PrecisionSpec& precision) {
-  if (precision.native || keeps_precision(context.input.model, precision.name) || demand.precisions.size() == 1) return std::nullopt;
-  return Rejection{"EMULATED", fmt::format("{} has no {} of its own and would only lose accuracy", place.name(), precision.name), {}};
+  if (precision.native || keeps_precision(context.input.model, precision.name) || demand.precisions.size() == 1)
+    return std::nullopt;
+  return Rejection{
+      "EMULATED", fmt::format("{} has no {} of its own and would only lose accuracy", place.name(), precision.name), {}};
 }
 
 NodeReason reason_for(const ModelFacts& model, uint32_t index, const Verdict& verdict) {
@@ -171,8 +216,10 @@ NodeReason reason_for(const ModelFacts& model, uint32_t index, const Verdict& ve
 
 Rejection unsupported(const Place& place, std::vector<NodeReason> nodes, size_t count, size_t total) {
   const NodeReason& first = nodes.front();
-  Rejection rejection{first.code, fmt::format("{} cannot run {} of {} nodes, first {} \"{}\"{}{}", place.name(), count, total, first.op, first.node,
-                                              first.reason.empty() ? "" : ": ", first.reason), {}};
+  Rejection rejection{first.code,
+                      fmt::format("{} cannot run {} of {} nodes, first {} \"{}\"{}{}", place.name(), count, total, first.op,
+                                  first.node, first.reason.empty() ? "" : ": ", first.reason),
+                      {}};
   rejection.nodes = std::move(nodes);
   return rejection;
 }
@@ -197,8 +244,10 @@ Gate judge_verdict(const Context& context, const Place& place, const GraphVerdic
   }
   if (count > 0) return unsupported(place, std::move(nodes), count, model.nodes.size());
   if (verdict.graph.kind != VerdictKind::kNo) return std::nullopt;
-  return Rejection{verdict.graph.code.empty() ? "OTHER" : verdict.graph.code,
-                   fmt::format("{} refuses the model{}{}", place.name(), verdict.graph.text.empty() ? "" : ": ", verdict.graph.text), {}};
+  return Rejection{
+      verdict.graph.code.empty() ? "OTHER" : verdict.graph.code,
+      fmt::format("{} refuses the model{}{}", place.name(), verdict.graph.text.empty() ? "" : ": ", verdict.graph.text),
+      {}};
 }
 
 // Without an answer for this model, what the engine lists is all there is to go by.
@@ -207,7 +256,8 @@ Gate judge_listed_ops(const Context& context, const Place& place) {
   if (capability.ops_probed || capability.ops.empty()) return std::nullopt;
   const ModelFacts& model = context.input.model;
   std::map<std::pair<std::string_view, std::string_view>, const OpSpec*> known;
-  for (const OpSpec& op : capability.ops) known.emplace(std::pair<std::string_view, std::string_view>(op.domain, op.op_type), &op);
+  for (const OpSpec& op : capability.ops)
+    known.emplace(std::pair<std::string_view, std::string_view>(op.domain, op.op_type), &op);
   std::vector<NodeReason> nodes;
   size_t count = 0;
   for (uint32_t index = 0; index < model.nodes.size(); ++index) {
@@ -218,9 +268,11 @@ Gate judge_listed_ops(const Context& context, const Place& place) {
     if (found == known.end()) {
       verdict.code = "UNSUPPORTED_OP";
       verdict.text = fmt::format("{} has no {}", place.engine->info.name, node.op_type);
-    } else if (opset != model.opsets.end() && (opset->second < found->second->min_opset || (found->second->max_opset > 0 && opset->second > found->second->max_opset))) {
+    } else if (opset != model.opsets.end() && (opset->second < found->second->min_opset ||
+                                               (found->second->max_opset > 0 && opset->second > found->second->max_opset))) {
       verdict.code = "OPSET";
-      verdict.text = fmt::format("opset {} is outside {} to {}", opset->second, found->second->min_opset, found->second->max_opset);
+      verdict.text =
+          fmt::format("opset {} is outside {} to {}", opset->second, found->second->min_opset, found->second->max_opset);
     } else {
       continue;
     }
@@ -242,16 +294,20 @@ Gate gate_unknown_support(const Context& context, const Demand&, const Place& pl
   const bool known = row != nullptr && row->verdict.graph.kind != VerdictKind::kUnknown;
   if (known || precision.name == own_precision(context.input.model)) return std::nullopt;
   const bool asked = row != nullptr;
-  return Rejection{"UNVERIFIED", fmt::format("{} {} {}; until that is known only {} is admitted", place.name(),
-                                             asked ? "cannot say before compiling what it runs at" : "was not asked what it runs at",
-                                             precision.name, own_precision(context.input.model)), {}};
+  return Rejection{"UNVERIFIED",
+                   fmt::format("{} {} {}; until that is known only {} is admitted", place.name(),
+                               asked ? "cannot say before compiling what it runs at" : "was not asked what it runs at",
+                               precision.name, own_precision(context.input.model)),
+                   {}};
 }
 
 constexpr std::array<EngineGate, 2> kEngineGates = {gate_engine_policy, gate_engine_present};
 constexpr std::array<ResourceGate, 3> kResourceGates = {gate_resource_target, gate_resource_rules, gate_resource_simulated};
-constexpr std::array<PlaceGate, 7> kPlaceGates = {gate_format,          gate_boundary_dtypes, gate_dynamic_shapes, gate_limits,
-                                                  gate_resource_memory, gate_core_set,        gate_needs_compile};
-constexpr std::array<PrecisionGate, 4> kPrecisionGates = {gate_precision_policy, gate_precision_native, gate_support, gate_unknown_support};
+constexpr std::array<PlaceGate, 8> kPlaceGates = {gate_format,        gate_boundary_dtypes, gate_dynamic_shapes,
+                                                  gate_limits,        gate_resource_memory, gate_core_set,
+                                                  gate_needs_compile, gate_kernels};
+constexpr std::array<PrecisionGate, 4> kPrecisionGates = {gate_precision_policy, gate_precision_native, gate_support,
+                                                          gate_unknown_support};
 
 }  // namespace
 

@@ -18,7 +18,8 @@ Status check_each(const std::vector<std::string>& items, const char* key, F chec
   std::set<std::string_view> seen;
   for (const std::string& item : items) {
     AXLE_RETURN_IF_ERROR(check(item).with_context(key));
-    if (!seen.insert(item).second) return invalid_argument_error(fmt::format("{} names \"{}\" twice", key, printable(item, 64)));
+    if (!seen.insert(item).second)
+      return invalid_argument_error(fmt::format("{} names \"{}\" twice", key, printable(item, 64)));
   }
   return ok_status();
 }
@@ -28,18 +29,22 @@ Status check_numbers(const Policy& p) {
   if (c.latency_p50_ns < 0 || c.latency_p95_ns < 0 || c.latency_p99_ns < 0 || c.latency_mean_ns < 0 || p.tuning.budget_ns < 0) {
     return invalid_argument_error("a duration of the policy is negative");
   }
-  if (!(c.power_watts >= 0) || !(c.throughput_min_per_s >= 0) || std::isinf(c.power_watts) || std::isinf(c.throughput_min_per_s)) {
+  if (!(c.power_watts >= 0) || !(c.throughput_min_per_s >= 0) || std::isinf(c.power_watts) ||
+      std::isinf(c.throughput_min_per_s)) {
     return invalid_argument_error("constraints.power and constraints.throughput_min must be finite and not negative");
   }
   const AccuracyGate& gate = p.accuracy;
-  const auto inside = [](const std::optional<double>& bound, double low, double high) { return !bound || (*bound >= low && *bound <= high); };
+  const auto inside = [](const std::optional<double>& bound, double low, double high) {
+    return !bound || (*bound >= low && *bound <= high);
+  };
   if (!inside(gate.max_relative_error, 0, 1e18) || !inside(gate.relative_l2_max, 0, 1e18)) {
     return invalid_argument_error("an error bound of [accuracy] must not be negative");
   }
   if (!inside(gate.cosine_min, -1, 1)) return invalid_argument_error("accuracy.cosine_min must lie in [-1, 1]");
   if (!inside(gate.top1_agreement_min, 0, 1)) return invalid_argument_error("accuracy.top1_agreement_min must lie in [0, 1]");
   if (p.execution.threads < 0 || p.execution.threads > kMaxPolicyThreads) {
-    return invalid_argument_error(fmt::format("execution.threads is {}; it must lie in [0, {}]", p.execution.threads, kMaxPolicyThreads));
+    return invalid_argument_error(
+        fmt::format("execution.threads is {}; it must lie in [0, {}]", p.execution.threads, kMaxPolicyThreads));
   }
   return ok_status();
 }
@@ -57,11 +62,14 @@ Status check_names(const Policy& p) {
   AXLE_RETURN_IF_ERROR(check_each(p.engines.deny, "engines.deny", check_engine_name));
   AXLE_RETURN_IF_ERROR(check_each(p.engines.prefer, "engines.prefer", check_engine_name));
   AXLE_RETURN_IF_ERROR(check_each(p.lock_waive, "lock.waive", check_waived_field));
-  for (const auto& [engine, options] : p.engines.options) AXLE_RETURN_IF_ERROR(check_engine_name(engine).with_context("engines"));
-  for (const auto& [engine, isolation] : p.engines.isolation) AXLE_RETURN_IF_ERROR(check_engine_name(engine).with_context("engines"));
+  for (const auto& [engine, options] : p.engines.options)
+    AXLE_RETURN_IF_ERROR(check_engine_name(engine).with_context("engines"));
+  for (const auto& [engine, isolation] : p.engines.isolation)
+    AXLE_RETURN_IF_ERROR(check_engine_name(engine).with_context("engines"));
   for (const auto& [selector, price] : p.prices) {
     AXLE_RETURN_IF_ERROR(check_selector_text(selector).with_context("prices"));
-    if (!(price >= 0) || std::isinf(price)) return invalid_argument_error(fmt::format("prices.\"{}\" must be finite and not negative", selector));
+    if (!(price >= 0) || std::isinf(price))
+      return invalid_argument_error(fmt::format("prices.\"{}\" must be finite and not negative", selector));
   }
   for (const auto& [axis, sizes] : p.shapes) {
     if (axis.empty() || sizes.empty() || std::any_of(sizes.begin(), sizes.end(), [](int64_t size) { return size < 1; })) {
@@ -73,20 +81,25 @@ Status check_names(const Policy& p) {
 
 Status check_contradictions(const Policy& p) {
   const auto both = [](const std::vector<std::string>& a, const std::vector<std::string>& b) -> const std::string* {
-    const auto found = std::find_if(a.begin(), a.end(), [&](const std::string& item) { return std::find(b.begin(), b.end(), item) != b.end(); });
+    const auto found = std::find_if(a.begin(), a.end(),
+                                    [&](const std::string& item) { return std::find(b.begin(), b.end(), item) != b.end(); });
     return found == a.end() ? nullptr : &*found;
   };
   if (const auto* name = both(p.engines.allow, p.engines.deny)) {
-    return invalid_argument_error(fmt::format("engine {} is both allowed and denied", *name)).with_hint("take it out of engines.deny or engines.allow");
+    return invalid_argument_error(fmt::format("engine {} is both allowed and denied", *name))
+        .with_hint("take it out of engines.deny or engines.allow");
   }
   if (const auto* name = both(p.fallback.engine, p.engines.deny)) {
-    return invalid_argument_error(fmt::format("engine {} is both a fallback and denied", *name)).with_hint("take it out of engines.deny or fallback.engine");
+    return invalid_argument_error(fmt::format("engine {} is both a fallback and denied", *name))
+        .with_hint("take it out of engines.deny or fallback.engine");
   }
   if (const auto* text = both(p.execution.targets, p.resources.deny)) {
-    return invalid_argument_error(fmt::format("resource {} is both the target and denied", *text)).with_hint("take it out of resources.deny or execution.target");
+    return invalid_argument_error(fmt::format("resource {} is both the target and denied", *text))
+        .with_hint("take it out of resources.deny or execution.target");
   }
   if (const auto* text = both(p.fallback.resource, p.resources.deny)) {
-    return invalid_argument_error(fmt::format("resource {} is both a fallback and denied", *text)).with_hint("take it out of resources.deny or fallback.resource");
+    return invalid_argument_error(fmt::format("resource {} is both a fallback and denied", *text))
+        .with_hint("take it out of resources.deny or fallback.resource");
   }
   return ok_status();
 }
@@ -114,10 +127,12 @@ Status check_kernels(const KernelPolicy& kernels) {
   for (const auto& [op, choice] : kernels) {
     AXLE_RETURN_IF_ERROR(check_kernel_word(op).with_context("kernels"));
     if (choice.force.empty() && choice.prefer.empty() && choice.forbid.empty()) {
-      return invalid_argument_error(fmt::format("kernels.{} names no kernel", op)).with_hint("write op = \"name\", or a table of force, prefer and forbid");
+      return invalid_argument_error(fmt::format("kernels.{} names no kernel", op))
+          .with_hint("write op = \"name\", or a table of force, prefer and forbid");
     }
     for (const std::string& name : choice.forbid) {
-      if (name == choice.force) return invalid_argument_error(fmt::format("kernels.{} both forces and forbids \"{}\"", op, name));
+      if (name == choice.force)
+        return invalid_argument_error(fmt::format("kernels.{} both forces and forbids \"{}\"", op, name));
     }
   }
   return ok_status();
@@ -126,7 +141,8 @@ Status check_kernels(const KernelPolicy& kernels) {
 Status check_target(const std::optional<PinTarget>& target, const std::string& where) {
   if (!target) return ok_status();
   if (target->engine.empty() && target->resource.empty() && target->precision.empty() && target->kernel.empty()) {
-    return invalid_argument_error(fmt::format("{} names nothing", where)).with_hint("give engine, resource, precision or kernel");
+    return invalid_argument_error(fmt::format("{} names nothing", where))
+        .with_hint("give engine, resource, precision or kernel");
   }
   if (!target->engine.empty()) AXLE_RETURN_IF_ERROR(check_engine_name(target->engine).with_context(where));
   if (!target->resource.empty()) AXLE_RETURN_IF_ERROR(check_selector_text(target->resource).with_context(where));

@@ -12,9 +12,12 @@ std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') out += {'\\', c};
-    else if (byte < 0x20 || byte == 0x7f) out += fmt::format("\\u{:04X}", byte);
-    else out += c;
+    if (c == '"' || c == '\\')
+      out += {'\\', c};
+    else if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\u{:04X}", byte);
+    else
+      out += c;
   }
   return out + '"';
 }
@@ -40,7 +43,8 @@ std::string duration(int64_t ns) {
 }
 
 std::string memory(uint64_t bytes) {
-  constexpr std::array<std::pair<uint64_t, const char*>, 3> kUnits = {{{1u << 30, "GiB"}, {1u << 20, "MiB"}, {1u << 10, "KiB"}}};
+  constexpr std::array<std::pair<uint64_t, const char*>, 3> kUnits = {
+      {{1u << 30, "GiB"}, {1u << 20, "MiB"}, {1u << 10, "KiB"}}};
   for (const auto& [size, name] : kUnits) {
     if (bytes % size == 0) return fmt::format("\"{}{}\"", bytes / size, name);
   }

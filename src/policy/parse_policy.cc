@@ -39,8 +39,9 @@ void read_enum(TomlReader& reader, const char* key, E& value, F parse, const cha
   if (const auto parsed = parse(*text)) {
     value = *parsed;
   } else {
-    reader.fail_at(reader.value(key)->place, invalid_argument_error(fmt::format("{} is \"{}\"", path_below(reader, key), printable(*text, 64)))
-                                                 .with_hint(fmt::format("one of {}", words)));
+    reader.fail_at(reader.value(key)->place,
+                   invalid_argument_error(fmt::format("{} is \"{}\"", path_below(reader, key), printable(*text, 64)))
+                       .with_hint(fmt::format("one of {}", words)));
   }
 }
 
@@ -112,8 +113,9 @@ void read_fallback(TomlReader& reader, Fallback& fallback, const std::optional<s
   read_selectors(reader, "resource", fallback.resource);
   const TomlValue* resource = reader.value("resource");
   if (resource != nullptr && allow_fallback && *allow_fallback != fallback.resource) {
-    reader.fail_at(resource->place, invalid_argument_error("fallback.resource differs from execution.allow_fallback, which means the same")
-                                        .with_hint("keep one of the two"));
+    reader.fail_at(resource->place,
+                   invalid_argument_error("fallback.resource differs from execution.allow_fallback, which means the same")
+                       .with_hint("keep one of the two"));
   }
   read_engine_names(reader, "engine", fallback.engine);
   read_precisions(reader, "precision", fallback.precision);
@@ -130,8 +132,9 @@ void read_kernel(TomlReader& outer, const TomlMember& member, KernelPolicy& kern
     return;
   }
   if (member.value.kind != Kind::kTable) {
-    outer.fail_at(member.value.place, invalid_argument_error(fmt::format("kernels.{} must be a kernel's name or a table of force, prefer and forbid",
-                                                                         printable(member.key, 64))));
+    outer.fail_at(member.value.place,
+                  invalid_argument_error(fmt::format(
+                      "kernels.{} must be a kernel's name or a table of force, prefer and forbid", printable(member.key, 64))));
     return;
   }
   TomlReader reader(member.value, path_below(outer, member.key), outer.origin());
@@ -145,7 +148,8 @@ void read_kernel(TomlReader& outer, const TomlMember& member, KernelPolicy& kern
 void read_split(TomlReader& outer, const TomlMember& member, ResourceRules& rules) {
   outer.fail_at(member.place, check_selector_text(member.key));
   const auto refuse = [&](TomlPlace place) {
-    outer.fail_at(place, invalid_argument_error(fmt::format("resources.split.\"{}\" must be a list of core sets", printable(member.key, 64)))
+    outer.fail_at(place, invalid_argument_error(
+                             fmt::format("resources.split.\"{}\" must be a list of core sets", printable(member.key, 64)))
                              .with_hint("write \"cpu:0\" = [[0], [1]]"));
   };
   if (member.value.kind != Kind::kArray) return refuse(member.value.place);
@@ -154,7 +158,8 @@ void read_split(TomlReader& outer, const TomlMember& member, ResourceRules& rule
     if (set.kind != Kind::kArray) return refuse(set.place);
     auto& cpus = sets.emplace_back();
     for (const TomlValue& cpu : set.items) {
-      if (cpu.kind != Kind::kInteger || cpu.integer < 0 || cpu.integer > std::numeric_limits<int32_t>::max()) return refuse(cpu.place);
+      if (cpu.kind != Kind::kInteger || cpu.integer < 0 || cpu.integer > std::numeric_limits<int32_t>::max())
+        return refuse(cpu.place);
       cpus.push_back(static_cast<int32_t>(cpu.integer));
     }
   }
@@ -197,11 +202,13 @@ void read_engines(TomlReader& reader, EngineRules& rules) {
   read_engine_names(reader, "prefer", rules.prefer);
   bool stray = false;
   for (const TomlMember* member : reader.rest()) {
-    if (member->value.kind == Kind::kTable) read_engine_table(reader, *member, rules);
+    if (member->value.kind == Kind::kTable)
+      read_engine_table(reader, *member, rules);
     else if (!stray) {
       stray = true;
-      reader.fail_at(member->place, invalid_argument_error(fmt::format("unknown key \"{}\" in [engines]", printable(member->key, 64)))
-                                        .with_hint("[engines] may hold allow, deny, prefer and one table per engine"));
+      reader.fail_at(member->place,
+                     invalid_argument_error(fmt::format("unknown key \"{}\" in [engines]", printable(member->key, 64)))
+                         .with_hint("[engines] may hold allow, deny, prefer and one table per engine"));
     }
   }
 }
@@ -225,10 +232,12 @@ void read_pins(TomlReader& outer, std::vector<Pin>& pins) {
   const TomlValue* array = outer.array("pin");
   if (array == nullptr) return;
   if (array->items.size() > kMaxPins) {
-    return outer.fail_at(array->place, invalid_argument_error(fmt::format("{} pins are more than the limit of {}", array->items.size(), kMaxPins)));
+    return outer.fail_at(array->place, invalid_argument_error(fmt::format("{} pins are more than the limit of {}",
+                                                                          array->items.size(), kMaxPins)));
   }
   for (const TomlValue& item : array->items) {
-    if (item.kind != Kind::kTable) return outer.fail_at(item.place, invalid_argument_error("pin must be written as [[pin]] tables"));
+    if (item.kind != Kind::kTable)
+      return outer.fail_at(item.place, invalid_argument_error("pin must be written as [[pin]] tables"));
     TomlReader reader(item, "pin", outer.origin());
     Pin& pin = pins.emplace_back();
     pin.nodes = reader.texts("nodes");
@@ -246,7 +255,8 @@ void read_shapes(TomlReader& reader, std::map<std::string, std::vector<int64_t>>
     auto& sizes = shapes[member->key];
     const auto add = [&](const TomlValue& value) {
       if (value.kind != Kind::kInteger || value.integer < 1) {
-        reader.fail_at(value.place, invalid_argument_error(fmt::format("shapes.{} must be a size from 1 or a list of them", printable(member->key, 64))));
+        reader.fail_at(value.place, invalid_argument_error(fmt::format("shapes.{} must be a size from 1 or a list of them",
+                                                                       printable(member->key, 64))));
       }
       sizes.push_back(value.integer);
     };
@@ -260,7 +270,8 @@ void read_prices(TomlReader& reader, std::map<std::string, double>& prices) {
     reader.fail_at(member->place, check_selector_text(member->key));
     const bool number = member->value.kind == Kind::kInteger || member->value.kind == Kind::kNumber;
     if (!number || !(member->value.number >= 0 && member->value.number <= kHuge)) {
-      reader.fail_at(member->value.place, invalid_argument_error(fmt::format("prices.\"{}\" must be a price per hour, from 0", printable(member->key, 64))));
+      reader.fail_at(member->value.place, invalid_argument_error(fmt::format("prices.\"{}\" must be a price per hour, from 0",
+                                                                             printable(member->key, 64))));
     }
     prices[member->key] = member->value.number;
   }
@@ -269,7 +280,8 @@ void read_prices(TomlReader& reader, std::map<std::string, double>& prices) {
 Policy read_policy(TomlReader& reader) {
   Policy p;
   std::optional<std::vector<std::string>> allow_fallback;
-  read_section(reader, "objective", [&](TomlReader& r) { read_enum(r, "minimize", p.objective, parse_objective, kObjectiveWords); });
+  read_section(reader, "objective",
+               [&](TomlReader& r) { read_enum(r, "minimize", p.objective, parse_objective, kObjectiveWords); });
   read_section(reader, "constraints", [&](TomlReader& r) { read_constraints(r, p.constraints); });
   read_section(reader, "accuracy", [&](TomlReader& r) { read_accuracy(r, p.accuracy); });
   read_section(reader, "execution", [&](TomlReader& r) { read_execution(r, p.execution, allow_fallback); });

@@ -54,7 +54,9 @@ Status set_threads(Policy& policy, std::string_view value) {
 
 Status set_objective(Policy& policy, std::string_view value) {
   const auto objective = parse_objective(value);
-  if (!objective) return invalid_argument_error(fmt::format("\"{}\" is no objective", printable(value, 64))).with_hint(fmt::format("one of {}", kObjectiveWords));
+  if (!objective)
+    return invalid_argument_error(fmt::format("\"{}\" is no objective", printable(value, 64)))
+        .with_hint(fmt::format("one of {}", kObjectiveWords));
   policy.objective = *objective;
   return ok_status();
 }
@@ -66,7 +68,9 @@ Status set_allow_fallback(Policy& policy, std::string_view value) {
 
 Status set_kernel(Policy& policy, std::string_view value) {
   const size_t equals = value.find('=');
-  if (equals == std::string_view::npos) return invalid_argument_error(fmt::format("\"{}\" is not OP=NAME", printable(value))).with_hint("for example matmul=onednn");
+  if (equals == std::string_view::npos)
+    return invalid_argument_error(fmt::format("\"{}\" is not OP=NAME", printable(value)))
+        .with_hint("for example matmul=onednn");
   const std::string op(value.substr(0, equals)), name(value.substr(equals + 1));
   AXLE_RETURN_IF_ERROR(check_kernel_word(op));
   AXLE_RETURN_IF_ERROR(check_kernel_word(name));
@@ -104,7 +108,8 @@ Status apply_policy_flag(Policy& policy, std::string_view flag, std::string_view
   }
   std::vector<std::string> names;
   for (const Flag& known : kFlags) names.emplace_back(known.name);
-  return invalid_argument_error(fmt::format("there is no policy flag --{}", printable(name, 64))).with_hint("known: --" + join(names, ", --"));
+  return invalid_argument_error(fmt::format("there is no policy flag --{}", printable(name, 64)))
+      .with_hint("known: --" + join(names, ", --"));
 }
 
 }  // namespace axle

@@ -13,9 +13,9 @@ namespace axle {
 namespace {
 
 // What a lock records of its surroundings, field by field.
-const std::vector<std::string> kWaivableFields = {"cores",  "cpu_features", "driver",       "engine_version", "library",
-                                                  "memory_limit", "model", "model_files", "os",           "plugin",
-                                                  "policy", "resources"};
+const std::vector<std::string> kWaivableFields = {"cores",   "cpu_features", "driver", "engine_version",
+                                                  "library", "memory_limit", "model",  "model_files",
+                                                  "os",      "plugin",       "policy", "resources"};
 
 Status unknown_word(const char* what, std::string_view word, const std::vector<std::string>& known) {
   const std::string near = nearest_word(word, known);
@@ -35,7 +35,8 @@ Status check_precision_name(std::string_view name) {
 
 Status check_engine_name(std::string_view name) {
   const bool plain = !name.empty() && name.size() <= 32 && name.front() >= 'a' && name.front() <= 'z' &&
-                     std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+                     std::all_of(name.begin(), name.end(),
+                                 [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
   if (plain) return ok_status();
   return invalid_argument_error(fmt::format("\"{}\" is no engine name", printable(name, 64)))
       .with_hint("engine names are lower-case letters, digits and underscores: onnxruntime, openvino");

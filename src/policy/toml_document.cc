@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <toml++/toml.h>
+#include <algorithm>
 
 namespace axle {
 namespace {

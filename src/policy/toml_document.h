@@ -72,7 +72,9 @@ class TomlReader {
 
   // Puts the place before the message; no effect when `status` is OK or a failure is there already.
   void fail_at(TomlPlace place, Status status);
-  void adopt(Status status) { if (status_.ok()) status_ = std::move(status); }
+  void adopt(Status status) {
+    if (status_.ok()) status_ = std::move(status);
+  }
   const Status& status() const { return status_; }
   const std::string& path() const { return path_; }
   const std::string& origin() const { return origin_; }

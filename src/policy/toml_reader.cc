@@ -35,7 +35,8 @@ Status TomlReader::wrong_kind(const char* key, const char* wanted, const TomlVal
 
 const TomlValue* TomlReader::find(const char* key) {
   if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
-  const auto found = std::find_if(table_.members.begin(), table_.members.end(), [&](const TomlMember& m) { return m.key == key; });
+  const auto found =
+      std::find_if(table_.members.begin(), table_.members.end(), [&](const TomlMember& m) { return m.key == key; });
   return found == table_.members.end() ? nullptr : &found->value;
 }
 
@@ -60,7 +61,8 @@ std::optional<int64_t> TomlReader::integer(const char* key, int64_t low, int64_t
   if (found->kind != Kind::kInteger) {
     fail_at(found->place, wrong_kind(key, "an integer", *found));
   } else if (found->integer < low || found->integer > high) {
-    fail_at(found->place, invalid_argument_error(fmt::format("{} is {}; it must lie in [{}, {}]", name_of(key), found->integer, low, high)));
+    fail_at(found->place,
+            invalid_argument_error(fmt::format("{} is {}; it must lie in [{}, {}]", name_of(key), found->integer, low, high)));
   } else {
     return found->integer;
   }
@@ -73,7 +75,8 @@ std::optional<double> TomlReader::number(const char* key, double low, double hig
   if (found->kind != Kind::kInteger && found->kind != Kind::kNumber) {
     fail_at(found->place, wrong_kind(key, "a number", *found));
   } else if (!(found->number >= low && found->number <= high)) {
-    fail_at(found->place, invalid_argument_error(fmt::format("{} is {}; it must lie in [{}, {}]", name_of(key), found->number, low, high)));
+    fail_at(found->place,
+            invalid_argument_error(fmt::format("{} is {}; it must lie in [{}, {}]", name_of(key), found->number, low, high)));
   } else {
     return found->number;
   }

@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "spec/policy_names.h"
 
 namespace axle {
@@ -15,17 +13,21 @@ Status not_yet(const std::string& what, const std::string& hint) {
 
 Status refuse_goals(const Policy& p) {
   if (p.objective == Objective::kEnergy || p.objective == Objective::kCost) {
-    return not_yet(fmt::format("objective.minimize = \"{}\"", objective_name(p.objective)), "minimize latency, throughput or memory");
+    return not_yet(fmt::format("objective.minimize = \"{}\"", objective_name(p.objective)),
+                   "minimize latency, throughput or memory");
   }
   if (p.constraints.power_watts > 0) return not_yet("constraints.power", "leave it out");
-  if (!p.accuracy.calibration.empty()) return not_yet("accuracy.calibration (quantising a model)", "quantise the model before, or leave it out");
+  if (!p.accuracy.calibration.empty())
+    return not_yet("accuracy.calibration (quantising a model)", "quantise the model before, or leave it out");
   return ok_status();
 }
 
 Status refuse_execution(const Policy& p) {
-  if (p.execution.isolation == Isolation::kProcess) return not_yet("execution.isolation = \"process\"", "use \"auto\" or \"none\"");
+  if (p.execution.isolation == Isolation::kProcess)
+    return not_yet("execution.isolation = \"process\"", "use \"auto\" or \"none\"");
   for (const auto& [engine, isolation] : p.engines.isolation) {
-    if (isolation == Isolation::kProcess) return not_yet(fmt::format("engines.{}.isolation = \"process\"", engine), "use \"auto\" or \"none\"");
+    if (isolation == Isolation::kProcess)
+      return not_yet(fmt::format("engines.{}.isolation = \"process\"", engine), "use \"auto\" or \"none\"");
   }
   if (!p.shapes.empty()) {
     return not_yet("[shapes]", "give samples of the shape to plan for; a plan runs other shapes too");
@@ -45,20 +47,9 @@ Status refuse_schedule(const ScheduleRules& schedule) {
 Status refuse_pins(const std::vector<Pin>& pins) {
   for (size_t i = 0; i < pins.size(); ++i) {
     if (!is_whole_model_pin(pins[i])) {
-      return not_yet(fmt::format("pin {}, on a part of the model", i + 1), "pin the whole model with nodes = \"*\", or leave it out");
+      return not_yet(fmt::format("pin {}, on a part of the model", i + 1),
+                     "pin the whole model with nodes = \"*\", or leave it out");
     }
-  }
-  return ok_status();
-}
-
-Status refuse_kernels(const Policy& p) {
-  if (std::find(p.fallback.kernel.begin(), p.fallback.kernel.end(), kEngineKernel) != p.fallback.kernel.end()) return ok_status();
-  for (const auto& [op, choice] : p.kernels) {
-    if (choice.force.empty() && choice.forbid.empty()) continue;  // a preference that cannot be met is noted in the plan
-    const std::string what = choice.force.empty() ? fmt::format("kernels.{} forbids {}", op, choice.forbid.front())
-                                                  : fmt::format("kernels.{} = \"{}\" is forced", op, choice.force);
-    return failed_precondition_error(fmt::format("{}, but no engine here lets its kernels be chosen by name: there are none to be had for {}", what, op))
-        .with_hint("leave it out, or let the engine choose with [fallback] kernel = [\"engine\"]");
   }
   return ok_status();
 }
@@ -69,15 +60,15 @@ bool has_kernel(const std::optional<PinTarget>& target) noexcept { return target
 
 bool is_whole_model_pin(const Pin& pin) noexcept {
   const bool whole = pin.nodes.size() == 1 && (pin.nodes[0] == "*" || pin.nodes[0] == "**");
-  return whole && pin.op_types.empty() && pin.between.empty() && !has_kernel(pin.require) && !has_kernel(pin.prefer) && !has_kernel(pin.forbid);
+  return whole && pin.op_types.empty() && pin.between.empty() && !has_kernel(pin.require) && !has_kernel(pin.prefer) &&
+         !has_kernel(pin.forbid);
 }
 
 Status refuse_unexecuted(const Policy& policy) {
   AXLE_RETURN_IF_ERROR(refuse_goals(policy));
   AXLE_RETURN_IF_ERROR(refuse_execution(policy));
   AXLE_RETURN_IF_ERROR(refuse_schedule(policy.schedule));
-  AXLE_RETURN_IF_ERROR(refuse_pins(policy.pins));
-  return refuse_kernels(policy);
+  return refuse_pins(policy.pins);
 }
 
 }  // namespace axle

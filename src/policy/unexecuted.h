@@ -5,8 +5,7 @@
 
 namespace axle {
 
-// UNIMPLEMENTED naming the first such part and what to do without it. Forced or forbidden kernels are FAILED_PRECONDITION
-// (no engine here lets its kernels be chosen by name), unless fallback.kernel holds "engine".
+// UNIMPLEMENTED naming the first such part and what to do without it. (Kernels are the planner's: engines may offer some.)
 Status refuse_unexecuted(const Policy& policy);
 
 // A pin on the whole model (nodes = "*"), without a kernel: the planner honours it. Others are refused.

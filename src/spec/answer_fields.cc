@@ -6,11 +6,13 @@ namespace axle::answers {
 namespace {
 
 constexpr std::array<std::string_view, kDataTypeCount> kDataTypeWords = {
-    "undefined", "f32", "u8", "i8", "u16", "i16", "i32", "i64", "string", "bool", "f16", "f64", "u32", "u64", "c64", "c128",
-    "bf16", "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "u4", "i4", "f4e2m1", "f8e8m0", "u2", "i2"};
+    "undefined",  "f32",    "u8",         "i8",  "u16", "i16",    "i32",    "i64",  "string",
+    "bool",       "f16",    "f64",        "u32", "u64", "c64",    "c128",   "bf16", "f8e4m3fn",
+    "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "u4",  "i4",  "f4e2m1", "f8e8m0", "u2",   "i2"};
 
 bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ':' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ':' ||
+         c == '-';
 }
 
 bool is_name(std::string_view word) {
@@ -74,7 +76,8 @@ std::map<std::string, std::string> text_map(JsonReader& reader, const char* key,
   const Json* object = reader.optional(key);
   if (object == nullptr) return values;
   if (!object->is_object() || object->size() > max_items) {
-    reader.fail(invalid_argument_error(fmt::format("{}.{} must be an object of at most {} texts", reader.where(), key, max_items)));
+    reader.fail(
+        invalid_argument_error(fmt::format("{}.{} must be an object of at most {} texts", reader.where(), key, max_items)));
     return values;
   }
   for (const auto& [member, value] : object->items()) {
@@ -91,7 +94,8 @@ DataType data_type(JsonReader& reader, const char* key) {
   const std::string got = reader.text(key);
   const DataType type = data_type_from_word(got);
   if (reader.status().ok() && type == DataType::kUndefined) {
-    reader.fail(invalid_argument_error(fmt::format("{}.{}: unknown element type '{}'", reader.where(), key, got.substr(0, 64))));
+    reader.fail(
+        invalid_argument_error(fmt::format("{}.{}: unknown element type '{}'", reader.where(), key, got.substr(0, 64))));
   }
   return type;
 }
@@ -101,7 +105,8 @@ std::vector<DataType> data_types(JsonReader& reader, const char* key) {
   for (const std::string& got : texts(reader, key, kDataTypeCount)) {
     const DataType type = data_type_from_word(got);
     if (type == DataType::kUndefined) {
-      reader.fail(invalid_argument_error(fmt::format("{}.{}: unknown element type '{}'", reader.where(), key, got.substr(0, 64))));
+      reader.fail(
+          invalid_argument_error(fmt::format("{}.{}: unknown element type '{}'", reader.where(), key, got.substr(0, 64))));
       return {};
     }
     types.push_back(type);
@@ -114,7 +119,8 @@ void each(JsonReader& reader, const char* key, size_t max_items, bool required,
   const Json* list = required ? &reader.array(key) : reader.optional(key);
   if (!reader.status().ok() || list == nullptr) return;
   if (!list->is_array() || list->size() > max_items) {
-    reader.fail(invalid_argument_error(fmt::format("{}.{} must be an array of at most {} items", reader.where(), key, max_items)));
+    reader.fail(
+        invalid_argument_error(fmt::format("{}.{} must be an array of at most {} items", reader.where(), key, max_items)));
     return;
   }
   for (size_t i = 0; i < list->size(); ++i) {
@@ -125,8 +131,6 @@ void each(JsonReader& reader, const char* key, size_t max_items, bool required,
   }
 }
 
-Status finish(JsonReader& reader, AnswerKeys keys) {
-  return keys == AnswerKeys::kStrict ? reader.finish() : reader.status();
-}
+Status finish(JsonReader& reader, AnswerKeys keys) { return keys == AnswerKeys::kStrict ? reader.finish() : reader.status(); }
 
 }  // namespace axle::answers

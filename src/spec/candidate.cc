@@ -43,9 +43,7 @@ bool is_candidate_word(std::string_view word) noexcept {
          std::all_of(word.begin(), word.end(), [&](char c) { return plain(c) || c == '.' || c == '+' || c == '-'; });
 }
 
-std::string Candidate::format() const {
-  return fmt::format("{}@{}/{}/t{}/{}", engine, resource, precision, threads, preset);
-}
+std::string Candidate::format() const { return fmt::format("{}@{}/{}/t{}/{}", engine, resource, precision, threads, preset); }
 
 Result<Candidate> parse_candidate(std::string_view text) {
   if (text.size() > kMaxCandidateBytes) return malformed(text, "it is too long");
@@ -61,7 +59,8 @@ Result<Candidate> parse_candidate(std::string_view text) {
   if (!is_candidate_word(candidate.precision)) return malformed(text, "the precision's name is malformed");
   if (!is_candidate_word(candidate.preset)) return malformed(text, "the preset's name is malformed");
   const char* end = threads.data() + threads.size();
-  if (threads.size() < 2 || threads.front() != 't' || threads[1] == '0') return malformed(text, "threads are written tN with N from 1");
+  if (threads.size() < 2 || threads.front() != 't' || threads[1] == '0')
+    return malformed(text, "threads are written tN with N from 1");
   const auto parsed = std::from_chars(threads.data() + 1, end, candidate.threads);
   if (parsed.ec != std::errc() || parsed.ptr != end || candidate.threads < 1 || candidate.threads > kMaxThreads) {
     return malformed(text, fmt::format("threads are written tN with N from 1 to {}", kMaxThreads));

@@ -17,10 +17,10 @@ TEST(Candidate, FormatsAndReadsBack) {
 }
 
 TEST(Candidate, RefusesWhatIsNotOne) {
-  for (const char* text : {"", "onnxruntime", "@cpu:0/f32/t1/default", "e@cpu:0/f32/t1", "e@cpu:0/f32/1/default",
-                           "e@cpu:0/f32/t0/default", "e@cpu:0/f32/t01/default", "e@cpu:0/f32/t-1/default", "e@/f32/t1/default",
-                           "e@cpu:0/f32/t99999999999/default", "E@cpu:0/f32/t1/default", "e@cpu 0/f32/t1/default",
-                           "e@cpu:0//t1/default", "e@cpu:0/f32/t1/"}) {
+  for (const char* text :
+       {"", "onnxruntime", "@cpu:0/f32/t1/default", "e@cpu:0/f32/t1", "e@cpu:0/f32/1/default", "e@cpu:0/f32/t0/default",
+        "e@cpu:0/f32/t01/default", "e@cpu:0/f32/t-1/default", "e@/f32/t1/default", "e@cpu:0/f32/t99999999999/default",
+        "E@cpu:0/f32/t1/default", "e@cpu 0/f32/t1/default", "e@cpu:0//t1/default", "e@cpu:0/f32/t1/"}) {
     EXPECT_THAT(parse_candidate(text), StatusIs(StatusCode::kInvalidArgument, "not a candidate")) << text;
   }
   EXPECT_THAT(parse_candidate(std::string(10'000, 'a')), StatusIs(StatusCode::kInvalidArgument, "too long"));

@@ -54,18 +54,25 @@ Result<OptionSpec> option_from_json(const Json& json, const std::string& where, 
   option.type = answers::word(reader, "type", kOptionWords);
   option.default_value = reader.text("default");
   for (const std::string& affected : answers::texts(reader, "affects", 3)) {
-    if (affected == "numerics") option.affects_numerics = true;
-    else if (affected == "speed") option.affects_speed = true;
-    else if (affected == "memory") option.affects_memory = true;
-    else reader.fail(invalid_argument_error(where + ".affects holds '" + affected.substr(0, 64) + "', wanted numerics, speed, memory"));
+    if (affected == "numerics")
+      option.affects_numerics = true;
+    else if (affected == "speed")
+      option.affects_speed = true;
+    else if (affected == "memory")
+      option.affects_memory = true;
+    else
+      reader.fail(
+          invalid_argument_error(where + ".affects holds '" + affected.substr(0, 64) + "', wanted numerics, speed, memory"));
   }
   option.choices = answers::texts(reader, "choices");
   if (reader.optional("minimum") != nullptr) option.minimum = reader.number("minimum");
   if (reader.optional("maximum") != nullptr) option.maximum = reader.number("maximum");
   option.description = answers::text(reader, "description");
   AXLE_RETURN_IF_ERROR(finish(reader, keys));
-  if (option.type == OptionType::kChoice && option.choices.empty()) return invalid_argument_error(where + " is a choice without choices");
-  if (Status status = check_option(option, option.default_value); !status.ok()) return std::move(status).with_context(where + ".default");
+  if (option.type == OptionType::kChoice && option.choices.empty())
+    return invalid_argument_error(where + " is a choice without choices");
+  if (Status status = check_option(option, option.default_value); !status.ok())
+    return std::move(status).with_context(where + ".default");
   return option;
 }
 
@@ -126,11 +133,13 @@ void read_presets(JsonReader& reader, Capability& capability, AnswerKeys keys) {
 Status check_presets(const Capability& capability) {
   std::set<std::string> names;
   for (const OptionSpec& option : capability.options) {
-    if (!names.insert(option.name).second) return invalid_argument_error("capability.options names '" + option.name + "' twice");
+    if (!names.insert(option.name).second)
+      return invalid_argument_error("capability.options names '" + option.name + "' twice");
   }
   names.clear();
   for (const Preset& preset : capability.presets) {
-    if (!names.insert(preset.name).second) return invalid_argument_error("capability.presets names '" + preset.name + "' twice");
+    if (!names.insert(preset.name).second)
+      return invalid_argument_error("capability.presets names '" + preset.name + "' twice");
     if (auto resolved = resolve_options(capability, preset.name, {}); !resolved.ok()) {
       return std::move(resolved).status().with_context("capability.presets");
     }
@@ -210,8 +219,11 @@ Result<std::vector<EngineResource>> engine_resources_from_json(const Json& json,
     found.resource.attributes = answers::text_map(member, "attributes");
     AXLE_RETURN_IF_ERROR(finish(member, keys));
     const auto parsed = parse_resource_kind(kind);
-    if (!parsed) return invalid_argument_error(where + ".kind is '" + kind.substr(0, 64) + "', wanted cpu, gpu, npu, pim, remote or hybrid");
-    if (!ids.insert(found.engine_id).second) return invalid_argument_error(where + ".id '" + found.engine_id + "' is there twice");
+    if (!parsed)
+      return invalid_argument_error(where + ".kind is '" + kind.substr(0, 64) +
+                                    "', wanted cpu, gpu, npu, pim, remote or hybrid");
+    if (!ids.insert(found.engine_id).second)
+      return invalid_argument_error(where + ".id '" + found.engine_id + "' is there twice");
     found.resource.kind = *parsed;
     found.resource.id = found.engine_id;
     resources.push_back(std::move(found));
@@ -262,9 +274,11 @@ Result<Capability> capability_from_json(const Json& json, AnswerKeys keys) {
   });
   read_presets(reader, capability, keys);
   if (const Json* limits = reader.optional("limits")) {
-    if (!limits->is_object() || limits->size() > 64) return invalid_argument_error("capability.limits must be an object of at most 64 integers");
+    if (!limits->is_object() || limits->size() > 64)
+      return invalid_argument_error("capability.limits must be an object of at most 64 integers");
     for (const auto& [name, value] : limits->items()) {
-      if (!value.is_number_integer()) return invalid_argument_error("capability.limits." + name.substr(0, 64) + " must be an integer");
+      if (!value.is_number_integer())
+        return invalid_argument_error("capability.limits." + name.substr(0, 64) + " must be an integer");
       capability.limits.emplace(name, value.get<int64_t>());
     }
   }
@@ -279,7 +293,10 @@ Json capability_to_json(const Capability& capability) {
     precisions.push_back({{"name", p.name}, {"accumulates", p.accumulates}, {"native", p.native}});
   }
   for (const OpSpec& op : capability.ops) {
-    ops.push_back({{"domain", op.domain}, {"op", op.op_type}, {"min_opset", op.min_opset}, {"max_opset", op.max_opset},
+    ops.push_back({{"domain", op.domain},
+                   {"op", op.op_type},
+                   {"min_opset", op.min_opset},
+                   {"max_opset", op.max_opset},
                    {"dtypes", type_words(op.dtypes)}});
   }
   if (capability.ops_probed) ops = "probed";
@@ -303,7 +320,8 @@ Result<EngineInfo> parse_engine_info(std::string_view text, AnswerKeys keys) {
   return parse_document<EngineInfo>(text, [&](const Json& json) { return engine_info_from_json(json, keys); });
 }
 Result<std::vector<EngineResource>> parse_engine_resources(std::string_view text, AnswerKeys keys) {
-  return parse_document<std::vector<EngineResource>>(text, [&](const Json& json) { return engine_resources_from_json(json, keys); });
+  return parse_document<std::vector<EngineResource>>(text,
+                                                     [&](const Json& json) { return engine_resources_from_json(json, keys); });
 }
 Result<Capability> parse_capability(std::string_view text, AnswerKeys keys) {
   return parse_document<Capability>(text, [&](const Json& json) { return capability_from_json(json, keys); });

@@ -87,7 +87,8 @@ TEST(EngineAnswers, WrittenDocumentsReadBackEqual) {
   EXPECT_EQ(verdict.of_node(0).kind, VerdictKind::kYes);
   EXPECT_EQ(verdict.of_node(1).code, "DTYPE");
   EXPECT_EQ(verdict.of_node(4).group, 2);
-  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict_again, graph_verdict_from_json(graph_verdict_to_json(verdict), 5, AnswerKeys::kStrict));
+  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict_again,
+                            graph_verdict_from_json(graph_verdict_to_json(verdict), 5, AnswerKeys::kStrict));
   EXPECT_EQ(verdict_again, verdict);
 
   EffectiveValues effective;
@@ -106,9 +107,13 @@ TEST(EngineAnswers, RefuseHostileDocuments) {
   EXPECT_THAT(parse_engine_info("[]"), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(parse_engine_info(std::string(1000, '[')), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(parse_engine_info("{\"abi\":1,\"name\":\"a\",\"wat\":1}"), IsOk());
-  EXPECT_THAT(parse_engine_info("{\"abi\":1,\"name\":\"a\",\"wat\":1}", AnswerKeys::kStrict), StatusIs(StatusCode::kInvalidArgument, "wat"));
-  EXPECT_THAT(parse_graph_verdict("{\"graph\":{\"verdict\":\"yes\"},\"default\":{\"verdict\":\"yes\"},\"nodes\":[{\"index\":7,\"verdict\":\"no\"}]}", 7),
-              StatusIs(StatusCode::kInvalidArgument, "7 nodes"));
+  EXPECT_THAT(parse_engine_info("{\"abi\":1,\"name\":\"a\",\"wat\":1}", AnswerKeys::kStrict),
+              StatusIs(StatusCode::kInvalidArgument, "wat"));
+  EXPECT_THAT(
+      parse_graph_verdict(
+          "{\"graph\":{\"verdict\":\"yes\"},\"default\":{\"verdict\":\"yes\"},\"nodes\":[{\"index\":7,\"verdict\":\"no\"}]}",
+          7),
+      StatusIs(StatusCode::kInvalidArgument, "7 nodes"));
   EXPECT_THAT(parse_graph_verdict("{\"graph\":{\"verdict\":\"maybe\"},\"default\":{\"verdict\":\"yes\"}}", 7),
               StatusIs(StatusCode::kInvalidArgument, "maybe"));
   for (const char* path : {"../x", "/etc/passwd", "a/../b", "", "a//b", "./a"}) {
@@ -138,7 +143,8 @@ TEST(Options, ResolveDefaultsPresetAndOverrides) {
   EXPECT_EQ(fast, (std::map<std::string, std::string>{{"level", "high"}, {"streams", "2"}}));
   EXPECT_THAT(resolve_options(capability, "fast", {{"streams", "9"}}), StatusIs(StatusCode::kInvalidArgument, "1 to 8"));
   EXPECT_THAT(resolve_options(capability, "fast", {{"streams", "2x"}}), StatusIs(StatusCode::kInvalidArgument, "an integer"));
-  EXPECT_THAT(resolve_options(capability, "default", {{"levl", "low"}}), StatusIs(StatusCode::kInvalidArgument, "did you mean 'level'?"));
+  EXPECT_THAT(resolve_options(capability, "default", {{"levl", "low"}}),
+              StatusIs(StatusCode::kInvalidArgument, "did you mean 'level'?"));
   EXPECT_THAT(resolve_options(capability, "slow", {}), StatusIs(StatusCode::kNotFound, "default, fast"));
 }
 

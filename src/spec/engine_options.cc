@@ -36,7 +36,8 @@ Status check_range(const OptionSpec& option, std::string_view value, std::option
   return inside ? ok_status() : outside(option, value, fmt::format("{} ({})", kind, range_text(option)));
 }
 
-Status apply(const Capability& capability, const std::map<std::string, std::string>& values, std::map<std::string, std::string>& out) {
+Status apply(const Capability& capability, const std::map<std::string, std::string>& values,
+             std::map<std::string, std::string>& out) {
   for (const auto& [name, value] : values) {
     const auto found = std::find_if(capability.options.begin(), capability.options.end(),
                                     [&](const OptionSpec& option) { return option.name == name; });
@@ -45,7 +46,8 @@ Status apply(const Capability& capability, const std::map<std::string, std::stri
       for (const OptionSpec& option : capability.options) names.push_back(option.name);
       const std::string nearest = nearest_word(name, names);
       return invalid_argument_error(fmt::format("unknown option '{}'", name.substr(0, 64)))
-          .with_hint(nearest.empty() ? "`axle engines --json` lists the options of each engine" : fmt::format("did you mean '{}'?", nearest));
+          .with_hint(nearest.empty() ? "`axle engines --json` lists the options of each engine"
+                                     : fmt::format("did you mean '{}'?", nearest));
     }
     AXLE_RETURN_IF_ERROR(check_option(*found, value));
     out[name] = value;
@@ -62,7 +64,8 @@ Status check_option(const OptionSpec& option, std::string_view value) {
       return value == "true" || value == "false" ? ok_status() : outside(option, value, "true or false");
     case OptionType::kInteger: {
       const auto number = parse_number<int64_t>(value);
-      return check_range(option, value, number ? std::optional<double>(static_cast<double>(*number)) : std::nullopt, "an integer");
+      return check_range(option, value, number ? std::optional<double>(static_cast<double>(*number)) : std::nullopt,
+                         "an integer");
     }
     case OptionType::kNumber: return check_range(option, value, parse_number<double>(value), "a number");
     case OptionType::kChoice: {

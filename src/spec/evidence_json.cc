@@ -10,7 +10,8 @@ namespace {
 constexpr int64_t kMaxTime = int64_t{1} << 62;
 
 Json paired_to_json(const EvidenceRow::Paired& paired) {
-  return {{"high", paired.high}, {"low", paired.low}, {"pairs", paired.pairs}, {"ratio", paired.ratio}, {"rival", paired.rival}};
+  return {
+      {"high", paired.high}, {"low", paired.low}, {"pairs", paired.pairs}, {"ratio", paired.ratio}, {"rival", paired.rival}};
 }
 
 Result<EvidenceRow::Paired> read_paired(const Json& json, const std::string& where) {
@@ -43,14 +44,17 @@ Result<EvidenceKey> read_key(const Json& json, const std::string& where) {
 std::vector<int64_t> read_times(JsonReader& reader, const char* key) {
   std::vector<int64_t> times = reader.integers_or_empty(key);
   for (const int64_t time : times) {
-    if (time < 0 || time > kMaxTime) reader.fail(invalid_argument_error(fmt::format("{}.{} holds {}, which is no time", reader.where(), key, time)));
+    if (time < 0 || time > kMaxTime)
+      reader.fail(invalid_argument_error(fmt::format("{}.{} holds {}, which is no time", reader.where(), key, time)));
   }
   return times;
 }
 
 }  // namespace
 
-std::string_view evidence_kind_name(EvidenceKind kind) noexcept { return kind == EvidenceKind::kFailed ? "failed" : "measured"; }
+std::string_view evidence_kind_name(EvidenceKind kind) noexcept {
+  return kind == EvidenceKind::kFailed ? "failed" : "measured";
+}
 
 std::optional<EvidenceKind> parse_evidence_kind(std::string_view name) noexcept {
   if (name == "measured") return EvidenceKind::kMeasured;
@@ -83,14 +87,10 @@ Result<ErrorFigures> read_error_figures(const Json& json, const std::string& whe
 }
 
 Json evidence_key_to_json(const EvidenceKey& key) {
-  return {{"candidate", key.candidate},
-          {"concurrency", key.concurrency},
-          {"library_digest", key.library_digest},
-          {"machine", key.machine},
-          {"model_digest", key.model_digest},
-          {"part", key.part},
-          {"samples_digest", key.samples_digest},
-          {"shapes", key.shapes}};
+  return {{"candidate", key.candidate},           {"concurrency", key.concurrency},
+          {"library_digest", key.library_digest}, {"machine", key.machine},
+          {"model_digest", key.model_digest},     {"part", key.part},
+          {"samples_digest", key.samples_digest}, {"shapes", key.shapes}};
 }
 
 Json evidence_row_to_json(const EvidenceRow& row) {

@@ -24,9 +24,9 @@ constexpr std::array<WordRow<VerdictKind>, 4> kVerdictWords = {{{"unknown", Verd
                                                                 {"needs-group", VerdictKind::kNeedsGroup}}};
 constexpr std::array<WordRow<OutputMode>, 3> kModeWords = {
     {{"either", OutputMode::kEither}, {"caller", OutputMode::kCaller}, {"engine", OutputMode::kEngine}}};
-constexpr std::array<std::string_view, 13> kVerdictCodes = {"UNSUPPORTED_OP", "DOMAIN", "OPSET", "DTYPE", "RANK", "SHAPE",
-                                                            "DYNAMIC_SHAPE", "ATTRIBUTE", "PRECISION", "MEMORY", "FORMAT",
-                                                            "RESOURCE", "OTHER"};
+constexpr std::array<std::string_view, 13> kVerdictCodes = {
+    "UNSUPPORTED_OP", "DOMAIN",    "OPSET",  "DTYPE",  "RANK",     "SHAPE", "DYNAMIC_SHAPE",
+    "ATTRIBUTE",      "PRECISION", "MEMORY", "FORMAT", "RESOURCE", "OTHER"};
 
 Verdict read_verdict(JsonReader& reader) {
   Verdict verdict;
@@ -36,7 +36,8 @@ Verdict read_verdict(JsonReader& reader) {
   verdict.group = static_cast<int32_t>(std::clamp<int64_t>(reader.integer_or("group", -1), -1, INT32_MAX));
   if (verdict.kind != VerdictKind::kNeedsGroup) verdict.group = -1;
   if (verdict.kind == VerdictKind::kYes) verdict.code.clear();
-  if (verdict.kind == VerdictKind::kNo && std::find(kVerdictCodes.begin(), kVerdictCodes.end(), verdict.code) == kVerdictCodes.end()) {
+  if (verdict.kind == VerdictKind::kNo &&
+      std::find(kVerdictCodes.begin(), kVerdictCodes.end(), verdict.code) == kVerdictCodes.end()) {
     verdict.code = "OTHER";
   }
   return verdict;
@@ -52,7 +53,8 @@ Result<Verdict> verdict_member(JsonReader& reader, const char* key, AnswerKeys k
 }
 
 Json verdict_to_json(const Verdict& verdict) {
-  Json json = {{"verdict", std::string(answers::word_of(kVerdictWords, verdict.kind))}, {"code", verdict.code}, {"text", verdict.text}};
+  Json json = {
+      {"verdict", std::string(answers::word_of(kVerdictWords, verdict.kind))}, {"code", verdict.code}, {"text", verdict.text}};
   if (verdict.kind == VerdictKind::kNeedsGroup) json["group"] = verdict.group;
   return json;
 }
@@ -80,15 +82,20 @@ Result<IoSpec> io_spec_from_json(const Json& json, const std::string& where, Ans
   if (spec.rank_known) {
     each(reader, "shape", kMaxRank, true, [&](const Json& item, const std::string& place) -> Status {
       Dim dim;
-      if (item.is_string()) dim.symbol = item.get<std::string>();
-      else if (item.is_number_unsigned() && item.get<uint64_t>() <= INT64_MAX) dim.size = item.get<int64_t>();
-      else if (!item.is_null()) return invalid_argument_error(place + " must be a size, a symbol or null");
+      if (item.is_string())
+        dim.symbol = item.get<std::string>();
+      else if (item.is_number_unsigned() && item.get<uint64_t>() <= INT64_MAX)
+        dim.size = item.get<int64_t>();
+      else if (!item.is_null())
+        return invalid_argument_error(place + " must be a size, a symbol or null");
       spec.shape.push_back(std::move(dim));
       return ok_status();
     });
   }
-  if (mode != nullptr) *mode = answers::word(reader, "mode", kModeWords, std::optional(OutputMode::kEither));
-  else spec.optional = reader.boolean_or("optional", false);
+  if (mode != nullptr)
+    *mode = answers::word(reader, "mode", kModeWords, std::optional(OutputMode::kEither));
+  else
+    spec.optional = reader.boolean_or("optional", false);
   AXLE_RETURN_IF_ERROR(finish(reader, keys));
   return spec;
 }
@@ -99,14 +106,19 @@ Json io_spec_to_json(const IoSpec& spec, const OutputMode* mode) {
   if (spec.rank_known) {
     shape = Json::array();
     for (const Dim& dim : spec.shape) {
-      if (dim.is_static()) shape.push_back(dim.size);
-      else if (!dim.symbol.empty()) shape.push_back(dim.symbol);
-      else shape.push_back(nullptr);
+      if (dim.is_static())
+        shape.push_back(dim.size);
+      else if (!dim.symbol.empty())
+        shape.push_back(dim.symbol);
+      else
+        shape.push_back(nullptr);
     }
   }
   json["shape"] = std::move(shape);
-  if (mode != nullptr) json["mode"] = std::string(answers::word_of(kModeWords, *mode));
-  else json["optional"] = spec.optional;
+  if (mode != nullptr)
+    json["mode"] = std::string(answers::word_of(kModeWords, *mode));
+  else
+    json["optional"] = spec.optional;
   return json;
 }
 
@@ -136,7 +148,8 @@ Result<GraphVerdict> graph_verdict_from_json(const Json& json, uint32_t node_cou
     return ok_status();
   });
   AXLE_RETURN_IF_ERROR(finish(reader, keys));
-  std::sort(result.nodes.begin(), result.nodes.end(), [](const NodeVerdict& a, const NodeVerdict& b) { return a.index < b.index; });
+  std::sort(result.nodes.begin(), result.nodes.end(),
+            [](const NodeVerdict& a, const NodeVerdict& b) { return a.index < b.index; });
   const auto same = [](const NodeVerdict& a, const NodeVerdict& b) { return a.index == b.index; };
   if (const auto twice = std::adjacent_find(result.nodes.begin(), result.nodes.end(), same); twice != result.nodes.end()) {
     return invalid_argument_error(fmt::format("support.nodes speaks of node {} twice", twice->index));
@@ -151,7 +164,8 @@ Json graph_verdict_to_json(const GraphVerdict& verdict) {
     item["index"] = node.index;
     nodes.push_back(std::move(item));
   }
-  return {{"graph", verdict_to_json(verdict.graph)}, {"default", verdict_to_json(verdict.otherwise)}, {"nodes", std::move(nodes)}};
+  return {
+      {"graph", verdict_to_json(verdict.graph)}, {"default", verdict_to_json(verdict.otherwise)}, {"nodes", std::move(nodes)}};
 }
 
 Result<ArtefactManifest> parse_manifest(std::string_view text, AnswerKeys keys) {
@@ -198,14 +212,14 @@ Result<EffectiveValues> parse_effective(std::string_view text, AnswerKeys keys) 
   effective.options = answers::text_map(reader, "options", kMaxOptions);
   each(reader, "kernels", kMaxNodes, false, [&](const Json& item, const std::string& where) -> Status {
     JsonReader member(item, where);
-    effective.kernels.push_back({answers::text(member, "node"), answers::text(member, "kernel"), answers::text(member, "precision"),
-                                 answers::text(member, "resource")});
+    effective.kernels.push_back({answers::text(member, "node"), answers::text(member, "kernel"),
+                                 answers::text(member, "precision"), answers::text(member, "resource")});
     return finish(member, keys);
   });
   each(reader, "fallbacks", kMaxNodes, false, [&](const Json& item, const std::string& where) -> Status {
     JsonReader member(item, where);
-    effective.fallbacks.push_back(
-        {answers::text(member, "node"), answers::text(member, "from"), answers::text(member, "to"), answers::text(member, "reason")});
+    effective.fallbacks.push_back({answers::text(member, "node"), answers::text(member, "from"), answers::text(member, "to"),
+                                   answers::text(member, "reason")});
     return finish(member, keys);
   });
   AXLE_RETURN_IF_ERROR(finish(reader, keys));

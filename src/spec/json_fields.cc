@@ -37,7 +37,8 @@ std::map<std::string, std::string> read_texts_map(JsonReader& reader, const char
 int64_t read_bounded(JsonReader& reader, const char* key, int64_t low, int64_t high) {
   const int64_t value = reader.integer(key);
   if (value >= low && value <= high) return value;
-  reader.fail(invalid_argument_error(fmt::format("{}.{} is {}; it must lie in [{}, {}]", reader.where(), key, value, low, high)));
+  reader.fail(
+      invalid_argument_error(fmt::format("{}.{} is {}; it must lie in [{}, {}]", reader.where(), key, value, low, high)));
   return low;
 }
 
@@ -57,7 +58,8 @@ std::vector<int32_t> read_int32s(JsonReader& reader, const char* key) {
   std::vector<int32_t> numbers;
   for (const int64_t number : reader.integers_or_empty(key)) {
     if (number < 0 || number > std::numeric_limits<int32_t>::max()) {
-      reader.fail(invalid_argument_error(fmt::format("{}.{} holds {}; its numbers must lie in [0, 2147483647]", reader.where(), key, number)));
+      reader.fail(invalid_argument_error(
+          fmt::format("{}.{} holds {}; its numbers must lie in [0, 2147483647]", reader.where(), key, number)));
       return {};
     }
     numbers.push_back(static_cast<int32_t>(number));

@@ -36,7 +36,8 @@ std::vector<T> read_list(JsonReader& reader, const char* key, F read) {
   const Json* array = reader.optional(key);
   if (array == nullptr) return items;
   if (!array->is_array() || array->size() > kMaxListedItems) {
-    reader.fail(invalid_argument_error(fmt::format("{}.{} must be an array of at most {} items", reader.where(), key, kMaxListedItems)));
+    reader.fail(invalid_argument_error(
+        fmt::format("{}.{} must be an array of at most {} items", reader.where(), key, kMaxListedItems)));
     return items;
   }
   items.reserve(array->size());
@@ -58,7 +59,8 @@ std::map<std::string, V> read_map(JsonReader& reader, const char* key, F read) {
   const Json* object = reader.optional(key);
   if (object == nullptr) return items;
   if (!object->is_object()) {
-    reader.fail(invalid_argument_error(fmt::format("{}.{} must be an object, not {}", reader.where(), key, object->type_name())));
+    reader.fail(
+        invalid_argument_error(fmt::format("{}.{} must be an object, not {}", reader.where(), key, object->type_name())));
     return items;
   }
   for (auto it = object->begin(); it != object->end(); ++it) {

@@ -42,7 +42,9 @@ Resource core_set_resource(const Resource& whole, int32_t part, const std::vecto
 }  // namespace
 
 std::string Machine::fingerprint() const {
-  const Json identity = machine_identity_to_json(*this);
+  Machine hardware = *this;
+  std::erase_if(hardware.resources, [](const Resource& resource) { return resource.part >= 0 || resource.simulated; });
+  const Json identity = machine_identity_to_json(hardware);
   const Result<std::string> canonical = canonical_json(identity);
   // Only a hand-made machine with NaN or broken UTF-8 gets here; its key must still be stable.
   const std::string bytes = canonical ? *canonical : identity.dump(-1, ' ', true, Json::error_handler_t::replace);

@@ -13,7 +13,8 @@ constexpr int64_t kMaxTime = int64_t{1} << 62;
 constexpr const char* kVerdictWords = "chosen, rejected, tie, not_measured, failed";
 
 Json candidate_to_json(const Candidate& c) {
-  return {{"engine", c.engine}, {"precision", c.precision}, {"preset", c.preset}, {"resource", c.resource}, {"threads", c.threads}};
+  return {
+      {"engine", c.engine}, {"precision", c.precision}, {"preset", c.preset}, {"resource", c.resource}, {"threads", c.threads}};
 }
 
 Json node_reason_to_json(const NodeReason& reason) {
@@ -21,9 +22,14 @@ Json node_reason_to_json(const NodeReason& reason) {
 }
 
 Json summary_to_json(const EvidenceSummary& s) {
-  Json json = {{"interval_high", s.interval_high}, {"interval_low", s.interval_low}, {"p50_ns", s.p50_ns},
-               {"p95_ns", s.p95_ns},               {"p99_ns", s.p99_ns},             {"recorded_unix_s", s.recorded_unix_s},
-               {"runs", s.runs},                   {"stale", s.stale}};
+  Json json = {{"interval_high", s.interval_high},
+               {"interval_low", s.interval_low},
+               {"p50_ns", s.p50_ns},
+               {"p95_ns", s.p95_ns},
+               {"p99_ns", s.p99_ns},
+               {"recorded_unix_s", s.recorded_unix_s},
+               {"runs", s.runs},
+               {"stale", s.stale}};
   if (s.error) json["error"] = error_figures_to_json(*s.error);
   return json;
 }
@@ -174,16 +180,19 @@ Result<Substitution> read_substitution(const Json& json, const std::string& wher
 }
 
 Status check_structure(const Plan& plan, const std::string& where) {
-  if (plan.partitions.empty()) return invalid_argument_error(fmt::format("{} has no partitions; a plan has at least one", where));
+  if (plan.partitions.empty())
+    return invalid_argument_error(fmt::format("{} has no partitions; a plan has at least one", where));
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
     if (plan.partitions[i].id != static_cast<int32_t>(i)) {
-      return invalid_argument_error(fmt::format("{}.partitions[{}].id is {}; ids count from 0", where, i, plan.partitions[i].id));
+      return invalid_argument_error(
+          fmt::format("{}.partitions[{}].id is {}; ids count from 0", where, i, plan.partitions[i].id));
     }
   }
   const auto count = static_cast<int32_t>(plan.partitions.size());
   for (const Transfer& t : plan.transfers) {
     if (t.from_partition >= count || t.to_partition >= count) {
-      return invalid_argument_error(fmt::format("{}: the transfer of \"{}\" names a partition that does not exist", where, t.tensor));
+      return invalid_argument_error(
+          fmt::format("{}: the transfer of \"{}\" names a partition that does not exist", where, t.tensor));
     }
   }
   return ok_status();
@@ -211,12 +220,9 @@ std::optional<DecisionVerdict> parse_decision_verdict(std::string_view name) noe
 }
 
 Json decision_to_json(const Decision& d) {
-  Json json = {{"candidate", d.candidate},
-               {"code", d.code},
-               {"estimate_ns", d.estimate_ns},
-               {"nodes", list_to_json(d.nodes, node_reason_to_json)},
-               {"reason", d.reason},
-               {"verdict", decision_verdict_name(d.verdict)}};
+  Json json = {{"candidate", d.candidate},     {"code", d.code},
+               {"estimate_ns", d.estimate_ns}, {"nodes", list_to_json(d.nodes, node_reason_to_json)},
+               {"reason", d.reason},           {"verdict", decision_verdict_name(d.verdict)}};
   if (d.evidence) json["evidence"] = summary_to_json(*d.evidence);
   return json;
 }
@@ -256,7 +262,8 @@ Result<Plan> read_plan_json(const Json& json, const std::string& where) {
   AXLE_RETURN_IF_ERROR(reader.finish());
   AXLE_RETURN_IF_ERROR(check_structure(plan, where));
   if (plan.digest() != digest) {
-    return invalid_argument_error(fmt::format("{} was changed after it was written: its digest is {}, it says {}", where, plan.digest(), digest))
+    return invalid_argument_error(
+               fmt::format("{} was changed after it was written: its digest is {}, it says {}", where, plan.digest(), digest))
         .with_hint("make the plan again instead of editing it");
   }
   return plan;

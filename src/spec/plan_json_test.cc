@@ -75,7 +75,8 @@ TEST(PlanJson, NamesTheUnknownKeyAndTheMissingOne) {
   EXPECT_THAT(read_plan_json(json, "plan"), StatusIs(StatusCode::kInvalidArgument, "did you mean \"cpu_set\""));
   json = plan_to_json_value(example_plan());
   json["partitions"][0].erase("spin");
-  EXPECT_THAT(read_plan_json(json, "plan"), StatusIs(StatusCode::kInvalidArgument, "plan.partitions[0] lacks the key \"spin\""));
+  EXPECT_THAT(read_plan_json(json, "plan"),
+              StatusIs(StatusCode::kInvalidArgument, "plan.partitions[0] lacks the key \"spin\""));
   json = plan_to_json_value(example_plan());
   json["partitions"] = Json::array();
   EXPECT_THAT(read_plan_json(json, "plan"), StatusIs(StatusCode::kInvalidArgument, "at least one"));

@@ -38,7 +38,8 @@ std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::s
 }
 
 const EngineFacts* find_engine(const PlannerInput& input, std::string_view name) {
-  const auto found = std::find_if(input.engines.begin(), input.engines.end(), [&](const EngineFacts& e) { return e.info.name == name; });
+  const auto found =
+      std::find_if(input.engines.begin(), input.engines.end(), [&](const EngineFacts& e) { return e.info.name == name; });
   return found == input.engines.end() ? nullptr : &*found;
 }
 

@@ -39,15 +39,15 @@ struct ModelFacts {
   uint64_t weight_bytes = 0;
   uint64_t activation_bytes = 0;
   bool cost_exact = false;               // every shape was known
-  std::vector<std::string> dynamic_axes; // that PlannerInput::shapes does not fix do not count: all that the file leaves open
-  bool quantised = false;                // holds QuantizeLinear / DequantizeLinear or integer matmuls
-  std::string float_dtype;               // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none
+  std::vector<std::string> dynamic_axes;  // that PlannerInput::shapes does not fix do not count: all that the file leaves open
+  bool quantised = false;  // holds QuantizeLinear / DequantizeLinear or integer matmuls
+  std::string float_dtype;  // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none
   friend bool operator==(const ModelFacts&, const ModelFacts&) = default;
 };
 
 struct CapabilityFacts {
-  std::string resource;     // id in Machine::resources (whole resource; its parts inherit)
-  std::string engine_id;    // the engine's own name for it, for the runtime
+  std::string resource;  // id in Machine::resources (whole resource; its parts inherit)
+  std::string engine_id;  // the engine's own name for it, for the runtime
   bool simulated = false;
   Capability capability;
   friend bool operator==(const CapabilityFacts&, const CapabilityFacts&) = default;
@@ -56,9 +56,9 @@ struct CapabilityFacts {
 struct EngineFacts {
   EngineInfo info;
   bool present = false;
-  std::string absent_reason;     // when not present
+  std::string absent_reason;  // when not present
   std::string library_version;
-  std::string library_digest;    // plugin and library; as in EvidenceKey
+  std::string library_digest;  // plugin and library; as in EvidenceKey
   std::vector<CapabilityFacts> capabilities;
   friend bool operator==(const EngineFacts&, const EngineFacts&) = default;
 };
@@ -66,7 +66,7 @@ struct EngineFacts {
 // An engine's answer for the whole graph on one resource at one precision.
 struct VerdictRow {
   std::string engine;
-  std::string resource;     // machine's id, never a part
+  std::string resource;  // machine's id, never a part
   std::string precision;
   GraphVerdict verdict;
   friend bool operator==(const VerdictRow&, const VerdictRow&) = default;
@@ -78,11 +78,11 @@ struct PlannerInput {
   std::vector<EngineFacts> engines;
   std::vector<VerdictRow> verdicts;
   std::vector<EvidenceRow> evidence;  // rows of this model; others are ignored
-  Policy policy;                      // effective: file, then flags
-  std::string shapes;                 // judged shapes, EvidenceKey::shapes form
-  std::string samples_digest;         // of the samples the policy names or the caller gave; "" = none given
-  std::string incumbent;              // candidate that is in use already, kept on a tie; "" = none
-  int64_t as_of_unix_s = 0;           // when the rows were collected: only to say how old evidence is; in no digest
+  Policy policy;  // effective: file, then flags
+  std::string shapes;  // judged shapes, EvidenceKey::shapes form
+  std::string samples_digest;  // of the samples the policy names or the caller gave; "" = none given
+  std::string incumbent;  // candidate that is in use already, kept on a tie; "" = none
+  int64_t as_of_unix_s = 0;  // when the rows were collected: only to say how old evidence is; in no digest
   friend bool operator==(const PlannerInput&, const PlannerInput&) = default;
 };
 

@@ -26,7 +26,8 @@ Json io_to_json(const IoSpec& spec) {
       return dim.is_static() ? Json(dim.size) : dim.symbol.empty() ? Json(nullptr) : Json(dim.symbol);
     });
   }
-  return {{"dtype", answers::word_of_data_type(spec.dtype)}, {"name", spec.name}, {"optional", spec.optional}, {"shape", shape}};
+  return {
+      {"dtype", answers::word_of_data_type(spec.dtype)}, {"name", spec.name}, {"optional", spec.optional}, {"shape", shape}};
 }
 
 // An array, not an object: models have tens of thousands of nodes.
@@ -52,20 +53,23 @@ Json model_to_json(const ModelFacts& m) {
 }
 
 Json capability_facts_to_json(const CapabilityFacts& c) {
-  return {{"capability", capability_to_json(c.capability)}, {"engine_id", c.engine_id}, {"resource", c.resource}, {"simulated", c.simulated}};
+  return {{"capability", capability_to_json(c.capability)},
+          {"engine_id", c.engine_id},
+          {"resource", c.resource},
+          {"simulated", c.simulated}};
 }
 
 Json engine_to_json(const EngineFacts& e) {
-  return {{"absent_reason", e.absent_reason},
-          {"capabilities", list_to_json(e.capabilities, capability_facts_to_json)},
-          {"info", engine_info_to_json(e.info)},
-          {"library_digest", e.library_digest},
-          {"library_version", e.library_version},
-          {"present", e.present}};
+  return {{"absent_reason", e.absent_reason},     {"capabilities", list_to_json(e.capabilities, capability_facts_to_json)},
+          {"info", engine_info_to_json(e.info)},  {"library_digest", e.library_digest},
+          {"library_version", e.library_version}, {"present", e.present}};
 }
 
 Json verdict_row_to_json(const VerdictRow& row) {
-  return {{"engine", row.engine}, {"precision", row.precision}, {"resource", row.resource}, {"verdict", graph_verdict_to_json(row.verdict)}};
+  return {{"engine", row.engine},
+          {"precision", row.precision},
+          {"resource", row.resource},
+          {"verdict", graph_verdict_to_json(row.verdict)}};
 }
 
 // ---- reading
@@ -78,7 +82,8 @@ Result<Dim> read_dim(const Json& json, const std::string& where) {
     return dim;
   }
   AXLE_ASSIGN_OR_RETURN(dim.size, read_integer(json, where));
-  if (dim.size < 0) return invalid_argument_error(fmt::format("{} is {}; an axis is a size, a symbol or null", where, dim.size));
+  if (dim.size < 0)
+    return invalid_argument_error(fmt::format("{} is {}; an axis is a size, a symbol or null", where, dim.size));
   return dim;
 }
 
@@ -104,7 +109,8 @@ Result<NodeFacts> read_node(const Json& json, const std::string& where) {
     return invalid_argument_error(fmt::format("{} must be [name, op, domain, flops, weight bytes, activation bytes]", where));
   }
   const auto count = [&](size_t index) -> Result<uint64_t> {
-    if (json[index].is_number_unsigned() && json[index].get<uint64_t>() <= uint64_t{1} << 62) return json[index].get<uint64_t>();
+    if (json[index].is_number_unsigned() && json[index].get<uint64_t>() <= uint64_t{1} << 62)
+      return json[index].get<uint64_t>();
     return invalid_argument_error(fmt::format("{}[{}] must be an integer from 0", where, index));
   };
   NodeFacts node;
@@ -203,7 +209,8 @@ Status check_rows(const PlannerInput& input, const std::string& where) {
       return Status(candidate.error()).with_context(where + ".evidence");
     }
   }
-  if (!input.incumbent.empty()) AXLE_RETURN_IF_ERROR(parse_candidate(input.incumbent).status().with_context(where + ".incumbent"));
+  if (!input.incumbent.empty())
+    AXLE_RETURN_IF_ERROR(parse_candidate(input.incumbent).status().with_context(where + ".incumbent"));
   return ok_status();
 }
 
@@ -237,7 +244,8 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   AXLE_ASSIGN_OR_RETURN(input.machine, read_machine(reader.object("machine"), where + ".machine"));
   AXLE_ASSIGN_OR_RETURN(input.policy, read_policy_json(reader.object("policy"), where + ".policy"));
   input.engines = read_list<EngineFacts>(reader, "engines", read_engine);
-  input.verdicts = read_list<VerdictRow>(reader, "verdicts", verdict_row_reader(static_cast<uint32_t>(input.model.nodes.size())));
+  input.verdicts =
+      read_list<VerdictRow>(reader, "verdicts", verdict_row_reader(static_cast<uint32_t>(input.model.nodes.size())));
   input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
   input.shapes = reader.text("shapes");
   input.samples_digest = reader.text("samples_digest");
@@ -248,7 +256,9 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   return input;
 }
 
-Result<std::string> planner_input_to_json(const PlannerInput& input) { return canonical_json(planner_input_to_json_value(input)); }
+Result<std::string> planner_input_to_json(const PlannerInput& input) {
+  return canonical_json(planner_input_to_json_value(input));
+}
 
 Result<PlannerInput> parse_planner_input(std::string_view json) {
   AXLE_ASSIGN_OR_RETURN(const Json value, parse_json(json));

@@ -65,7 +65,8 @@ TEST(PlannerInputJson, RefusesVerdictsOfNodesThatDoNotExist) {
 TEST(PlannerInputJson, RefusesTwoEnginesOfOneName) {
   PlannerInput input = example_input();
   input.engines.push_back(input.engines[0]);
-  EXPECT_THAT(read_planner_input_json(planner_input_to_json_value(input), "input"), StatusIs(StatusCode::kInvalidArgument, "twice"));
+  EXPECT_THAT(read_planner_input_json(planner_input_to_json_value(input), "input"),
+              StatusIs(StatusCode::kInvalidArgument, "twice"));
 }
 
 TEST(PlannerInputJson, RefusesUnknownKeys) {

@@ -25,7 +25,8 @@ Json engines_to_json(const EngineRules& rules) {
   Json options = Json::object(), isolation = Json::object();
   for (const auto& [engine, values] : rules.options) options[engine] = map_to_json(values);
   for (const auto& [engine, value] : rules.isolation) isolation[engine] = isolation_name(value);
-  return {{"allow", rules.allow}, {"deny", rules.deny}, {"isolation", isolation}, {"options", options}, {"prefer", rules.prefer}};
+  return {
+      {"allow", rules.allow}, {"deny", rules.deny}, {"isolation", isolation}, {"options", options}, {"prefer", rules.prefer}};
 }
 
 Json kernels_to_json(const KernelPolicy& kernels) {
@@ -113,13 +114,14 @@ Result<KernelChoice> read_kernel(const Json& json, const std::string& where) {
 Result<std::vector<std::vector<int32_t>>> read_core_sets(const Json& json, const std::string& where) {
   const Json holder = {{"sets", json}};
   JsonReader reader(holder, where);
-  auto sets = read_list<std::vector<int32_t>>(reader, "sets", [](const Json& set, const std::string& place) -> Result<std::vector<int32_t>> {
-    const Json inner = {{"cpus", set}};
-    JsonReader cpus(inner, place);
-    auto numbers = read_int32s(cpus, "cpus");
-    AXLE_RETURN_IF_ERROR(cpus.finish());
-    return numbers;
-  });
+  auto sets = read_list<std::vector<int32_t>>(reader, "sets",
+                                              [](const Json& set, const std::string& place) -> Result<std::vector<int32_t>> {
+                                                const Json inner = {{"cpus", set}};
+                                                JsonReader cpus(inner, place);
+                                                auto numbers = read_int32s(cpus, "cpus");
+                                                AXLE_RETURN_IF_ERROR(cpus.finish());
+                                                return numbers;
+                                              });
   AXLE_RETURN_IF_ERROR(reader.finish());
   return sets;
 }
@@ -231,7 +233,10 @@ Json policy_to_json_value(const Policy& p) {
         {"targets", p.execution.targets},
         {"threads", p.execution.threads}}},
       {"fallback",
-       {{"engine", p.fallback.engine}, {"kernel", p.fallback.kernel}, {"precision", p.fallback.precision}, {"resource", p.fallback.resource}}},
+       {{"engine", p.fallback.engine},
+        {"kernel", p.fallback.kernel},
+        {"precision", p.fallback.precision},
+        {"resource", p.fallback.resource}}},
       {"kernels", kernels_to_json(p.kernels)},
       {"lock_waive", p.lock_waive},
       {"objective", objective_name(p.objective)},
@@ -243,7 +248,9 @@ Json policy_to_json_value(const Policy& p) {
         {"deny", p.resources.deny},
         {"split", map_to_json(p.resources.split)}}},
       {"schedule",
-       {{"kind", schedule_kind_name(p.schedule.kind)}, {"mixing", mixing_name(p.schedule.mixing)}, {"rebalance", p.schedule.rebalance}}},
+       {{"kind", schedule_kind_name(p.schedule.kind)},
+        {"mixing", mixing_name(p.schedule.mixing)},
+        {"rebalance", p.schedule.rebalance}}},
       {"shapes", map_to_json(p.shapes)},
       {"tuning", {{"budget_ns", p.tuning.budget_ns}, {"evidence", evidence_use_name(p.tuning.evidence)}}},
   };

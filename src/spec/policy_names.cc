@@ -28,12 +28,11 @@ constexpr std::array<std::string_view, 3> kMixings = {"never", "needed", "allowe
 constexpr std::array<std::string_view, 3> kEvidenceUses = {"use", "require", "ignore"};
 
 constexpr std::pair<std::string_view, std::string_view> kPrecisions[] = {
-    {"f64", "f64"},           {"fp64", "f64"},           {"float64", "f64"},  {"double", "f64"},
-    {"f32", "f32"},           {"fp32", "f32"},           {"float32", "f32"},  {"tf32", "tf32"},
-    {"bf16", "bf16"},         {"bfloat16", "bf16"},      {"f16", "f16"},      {"fp16", "f16"},
-    {"float16", "f16"},       {"half", "f16"},           {"f8e4m3fn", "f8e4m3fn"}, {"fp8", "f8e4m3fn"},
-    {"f8e4m3", "f8e4m3fn"},   {"fp8_e4m3", "f8e4m3fn"},  {"f8e5m2", "f8e5m2"}, {"fp8_e5m2", "f8e5m2"},
-    {"int8", "int8"},         {"i8", "int8"},            {"int4", "int4"},    {"i4", "int4"},
+    {"f64", "f64"},      {"fp64", "f64"},        {"float64", "f64"},       {"double", "f64"},    {"f32", "f32"},
+    {"fp32", "f32"},     {"float32", "f32"},     {"tf32", "tf32"},         {"bf16", "bf16"},     {"bfloat16", "bf16"},
+    {"f16", "f16"},      {"fp16", "f16"},        {"float16", "f16"},       {"half", "f16"},      {"f8e4m3fn", "f8e4m3fn"},
+    {"fp8", "f8e4m3fn"}, {"f8e4m3", "f8e4m3fn"}, {"fp8_e4m3", "f8e4m3fn"}, {"f8e5m2", "f8e5m2"}, {"fp8_e5m2", "f8e5m2"},
+    {"int8", "int8"},    {"i8", "int8"},         {"int4", "int4"},         {"i4", "int4"},
 };
 
 }  // namespace

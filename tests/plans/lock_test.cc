@@ -32,13 +32,16 @@ TEST_P(LockOf, ReadsBackAndPlansToTheSameBytes) {
   EXPECT_THAT(check_replans(again), IsOk());
 }
 
-INSTANTIATE_TEST_SUITE_P(Plans, LockOf, ::testing::Values("evidence_decides", "missing_npu_fallback", "stale_evidence", "presets_and_options",
-                                                          "h100_eight", "simulated_named", "core_sets", "quantised"));
+INSTANTIATE_TEST_SUITE_P(Plans, LockOf,
+                         ::testing::Values("evidence_decides", "missing_npu_fallback", "stale_evidence", "presets_and_options",
+                                           "h100_eight", "simulated_named", "core_sets", "quantised"));
 
 TEST(Lock, IsRefusedAfterAnyEdit) {
   AXLE_ASSERT_OK_AND_ASSIGN(const std::string text, lock_to_json(lock_of("evidence_decides")));
-  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"\"threads\":2", "\"threads\":1"}, {"\"p50_ns\":4000000", "\"p50_ns\":1000000"}, {"\"spin\":true", "\"spin\":false"}, {"\"avx2\"", "\"avx3\""}}) {
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{{"\"threads\":2", "\"threads\":1"},
+                                                                                 {"\"p50_ns\":4000000", "\"p50_ns\":1000000"},
+                                                                                 {"\"spin\":true", "\"spin\":false"},
+                                                                                 {"\"avx2\"", "\"avx3\""}}) {
     std::string edited = text;
     const size_t at = edited.find(from);
     ASSERT_NE(at, std::string::npos) << from;

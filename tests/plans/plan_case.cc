@@ -35,17 +35,26 @@ Line split_line(std::string_view text, size_t number) {
   bool quoted = false, any = false;
   size_t equals = std::string::npos;
   const auto flush = [&] {
-    if (any && equals != std::string::npos) line.values[token.substr(0, equals)] = token.substr(equals);
-    else if (any) line.words.push_back(token);
+    if (any && equals != std::string::npos)
+      line.values[token.substr(0, equals)] = token.substr(equals);
+    else if (any)
+      line.words.push_back(token);
     token.clear();
     any = false;
     equals = std::string::npos;
   };
   for (const char c : text) {
-    if (c == '"') { quoted = !quoted; any = true; }
-    else if (c == ' ' && !quoted) flush();
-    else if (c == '=' && !quoted && equals == std::string::npos) equals = token.size();
-    else { token += c; any = true; }
+    if (c == '"') {
+      quoted = !quoted;
+      any = true;
+    } else if (c == ' ' && !quoted)
+      flush();
+    else if (c == '=' && !quoted && equals == std::string::npos)
+      equals = token.size();
+    else {
+      token += c;
+      any = true;
+    }
   }
   flush();
   return line;
@@ -80,12 +89,18 @@ class Parser {
       }
       if (trim(raw).empty() || trim(raw).front() == '#') continue;
       const Line line = split_line(raw, number);
-      if (section == "model") AXLE_RETURN_IF_ERROR(model_line(line));
-      else if (section == "engines") AXLE_RETURN_IF_ERROR(engine_line(line));
-      else if (section == "verdicts") AXLE_RETURN_IF_ERROR(verdict_line(line));
-      else if (section == "evidence") AXLE_RETURN_IF_ERROR(evidence_line(line));
-      else if (section.empty()) AXLE_RETURN_IF_ERROR(head_line(line));
-      else return refuse(line, "no such section");
+      if (section == "model")
+        AXLE_RETURN_IF_ERROR(model_line(line));
+      else if (section == "engines")
+        AXLE_RETURN_IF_ERROR(engine_line(line));
+      else if (section == "verdicts")
+        AXLE_RETURN_IF_ERROR(verdict_line(line));
+      else if (section == "evidence")
+        AXLE_RETURN_IF_ERROR(evidence_line(line));
+      else if (section.empty())
+        AXLE_RETURN_IF_ERROR(head_line(line));
+      else
+        return refuse(line, "no such section");
     }
     AXLE_ASSIGN_OR_RETURN(input_.policy, parse_policy(policy, "policy"));
     finish();
@@ -103,10 +118,14 @@ class Parser {
       AXLE_ASSIGN_OR_RETURN(input_.machine, load_machine(fmt::format("{}/tests/machines/{}", AXLE_SOURCE_DIR, line.word(1))));
       return ok_status();
     }
-    if (line.word(0) == "incumbent") input_.incumbent = line.word(1);
-    else if (line.word(0) == "samples") input_.samples_digest = line.word(1);
-    else if (line.word(0) == "simulated") input_.machine.resources.push_back(simulated(line));
-    else return refuse(line, "unknown word " + line.word(0));
+    if (line.word(0) == "incumbent")
+      input_.incumbent = line.word(1);
+    else if (line.word(0) == "samples")
+      input_.samples_digest = line.word(1);
+    else if (line.word(0) == "simulated")
+      input_.machine.resources.push_back(simulated(line));
+    else
+      return refuse(line, "unknown word " + line.word(0));
     return ok_status();
   }
 
@@ -123,14 +142,22 @@ class Parser {
   Status model_line(const Line& line) {
     ModelFacts& m = input_.model;
     const std::string what = line.word(0);
-    if (what == "format") m.format = line.word(1);
-    else if (what == "float") m.float_dtype = line.word(1);
-    else if (what == "quantised") m.quantised = true;
-    else if (what == "opset") m.opsets[line.word(2)] = number_of(line.word(1));
-    else if (what == "dynamic") m.dynamic_axes = list_of(line.word(1));
-    else if (what == "input" || what == "output") (what == "input" ? m.inputs : m.outputs).push_back(io(line));
-    else if (what == "node") add_nodes(line);
-    else return refuse(line, "unknown word " + what);
+    if (what == "format")
+      m.format = line.word(1);
+    else if (what == "float")
+      m.float_dtype = line.word(1);
+    else if (what == "quantised")
+      m.quantised = true;
+    else if (what == "opset")
+      m.opsets[line.word(2)] = number_of(line.word(1));
+    else if (what == "dynamic")
+      m.dynamic_axes = list_of(line.word(1));
+    else if (what == "input" || what == "output")
+      (what == "input" ? m.inputs : m.outputs).push_back(io(line));
+    else if (what == "node")
+      add_nodes(line);
+    else
+      return refuse(line, "unknown word " + what);
     return ok_status();
   }
 
@@ -139,8 +166,10 @@ class Parser {
     spec.name = line.word(1);
     spec.dtype = answers::data_type_from_word(line.word(2));
     for (const std::string& axis : list_of(line.word(3))) {
-      if (!axis.empty() && axis.find_first_not_of("0123456789") == std::string::npos) spec.shape.push_back({number_of(axis), ""});
-      else spec.shape.push_back({-1, axis == "?" ? "" : axis});
+      if (!axis.empty() && axis.find_first_not_of("0123456789") == std::string::npos)
+        spec.shape.push_back({number_of(axis), ""});
+      else
+        spec.shape.push_back({-1, axis == "?" ? "" : axis});
     }
     return spec;
   }
@@ -175,10 +204,15 @@ class Parser {
     if (line.word(0) == "on") return capability_line(line);
     if (input_.engines.back().capabilities.empty()) return refuse(line, "no resource before this line");
     Capability& capability = input_.engines.back().capabilities.back().capability;
-    if (line.word(0) == "option") capability.options.push_back(option(line));
-    else if (line.word(0) == "preset") capability.presets.push_back({line.word(1), line.values, ""});
-    else if (line.word(0) == "op") capability.ops.push_back({line.value("domain"), line.word(1), number_of(line.value("from", "1")), number_of(line.value("to", "0")), {}});
-    else return refuse(line, "unknown word " + line.word(0));
+    if (line.word(0) == "option")
+      capability.options.push_back(option(line));
+    else if (line.word(0) == "preset")
+      capability.presets.push_back({line.word(1), line.values, ""});
+    else if (line.word(0) == "op")
+      capability.ops.push_back(
+          {line.value("domain"), line.word(1), number_of(line.value("from", "1")), number_of(line.value("to", "0")), {}});
+    else
+      return refuse(line, "unknown word " + line.word(0));
     return ok_status();
   }
 
@@ -187,7 +221,10 @@ class Parser {
     option.name = line.word(1);
     option.default_value = line.value("default");
     option.choices = list_of(line.value("choices"));
-    option.type = !option.choices.empty() ? OptionType::kChoice : line.has("integer") ? OptionType::kInteger : line.has("boolean") ? OptionType::kBoolean : OptionType::kText;
+    option.type = !option.choices.empty() ? OptionType::kChoice
+                  : line.has("integer")   ? OptionType::kInteger
+                  : line.has("boolean")   ? OptionType::kBoolean
+                                          : OptionType::kText;
     if (!line.value("min").empty()) option.minimum = real_of(line.value("min"));
     if (!line.value("max").empty()) option.maximum = real_of(line.value("max"));
     option.affects_numerics = line.has("numerics");
@@ -206,7 +243,9 @@ class Parser {
     }
     for (const std::string& name : list_of(line.value("dtypes"))) c.dtypes.push_back(answers::data_type_from_word(name));
     const std::string dynamic = line.value("dynamic", "yes");
-    c.dynamic_shapes = dynamic == "no" ? DynamicShapes::kNo : dynamic == "bounded" ? DynamicShapes::kBounded : DynamicShapes::kYes;
+    c.dynamic_shapes = dynamic == "no"        ? DynamicShapes::kNo
+                       : dynamic == "bounded" ? DynamicShapes::kBounded
+                                              : DynamicShapes::kYes;
     c.needs_compile = line.has("needs_compile");
     c.can_compile = line.has("can_compile");
     c.presets.push_back({"default", {}, ""});
@@ -217,25 +256,31 @@ class Parser {
   }
 
   static VerdictKind kind_of(const std::string& word) {
-    return word == "yes" ? VerdictKind::kYes : word == "no" ? VerdictKind::kNo : word == "group" ? VerdictKind::kNeedsGroup : VerdictKind::kUnknown;
+    return word == "yes"     ? VerdictKind::kYes
+           : word == "no"    ? VerdictKind::kNo
+           : word == "group" ? VerdictKind::kNeedsGroup
+                             : VerdictKind::kUnknown;
   }
 
   Status verdict_line(const Line& line) {
     if (line.indent == 0) {
       VerdictRow& row = input_.verdicts.emplace_back(VerdictRow{line.word(0), line.word(1), line.word(2), {}});
       row.verdict.graph = {kind_of(line.word(3)), line.value("code"), line.value("text"), -1};
-      row.verdict.otherwise = {kind_of(line.value("others", line.word(3) == "no" ? "yes" : line.word(3))), line.value("code"), line.value("text"), -1};
+      row.verdict.otherwise = {kind_of(line.value("others", line.word(3) == "no" ? "yes" : line.word(3))), line.value("code"),
+                               line.value("text"), -1};
       return ok_status();
     }
     if (input_.verdicts.empty()) return refuse(line, "no verdict before this line");
-    input_.verdicts.back().verdict.nodes.push_back({static_cast<uint32_t>(number_of(line.word(1))), {kind_of(line.word(2)), line.value("code"), line.value("text"), -1}});
+    input_.verdicts.back().verdict.nodes.push_back(
+        {static_cast<uint32_t>(number_of(line.word(1))), {kind_of(line.word(2)), line.value("code"), line.value("text"), -1}});
     return ok_status();
   }
 
   Status evidence_line(const Line& line) {
     if (line.word(0) == "paired") {
       if (input_.evidence.empty()) return refuse(line, "no evidence before this line");
-      input_.evidence.back().paired.push_back({line.word(1), real_of(line.value("ratio")), real_of(line.value("low")), real_of(line.value("high")), 20});
+      input_.evidence.back().paired.push_back(
+          {line.word(1), real_of(line.value("ratio")), real_of(line.value("low")), real_of(line.value("high")), 20});
       return ok_status();
     }
     AXLE_ASSIGN_OR_RETURN(const Candidate candidate, parse_candidate(line.word(0)));
@@ -257,8 +302,13 @@ class Parser {
       row.failure_text = line.value("text");
     }
     if (!line.value("error").empty()) {
-      row.error = ErrorFigures{real_of(line.value("error")), real_of(line.value("l2", "0")), real_of(line.value("cosine", "1")), real_of(line.value("top1", "1")),
-                               number_of(line.value("mismatches", "0")), line.value("reference", "the f32 reference"), line.value("output", "y")};
+      row.error = ErrorFigures{real_of(line.value("error")),
+                               real_of(line.value("l2", "0")),
+                               real_of(line.value("cosine", "1")),
+                               real_of(line.value("top1", "1")),
+                               number_of(line.value("mismatches", "0")),
+                               line.value("reference", "the f32 reference"),
+                               line.value("output", "y")};
     }
     return ok_status();
   }
@@ -277,7 +327,7 @@ class Parser {
     input_.as_of_unix_s = kNow;
     for (EvidenceRow& row : input_.evidence) {
       row.key.model_digest = m.digest;
-      row.key.machine = identity_of(input_.machine);
+      row.key.machine = input_.machine.fingerprint();
       if (row.key.shapes == "-") row.key.shapes = input_.shapes;
     }
   }

@@ -37,7 +37,8 @@ TEST(Planner, DoesNotDependOnTheOrderOfRows) {
       std::shuffle(plan_case.input.engines.begin(), plan_case.input.engines.end(), random);
       std::shuffle(plan_case.input.verdicts.begin(), plan_case.input.verdicts.end(), random);
       std::shuffle(plan_case.input.evidence.begin(), plan_case.input.evidence.end(), random);
-      for (EngineFacts& engine : plan_case.input.engines) std::shuffle(engine.capabilities.begin(), engine.capabilities.end(), random);
+      for (EngineFacts& engine : plan_case.input.engines)
+        std::shuffle(engine.capabilities.begin(), engine.capabilities.end(), random);
       EXPECT_EQ(bytes_of(make_plan(plan_case.input)), before) << plan_case.given;
     }
   }
@@ -67,7 +68,8 @@ TEST(Planner, NeverSubstitutesWhatThePolicyDoesNotName) {
     const auto result = make_plan(plan_case.input);
     if (!result.has_value()) continue;
     const Fallback& fallback = plan_case.input.policy.fallback;
-    const bool named = !fallback.resource.empty() || !fallback.engine.empty() || !fallback.precision.empty() || !fallback.kernel.empty();
+    const bool named =
+        !fallback.resource.empty() || !fallback.engine.empty() || !fallback.precision.empty() || !fallback.kernel.empty();
     EXPECT_TRUE(named || result->plan.substitutions.empty()) << plan_case.given;
   }
 }
@@ -78,7 +80,8 @@ TEST(Planner, MeasurablePartitionsHoldTheChosenOne) {
     if (!result.has_value()) continue;
     AXLE_ASSERT_OK_AND_ASSIGN(const auto partitions, measurable_partitions(plan_case.input));
     const Candidate& chosen = result->plan.partitions.front().candidate;
-    EXPECT_TRUE(std::any_of(partitions.begin(), partitions.end(), [&](const Partition& p) { return p.candidate == chosen; })) << plan_case.given;
+    EXPECT_TRUE(std::any_of(partitions.begin(), partitions.end(), [&](const Partition& p) { return p.candidate == chosen; }))
+        << plan_case.given;
   }
 }
 
@@ -87,13 +90,15 @@ PlannerInput large_input(size_t count) {
   const std::string text = read_file(std::string(AXLE_SOURCE_DIR) + "/tests/plans/estimate_only.plan", 1u << 20).value();
   PlannerInput input = parse_plan_case(text).value().input;
   input.model.nodes.clear();
-  for (size_t i = 0; i < count; ++i) input.model.nodes.push_back({"node_" + std::to_string(i), i % 2 ? "Relu" : "Conv", "", 1'000'000, 1000, 4000});
+  for (size_t i = 0; i < count; ++i)
+    input.model.nodes.push_back({"node_" + std::to_string(i), i % 2 ? "Relu" : "Conv", "", 1'000'000, 1000, 4000});
   for (VerdictRow& row : input.verdicts) {
     row.verdict.nodes.clear();
     if (&row != &input.verdicts.front()) continue;
     row.verdict.graph.kind = VerdictKind::kNo;
     row.verdict.otherwise.kind = VerdictKind::kYes;
-    for (uint32_t i = 1; i < count; i += 2) row.verdict.nodes.push_back({i, {VerdictKind::kNo, "UNSUPPORTED_OP", "no kernel", -1}});
+    for (uint32_t i = 1; i < count; i += 2)
+      row.verdict.nodes.push_back({i, {VerdictKind::kNo, "UNSUPPORTED_OP", "no kernel", -1}});
   }
   return input;
 }

@@ -8,7 +8,8 @@ namespace {
 
 void append_partition(const Partition& p, std::string& out) {
   out += fmt::format("partition {} {} {}\n", p.id, p.candidate.format(), p.engine_version);
-  out += fmt::format("  expected {} {}\n", format_duration_ns(p.expected_ns), p.expected_from_evidence ? "measured" : "estimated");
+  out +=
+      fmt::format("  expected {} {}\n", format_duration_ns(p.expected_ns), p.expected_from_evidence ? "measured" : "estimated");
   if (!p.cpu_set.empty()) out += fmt::format("  cpus {}{}\n", fmt::join(p.cpu_set, ","), p.spin ? " spin" : "");
   if (p.simulated) out += "  simulated\n";
   for (const auto& [name, value] : p.options) out += fmt::format("  option {} = {}\n", name, value);
@@ -17,7 +18,8 @@ void append_partition(const Partition& p, std::string& out) {
 void append_decision(const Decision& d, std::string& out) {
   out += fmt::format("{} {} {}: {}", decision_verdict_name(d.verdict), d.candidate, d.code, d.reason);
   if (d.evidence) {
-    out += fmt::format(" | {} in {} runs{}", format_duration_ns(d.evidence->p50_ns), d.evidence->runs, d.evidence->stale ? " stale" : "");
+    out += fmt::format(" | {} in {} runs{}", format_duration_ns(d.evidence->p50_ns), d.evidence->runs,
+                       d.evidence->stale ? " stale" : "");
     if (d.evidence->error) out += fmt::format(" error {:.3g}", d.evidence->error->max_relative);
   } else if (d.estimate_ns > 0) {
     out += fmt::format(" | about {}", format_duration_ns(d.estimate_ns));
@@ -38,8 +40,10 @@ std::string plan_text(const Result<PlannerOutput>& result) {
   }
   const Plan& plan = result->plan;
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
-  for (const Transfer& t : plan.transfers) out += fmt::format("transfer {} {} -> {} {} B\n", t.tensor, t.from_space, t.to_space, t.bytes);
-  for (const Substitution& s : plan.substitutions) out += fmt::format("substitution {} -> {} ({}): {}\n", s.wanted, s.got, s.allowed_by, s.reason);
+  for (const Transfer& t : plan.transfers)
+    out += fmt::format("transfer {} {} -> {} {} B\n", t.tensor, t.from_space, t.to_space, t.bytes);
+  for (const Substitution& s : plan.substitutions)
+    out += fmt::format("substitution {} -> {} ({}): {}\n", s.wanted, s.got, s.allowed_by, s.reason);
   for (const std::string& note : plan.notes) out += fmt::format("note {}\n", note);
   for (const Decision& decision : plan.decisions) append_decision(decision, out);
   return out;
