@@ -56,8 +56,11 @@ Result<Lookup> look(Cache::State& state, const ArtefactKey& key, const std::stri
     AXLE_LOG(kWarning, "cache", "entry {} is corrupt and will not be used: {}", key_hex.substr(0, 12), corrupt->reason);
     state.count({.corrupt = 1});
     Lookup miss{std::nullopt, "corrupt: " + corrupt->reason};
-    if (!state.read_only) {
-      if (const auto removed = remove_corrupt(state.layout, key_hex, cancel); !removed.ok()) return removed.error();
+    if (state.read_only) return miss;
+    // What cannot be removed (a full disk) is still a miss; building anew puts a sound entry over it.
+    if (const auto removed = remove_corrupt(state.layout, key_hex, cancel); !removed.ok()) {
+      AXLE_RETURN_IF_ERROR(cancel.check());
+      AXLE_LOG(kInfo, "cache", "the corrupt entry stays for now: {}", removed.error().to_string());
     }
     return miss;
   }

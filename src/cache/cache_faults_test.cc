@@ -128,6 +128,24 @@ TEST_F(CacheFaultsTest, AFileCutShortAnywhereIsNeverHandedOut) {
   expect_sound("m", {"some bytes of a blob"});
 }
 
+TEST_F(CacheFaultsTest, ACorruptEntryThatCannotBeRemovedIsAMissAndIsBuiltOver) {
+  Cache cache = open();
+  std::string path;
+  {
+    AXLE_ASSERT_OK_AND_ASSIGN(const Lease lease, cache.get_or_make(key_for("m"), builder({"good"})));
+    path = lease.blobs()[0].path;
+  }
+  overwrite(path, "evil");
+  set_disk_fault([](DiskStep, const std::string&, size_t) { return EROFS; });
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lookup lookup, cache.find(key_for("m")));
+  set_disk_fault(nullptr);
+  EXPECT_THAT(lookup.miss_reason, HasSubstr("corrupt: "));
+  EXPECT_EQ(content_of(path), "evil");
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lease rebuilt, cache.get_or_make(key_for("m"), builder({"good"})));
+  EXPECT_TRUE(rebuilt.built());
+  EXPECT_EQ(text_of(rebuilt.blobs()[0]), "good");
+}
+
 // Each step on the way to disk fails once, with a full disk.
 TEST_F(CacheFaultsTest, NoSpaceAtAnyStepLeavesNothingHalfWritten) {
   const std::vector<std::string> contents = {"first", "second"};

@@ -27,6 +27,24 @@ Json key_json(const ArtefactKey& key) {
           {"threads", key.threads}};
 }
 
+std::string plain_text(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += byte < 0x80 ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return out;
+}
+
+// Strings (and the keys of maps) in ASCII, other bytes as "\xNN".
+Json with_plain_texts(const Json& json) {
+  if (json.is_string()) return plain_text(json.get<std::string>());
+  if (!json.is_object()) return json;
+  Json out = Json::object();
+  for (const auto& [key, value] : json.items()) out[plain_text(key)] = with_plain_texts(value);
+  return out;
+}
+
 std::map<std::string, std::string> read_texts(JsonReader& reader, const char* name) {
   std::map<std::string, std::string> texts;
   for (const auto& [key, value] : reader.object(name).items()) {
@@ -97,27 +115,11 @@ Status check_blobs(const std::vector<BlobRecord>& blobs) {
 }  // namespace
 
 std::string ArtefactKey::to_json() const {
-  if (auto text = canonical_json(key_json(*this)); text.ok()) return *std::move(text);
-  // A field that is not UTF-8 cannot stand in JSON; the key must still be unique, so its strings are written in hex.
-  const auto hex = [](const std::string& text) {
-    std::string out;
-    for (const char c : text) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    return out;
-  };
-  Json coded = {{"encoding", "hex"}};
-  const Json plain = key_json(*this);
-  for (const auto& [name, value] : plain.items()) {
-    if (value.is_string()) {
-      coded[name] = hex(value.get<std::string>());
-    } else if (value.is_object()) {
-      coded[name] = Json::object();
-      for (const auto& [key, text] : value.items()) coded[name][hex(key)] = hex(text.get<std::string>());
-    } else {
-      coded[name] = value;
-    }
-  }
-  auto text = canonical_json(coded);
-  AXLE_CHECK(text.ok(), "hex digits are valid JSON text");
+  const Json json = key_json(*this);
+  auto text = canonical_json(json);
+  // A key that is not UTF-8 is looked for like any other, though no manifest can hold it.
+  if (!text.ok()) text = canonical_json(with_plain_texts(json));
+  AXLE_CHECK(text.ok(), "ASCII is valid JSON text");
   return *std::move(text);
 }
 
