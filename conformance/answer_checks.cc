@@ -88,7 +88,8 @@ void yes_means_it_loads(const Subject& subject) {
   for (const auto& graph : {dynamic_graph(), static_graph(), scalar_graph(), two_output_graph()}) {
     AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, subject.engine().support(subject.request(graph)));
     if (verdict.graph.kind != VerdictKind::kYes) continue;
-    for (uint32_t i = 0; i < graph->nodes.size(); ++i) EXPECT_NE(verdict.of_node(i).kind, VerdictKind::kNo) << "the graph is a yes";
+    for (uint32_t i = 0; i < graph->nodes.size(); ++i)
+      EXPECT_NE(verdict.of_node(i).kind, VerdictKind::kNo) << "the graph is a yes";
     EXPECT_THAT(subject.load(graph), IsOk());
   }
 }
@@ -177,7 +178,8 @@ void compiled_artefact_runs_the_same(const Subject& subject) {
     contents.push_back(std::move(content));
   }
   request.scratch_folder.clear();
-  for (size_t i = 0; i < contents.size(); ++i) request.blobs.push_back({manifest.blobs[i].name, contents[i], scratch.file(manifest.blobs[i].path)});
+  for (size_t i = 0; i < contents.size(); ++i)
+    request.blobs.push_back({manifest.blobs[i].name, contents[i], scratch.file(manifest.blobs[i].path)});
   if (manifest.self_contained) request.graph = nullptr;
   AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.engine().load(request));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());

@@ -46,13 +46,15 @@ int main(int argc, char** argv) {
   options.plugin_folders = {folder};
   const auto registry = registry_of(std::move(options));
   const char* node_tests = std::getenv("AXLE_ONNX_NODE_TESTS");
-  const std::string shared = std::getenv("AXLE_SHARED_MODELS") ? std::getenv("AXLE_SHARED_MODELS") : std::string(AXLE_SOURCE_DIR) + "/../shared/models";
+  const std::string shared = std::getenv("AXLE_SHARED_MODELS") ? std::getenv("AXLE_SHARED_MODELS")
+                                                               : std::string(AXLE_SOURCE_DIR) + "/../shared/models";
   for (const std::string& name : registry->names()) {
     conformance::Target target;
     target.name = name;
     target.open = [registry, name] { return registry->open(name); };
     conformance::register_conformance(target);
-    conformance::register_node_tests(target, node_tests ? node_tests : shared + "/onnx-node-tests", std::string(AXLE_SOURCE_DIR) + "/conformance/node_lists");
+    conformance::register_node_tests(target, node_tests ? node_tests : shared + "/onnx-node-tests",
+                                     std::string(AXLE_SOURCE_DIR) + "/conformance/node_lists");
   }
   register_loopback("null", folder);
   return RUN_ALL_TESTS();

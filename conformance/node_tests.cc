@@ -44,9 +44,12 @@ Expectations read_list(const std::string& path) {
     std::string kind, name, reason;
     if (!(words >> kind >> name)) continue;
     std::getline(words >> std::ws, reason);
-    if (kind == "unsupported") list[name].may_refuse = true;
-    else if (kind == "fails") list[name].wrong = reason.empty() ? "no reason given" : reason;
-    else ADD_FAILURE() << path << ": '" << line << "' is neither unsupported nor fails";
+    if (kind == "unsupported")
+      list[name].may_refuse = true;
+    else if (kind == "fails")
+      list[name].wrong = reason.empty() ? "no reason given" : reason;
+    else
+      ADD_FAILURE() << path << ": '" << line << "' is neither unsupported nor fails";
   }
   return list;
 }
@@ -113,13 +116,15 @@ Status run_case(Engine& engine, const EngineLoadRequest& request, const std::vec
     if (given == nullptr) return internal_error("io.npz has no input '" + io.inputs[i].name + "'");
     Tensor tensor = *given;
     if (tensor.dtype() != io.inputs[i].dtype) {  // raw bytes of a type npz does not know
-      AXLE_ASSIGN_OR_RETURN(tensor, Tensor::borrow_const(io.inputs[i].dtype, tensor.shape(), given->data(), given->size_bytes()));
+      AXLE_ASSIGN_OR_RETURN(tensor,
+                            Tensor::borrow_const(io.inputs[i].dtype, tensor.shape(), given->data(), given->size_bytes()));
     }
     AXLE_RETURN_IF_ERROR(context.bind_input(i, tensor));
   }
   AXLE_RETURN_IF_ERROR(context.run());
   Tolerance tolerance;
-  if (const Tensor* own = find(arrays, "tolerance"); own != nullptr && own->dtype() == DataType::kFloat64 && own->element_count() == 2) {
+  if (const Tensor* own = find(arrays, "tolerance");
+      own != nullptr && own->dtype() == DataType::kFloat64 && own->element_count() == 2) {
     tolerance = {own->as<double>()[0], own->as<double>()[1]};
   }
   for (size_t i = 0; i < io.outputs.size(); ++i) {

@@ -175,7 +175,8 @@ void too_small_output_says_what_it_needs(const Subject& subject) {
   Status status = context.bind_output(0, y.abi());
   if (status.ok()) status = context.run();
   ASSERT_THAT(status, StatusIs(StatusCode::kOutOfRange));
-  const auto detail = std::find_if(status.details().begin(), status.details().end(), [](const auto& d) { return d.first == "required_bytes"; });
+  const auto detail =
+      std::find_if(status.details().begin(), status.details().end(), [](const auto& d) { return d.first == "required_bytes"; });
   ASSERT_NE(detail, status.details().end());
   EXPECT_EQ(detail->second, "64");
 }

@@ -46,8 +46,10 @@ Message value_info(const Value& value) {
     Message shape;
     for (const Dim& dim : value.shape) {
       Message axis;
-      if (dim.is_static()) axis.integer(1, dim.size);
-      else if (!dim.symbol.empty()) axis.bytes(2, dim.symbol);
+      if (dim.is_static())
+        axis.integer(1, dim.size);
+      else if (!dim.symbol.empty())
+        axis.bytes(2, dim.symbol);
       shape.message(1, axis);
     }
     tensor.message(2, shape);
@@ -110,7 +112,9 @@ std::shared_ptr<const Graph> with_onnx_bytes(const std::shared_ptr<const Graph>&
   auto bytes = std::make_shared<Graph::OnnxBytes>();
   bytes->bytes = tiny_onnx_bytes(*graph);
   made->digest = sha256_of(bytes->bytes).to_string();
-  made->onnx_bytes = [bytes]() -> Result<std::shared_ptr<const Graph::OnnxBytes>> { return std::shared_ptr<const Graph::OnnxBytes>(bytes); };
+  made->onnx_bytes = [bytes]() -> Result<std::shared_ptr<const Graph::OnnxBytes>> {
+    return std::shared_ptr<const Graph::OnnxBytes>(bytes);
+  };
   return made;
 }
 

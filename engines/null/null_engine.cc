@@ -95,7 +95,8 @@ class NullContext final : public kit::Context {
     const size_t needed = static_cast<size_t>(slot.count) * sizeof(float);
     if (settings_.check_finite) {
       for (int64_t i = 0; i < slot.count; ++i) {
-        if (!std::isfinite(slot.data[i])) throw kit::Error(AXLE_ABORTED, "output '" + program_->outputs[index].name + "' is not finite");
+        if (!std::isfinite(slot.data[i]))
+          throw kit::Error(AXLE_ABORTED, "output '" + program_->outputs[index].name + "' is not finite");
       }
     }
     if (!to.bound) return;
@@ -267,7 +268,8 @@ class NullEngine final : public kit::Engine {
     loaded.effective.threads = 1;
     loaded.effective.cpu_set_honoured = true;
     loaded.effective.cpu_set.assign(args.cpu_set.begin(), args.cpu_set.end());
-    loaded.effective.options = {{"check_finite", settings.check_finite ? "true" : "false"}, {"block", std::to_string(settings.block)}};
+    loaded.effective.options = {{"check_finite", settings.check_finite ? "true" : "false"},
+                                {"block", std::to_string(settings.block)}};
     return loaded;
   }
 

@@ -49,7 +49,8 @@ std::optional<kit::Verdict> refusal(const kit::Node& node) {
     const kit::Value value = node.input(i);
     if (value.absent()) return no("OTHER", "an input is left out");
     if (value.dtype != 0 && value.dtype != kFloat32) {
-      return no("DTYPE", "input " + std::to_string(i) + " is " + std::string(kit::data_type_name(value.dtype)) + ", wanted f32");
+      return no("DTYPE",
+                "input " + std::to_string(i) + " is " + std::string(kit::data_type_name(value.dtype)) + ", wanted f32");
     }
     if (value.rank > static_cast<int32_t>(kMaxRank)) return no("RANK", "more than 8 axes");
   }
@@ -74,7 +75,8 @@ Program build(const kit::Graph& graph) {
   }
   const auto slot = [&](const kit::Value& value) {
     const auto found = slot_of.find(value.value_name());
-    if (found == slot_of.end()) throw kit::invalid_argument("value '" + std::string(value.value_name()) + "' is used before it is made");
+    if (found == slot_of.end())
+      throw kit::invalid_argument("value '" + std::string(value.value_name()) + "' is used before it is made");
     return found->second;
   };
   for (const kit::Node& node : graph.nodes()) {
@@ -103,14 +105,15 @@ Program build(const kit::Graph& graph) {
 std::string to_text(const Program& program, std::string_view digest) {
   std::string out = "null-program 1 " + std::string(digest) + "\n";
   for (const Step& step : program.steps) {
-    out += std::to_string(static_cast<int>(step.op)) + ' ' + std::to_string(step.left) + ' ' + std::to_string(step.right) + ' ' +
-           std::to_string(step.out) + '\n';
+    out += std::to_string(static_cast<int>(step.op)) + ' ' + std::to_string(step.left) + ' ' + std::to_string(step.right) +
+           ' ' + std::to_string(step.out) + '\n';
   }
   return out;
 }
 
 Machine::Machine(kit::Host host, const Program& program, int64_t block)
-    : host_(host), program_(program), block_(block), slots_(static_cast<size_t>(program.slot_count)), buffers_(program.steps.size()) {
+    : host_(host), program_(program), block_(block), slots_(static_cast<size_t>(program.slot_count)),
+      buffers_(program.steps.size()) {
   for (Slot& slot : slots_) slot.shape.reserve(kMaxRank);
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const kit::Weight& weight = program.weights[i];

@@ -50,10 +50,22 @@ typedef struct axle_buffer_t { /* owned by the plugin until release_buffer */
 
 /* Canonical codes; numbers as in Abseil, PJRT and IREE. */
 typedef enum axle_code_t {
-  AXLE_OK = 0, AXLE_CANCELLED = 1, AXLE_UNKNOWN = 2, AXLE_INVALID_ARGUMENT = 3, AXLE_DEADLINE_EXCEEDED = 4,
-  AXLE_NOT_FOUND = 5, AXLE_ALREADY_EXISTS = 6, AXLE_PERMISSION_DENIED = 7, AXLE_RESOURCE_EXHAUSTED = 8,
-  AXLE_FAILED_PRECONDITION = 9, AXLE_ABORTED = 10, AXLE_OUT_OF_RANGE = 11, AXLE_UNIMPLEMENTED = 12,
-  AXLE_INTERNAL = 13, AXLE_UNAVAILABLE = 14, AXLE_DATA_LOSS = 15
+  AXLE_OK = 0,
+  AXLE_CANCELLED = 1,
+  AXLE_UNKNOWN = 2,
+  AXLE_INVALID_ARGUMENT = 3,
+  AXLE_DEADLINE_EXCEEDED = 4,
+  AXLE_NOT_FOUND = 5,
+  AXLE_ALREADY_EXISTS = 6,
+  AXLE_PERMISSION_DENIED = 7,
+  AXLE_RESOURCE_EXHAUSTED = 8,
+  AXLE_FAILED_PRECONDITION = 9,
+  AXLE_ABORTED = 10,
+  AXLE_OUT_OF_RANGE = 11,
+  AXLE_UNIMPLEMENTED = 12,
+  AXLE_INTERNAL = 13,
+  AXLE_UNAVAILABLE = 14,
+  AXLE_DATA_LOSS = 15
 } axle_code_t;
 
 typedef struct axle_error_info_t {
@@ -79,7 +91,10 @@ typedef struct axle_tensor_t {
   int32_t reserved;
 } axle_tensor_t;
 
-typedef struct axle_option_t { axle_text_t key; axle_text_t value; } axle_option_t;
+typedef struct axle_option_t {
+  axle_text_t key;
+  axle_text_t value;
+} axle_option_t;
 
 /* One file of an artefact. Exactly one of data or path may be absent. */
 typedef struct axle_blob_t {
@@ -131,8 +146,14 @@ typedef struct axle_value_info_t {
 } axle_value_info_t;
 
 typedef enum axle_attribute_kind_t {
-  AXLE_ATTRIBUTE_OTHER = 0, AXLE_ATTRIBUTE_INT = 1, AXLE_ATTRIBUTE_FLOAT = 2, AXLE_ATTRIBUTE_TEXT = 3,
-  AXLE_ATTRIBUTE_INTS = 4, AXLE_ATTRIBUTE_FLOATS = 5, AXLE_ATTRIBUTE_TENSOR = 6, AXLE_ATTRIBUTE_GRAPH = 7,
+  AXLE_ATTRIBUTE_OTHER = 0,
+  AXLE_ATTRIBUTE_INT = 1,
+  AXLE_ATTRIBUTE_FLOAT = 2,
+  AXLE_ATTRIBUTE_TEXT = 3,
+  AXLE_ATTRIBUTE_INTS = 4,
+  AXLE_ATTRIBUTE_FLOATS = 5,
+  AXLE_ATTRIBUTE_TENSOR = 6,
+  AXLE_ATTRIBUTE_GRAPH = 7,
   AXLE_ATTRIBUTE_TEXTS = 8
 } axle_attribute_kind_t;
 

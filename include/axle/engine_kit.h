@@ -4,6 +4,7 @@
 
 #include "axle/engine_kit/answers.h"
 #include "axle/engine_kit/base.h"
+#include "axle/engine_kit/boundary.h"
 #include "axle/engine_kit/graph.h"
 #include "axle/engine_kit/json_writer.h"
 #include "axle/engine_kit/plugin.h"

@@ -182,7 +182,8 @@ Result<GraphVerdict> Engine::support(const EngineRequest& request) const {
 Result<ArtefactManifest> Engine::compile(const EngineRequest& request, int32_t threads) const {
   AXLE_RETURN_IF_ERROR(guard_.check("engine"));
   if (!can_compile()) return unimplemented_error(fmt::format("{} makes no artefacts", info_.name));
-  if (request.graph == nullptr || request.scratch_folder.empty()) return invalid_argument_error("compile needs a graph and a scratch folder");
+  if (request.graph == nullptr || request.scratch_folder.empty())
+    return invalid_argument_error("compile needs a graph and a scratch folder");
   AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
   const GraphView view(request.graph);
   const DropBytes drop(&view);

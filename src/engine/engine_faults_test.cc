@@ -12,8 +12,9 @@ using testing::FloatTensor;
 using testing::IsOk;
 using testing::StatusIs;
 
-const std::vector<std::string> kVerbs = {"create", "describe", "resources", "capability", "support", "compile", "load", "io",
-                                         "context_create", "bind_input", "bind_output", "run", "output", "counters"};
+const std::vector<std::string> kVerbs = {"create",      "describe", "resources", "capability",     "support",
+                                         "compile",     "load",     "io",        "context_create", "bind_input",
+                                         "bind_output", "run",      "output",    "counters"};
 
 // Every verb once.
 Status converse(axle_engine_query_t query) {

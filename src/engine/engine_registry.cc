@@ -40,7 +40,8 @@ GlobalEngines& global_engines() {
 
 bool is_engine_name(std::string_view name) {
   return !name.empty() && name.size() <= 32 && name[0] >= 'a' && name[0] <= 'z' &&
-         std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 // "onnxruntime" for "libaxle_engine_onnxruntime.so"; "" for another file.
@@ -98,7 +99,8 @@ struct EngineRegistry::Impl {
 void EngineRegistry::Impl::add(const std::string& name, const std::string& path, axle_engine_query_t query) {
   if (!wanted(name)) return;
   if (const auto found = entries.find(name); found != entries.end()) {
-    problems.push_back(fmt::format("engine {}: {} is not used, {} was found first", name, path.empty() ? "an in-process one" : path,
+    problems.push_back(fmt::format("engine {}: {} is not used, {} was found first", name,
+                                   path.empty() ? "an in-process one" : path,
                                    found->second->path.empty() ? "an in-process one" : found->second->path));
     return;
   }
@@ -112,7 +114,7 @@ void EngineRegistry::Impl::add(const std::string& name, const std::string& path,
 }
 
 void EngineRegistry::Impl::scan(const std::string& folder) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(folder.c_str(), &status) != 0) return;
   if ((status.st_mode & S_IWOTH) != 0) {
     problems.push_back(fmt::format("plugins in {} are not loaded: everybody may write there (chmod o-w {})", folder, folder));
@@ -133,7 +135,8 @@ void EngineRegistry::Impl::take_global() {
   if (!options.default_folders) return;
   GlobalEngines& global = global_engines();
   const std::lock_guard lock(global.mutex);
-  for (; seen_global < global.engines.size(); ++seen_global) add(global.engines[seen_global].name, "", global.engines[seen_global].query);
+  for (; seen_global < global.engines.size(); ++seen_global)
+    add(global.engines[seen_global].name, "", global.engines[seen_global].query);
 }
 
 std::shared_ptr<Entry> EngineRegistry::Impl::find(std::string_view name) {
@@ -164,7 +167,8 @@ void EngineRegistry::Impl::read_digest(Entry& entry) {
 }
 
 Status EngineRegistry::Impl::try_open(Entry& entry) {
-  AXLE_ASSIGN_OR_RETURN(entry.plugin, entry.query != nullptr ? Plugin::from_query(entry.query, entry.name) : Plugin::open(entry.path));
+  AXLE_ASSIGN_OR_RETURN(entry.plugin,
+                        entry.query != nullptr ? Plugin::from_query(entry.query, entry.name) : Plugin::open(entry.path));
   AXLE_ASSIGN_OR_RETURN(entry.state.info, plugin_facts(*entry.plugin));
   entry.state.install_command = entry.state.info.install_command;
   if (entry.state.info.name != entry.name) {
@@ -175,7 +179,8 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
   if (const char* explicit_path = std::getenv(library_variable(entry.name).c_str())) create.library_path = explicit_path;
   if (const auto set = options.libraries.find(entry.name); set != options.libraries.end()) create.library_path = set->second;
   create.search_folders = python_site_folders();
-  if (const auto set = options.engine_options.find(entry.name); set != options.engine_options.end()) create.options = set->second;
+  if (const auto set = options.engine_options.find(entry.name); set != options.engine_options.end())
+    create.options = set->second;
   create.scratch_folder = (own_scratch ? own_scratch->path() : options.scratch_folder) + "/" + entry.name;
   create.scratch_owner = own_scratch;
   AXLE_RETURN_IF_ERROR(make_dirs(create.scratch_folder, 0700));
@@ -209,7 +214,8 @@ Result<std::shared_ptr<EngineRegistry>> EngineRegistry::create(EngineRegistryOpt
     impl->own_scratch = std::make_shared<ScratchDir>(std::move(scratch));
   }
   for (const auto& [name, query] : impl->options.in_process) {
-    if (!is_engine_name(name)) return invalid_argument_error(fmt::format("'{}' is no engine name ([a-z][a-z0-9_]*)", printable(name)));
+    if (!is_engine_name(name))
+      return invalid_argument_error(fmt::format("'{}' is no engine name ([a-z][a-z0-9_]*)", printable(name)));
     impl->add(name, "", query);
   }
   for (const std::string& folder : impl->options.plugin_folders) impl->scan(folder);
@@ -248,7 +254,8 @@ Result<std::shared_ptr<Engine>> EngineRegistry::open(std::string_view name) {
 
 Result<EngineState> EngineRegistry::state(std::string_view name) {
   const auto opened = open(name);
-  if (!opened.ok() && (opened.status().code() == StatusCode::kNotFound || impl_->guard.in_forked_child())) return opened.status();
+  if (!opened.ok() && (opened.status().code() == StatusCode::kNotFound || impl_->guard.in_forked_child()))
+    return opened.status();
   const std::shared_ptr<Entry> entry = impl_->find(name);
   const std::lock_guard lock(entry->mutex);
   EngineState state = entry->state;
@@ -256,8 +263,10 @@ Result<EngineState> EngineRegistry::state(std::string_view name) {
     state.resources = entry->engine->resources();
     for (const EngineResource& resource : state.resources) {
       auto capability = entry->engine->capability(resource.resource.id);
-      if (capability) state.capabilities[resource.resource.id] = std::move(*capability);
-      else state.notes.push_back(resource.resource.id + ": " + capability.error().message());
+      if (capability)
+        state.capabilities[resource.resource.id] = std::move(*capability);
+      else
+        state.notes.push_back(resource.resource.id + ": " + capability.error().message());
     }
   }
   return state;
@@ -291,7 +300,8 @@ void EngineRegistry::bind_machine(const Machine& machine) {
 
 Status register_engine(axle_engine_query_t query, std::string_view name) {
   if (query == nullptr || !is_engine_name(name)) {
-    return invalid_argument_error(fmt::format("register_engine: '{}' is no engine name ([a-z][a-z0-9_]*), or there is no function", printable(name, 64)));
+    return invalid_argument_error(
+        fmt::format("register_engine: '{}' is no engine name ([a-z][a-z0-9_]*), or there is no function", printable(name, 64)));
   }
   GlobalEngines& global = global_engines();
   const std::lock_guard lock(global.mutex);

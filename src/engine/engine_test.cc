@@ -33,7 +33,8 @@ EngineLoadRequest request_for(const std::shared_ptr<const Graph>& graph) {
 TEST(Engine, RunsAGraph) {
   FakeEngine fake;
   fake.script().compute = [](const testing::FakeLoad&, std::span<const axle_tensor_t> in, std::span<testing::FakeOutput> out) {
-    std::vector<float> values(static_cast<const float*>(in[0].data), static_cast<const float*>(in[0].data) + in[0].shape[0] * 4);
+    std::vector<float> values(static_cast<const float*>(in[0].data),
+                              static_cast<const float*>(in[0].data) + in[0].shape[0] * 4);
     for (float& value : values) value *= 2;
     out[0].set<float>({in[0].shape[0], 4}, values);
   };

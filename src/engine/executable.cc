@@ -26,7 +26,8 @@ std::optional<size_t> stated_bytes(const axle_tensor_t& tensor) noexcept {
   if (tensor.dtype <= 0 || tensor.dtype >= kDataTypeCount) return std::nullopt;
   uint64_t count = 1;
   for (int32_t i = 0; i < tensor.rank; ++i) {
-    if (tensor.shape[i] < 0 || __builtin_mul_overflow(count, static_cast<uint64_t>(tensor.shape[i]), &count)) return std::nullopt;
+    if (tensor.shape[i] < 0 || __builtin_mul_overflow(count, static_cast<uint64_t>(tensor.shape[i]), &count))
+      return std::nullopt;
   }
   const auto type = static_cast<DataType>(tensor.dtype);
   const uint64_t bits = type == DataType::kString ? sizeof(axle_text_t) * 8 : static_cast<uint64_t>(data_type_bits(type));
@@ -75,7 +76,8 @@ Status Context::bind_input(size_t index, const axle_tensor_t& tensor) {
   if (guard_.in_forked_child()) return forked();
   const Plugin& plugin = *executable_->plugin_;
   axle_error_t* const error = plugin.api().bind_input(context_, static_cast<uint32_t>(index), &tensor);
-  return error == nullptr ? Status() : plugin.take_error(error, fmt::format("binding input {} of {}", index, executable_->name_));
+  return error == nullptr ? Status()
+                          : plugin.take_error(error, fmt::format("binding input {} of {}", index, executable_->name_));
 }
 
 Status Context::bind_input(size_t index, const Tensor& tensor) {
@@ -100,11 +102,13 @@ Status Context::bind_output(size_t index, const axle_tensor_t& tensor) {
   if (guard_.in_forked_child()) return forked();
   const Plugin& plugin = *executable_->plugin_;
   axle_error_t* const error = plugin.api().bind_output(context_, static_cast<uint32_t>(index), &tensor);
-  return error == nullptr ? Status() : plugin.take_error(error, fmt::format("binding output {} of {}", index, executable_->name_));
+  return error == nullptr ? Status()
+                          : plugin.take_error(error, fmt::format("binding output {} of {}", index, executable_->name_));
 }
 
 Status Context::bind_output(size_t index, Tensor& tensor) {
-  if (tensor.dtype() == DataType::kString) return failed_precondition_error("string outputs cannot be bound: the engine allocates them");
+  if (tensor.dtype() == DataType::kString)
+    return failed_precondition_error("string outputs cannot be bound: the engine allocates them");
   if (tensor.read_only()) return invalid_argument_error(fmt::format("output {} is bound to read-only memory", index));
   return bind_output(index, to_abi_tensor(tensor));
 }
@@ -142,14 +146,16 @@ Result<OutputView> Context::output(size_t index) {
   }
   const auto bytes = stated_bytes(tensor);
   if (!bytes || tensor.size_bytes < *bytes || (*bytes > 0 && tensor.data == nullptr)) {
-    return internal_error(fmt::format("output {} of {}: the engine states a tensor that makes no sense", index, executable_->name_));
+    return internal_error(
+        fmt::format("output {} of {}: the engine states a tensor that makes no sense", index, executable_->name_));
   }
   OutputView view;
   view.dtype = static_cast<DataType>(tensor.dtype);
   view.shape = {tensor.shape, static_cast<size_t>(tensor.rank)};
   view.data = tensor.data;
   view.size_bytes = *bytes;
-  view.memory_space = tensor.memory_space >= 0 && tensor.memory_space <= 3 ? static_cast<MemorySpace>(tensor.memory_space) : MemorySpace::kHost;
+  view.memory_space =
+      tensor.memory_space >= 0 && tensor.memory_space <= 3 ? static_cast<MemorySpace>(tensor.memory_space) : MemorySpace::kHost;
   return view;
 }
 
@@ -162,7 +168,8 @@ const EngineInfo& Executable::engine_info() const noexcept { return engine_->inf
 Result<Context> Executable::make_context() const {
   AXLE_RETURN_IF_ERROR(guard_.check("session"));
   axle_context_t* context = nullptr;
-  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().context_create(handle_, &context), fmt::format("making a context of {}", name_)));
+  AXLE_RETURN_IF_ERROR(
+      plugin_->take_error(plugin_->api().context_create(handle_, &context), fmt::format("making a context of {}", name_)));
   if (context == nullptr) return internal_error(fmt::format("{} made no context and gave no reason", name_));
   return Context(shared_from_this(), context);
 }

@@ -47,12 +47,14 @@ class Context {
   // Blocks until every bound buffer is the caller's again, also after cancel. CANCELLED, DEADLINE_EXCEEDED, OUT_OF_RANGE
   // (detail required_bytes) or the engine's failure.
   Status run() {
-    if (guard_.in_forked_child()) [[unlikely]] return forked();
+    if (guard_.in_forked_child()) [[unlikely]]
+      return forked();
     axle_error_t* const error = run_(context_, nullptr);
     return error == nullptr ? Status() : run_failed(error, nullptr);
   }
   Status run(const CancelToken& cancel, const RunProfile* profile = nullptr) {
-    if (guard_.in_forked_child()) [[unlikely]] return forked();
+    if (guard_.in_forked_child()) [[unlikely]]
+      return forked();
     const CancelHandle handle{&cancel};
     const axle_run_args_t args{sizeof(axle_run_args_t), handle.abi(), const_cast<RunProfile*>(profile)};
     axle_error_t* const error = run_(context_, &args);

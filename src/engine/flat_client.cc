@@ -70,7 +70,8 @@ class SharedGraph {
     attachments.push_back(attachment);
     for (size_t i = 0; i < places.size(); ++i) {
       places[i].segment = segment_.id;
-      if (places[i].size_bytes > 0) std::memcpy(segment_.memory->data() + places[i].offset, graph.weights[i]->bytes.data(), places[i].size_bytes);
+      if (places[i].size_bytes > 0)
+        std::memcpy(segment_.memory->data() + places[i].offset, graph.weights[i]->bytes.data(), places[i].size_bytes);
     }
     return places;
   }
@@ -105,7 +106,8 @@ axle_error_t* compile(axle_engine_t* handle, const axle_compile_args_t* args, ax
   return error;
 }
 
-Status write_blobs(Impl& impl, FlatWriter& request, const axle_load_args_t& args, std::vector<Segment>& segments, std::vector<FlatAttachment>& attachments) {
+Status write_blobs(Impl& impl, FlatWriter& request, const axle_load_args_t& args, std::vector<Segment>& segments,
+                   std::vector<FlatAttachment>& attachments) {
   request.u64(args.blob_count);
   for (size_t i = 0; i < args.blob_count; ++i) {
     const axle_blob_t& blob = args.blobs[i];

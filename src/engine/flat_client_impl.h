@@ -21,11 +21,15 @@ namespace flat {
 inline constexpr int32_t kString = static_cast<int32_t>(DataType::kString);
 inline constexpr size_t kCancelSlots = 1024;
 
-inline std::string_view view(axle_text_t text) noexcept { return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size); }
+inline std::string_view view(axle_text_t text) noexcept {
+  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
+}
 
 inline axle_error_t* to_error(FlatError error) { return reinterpret_cast<axle_error_t*>(new FlatError(std::move(error))); }
 inline axle_error_t* to_error(const Status& status) {
-  return status.ok() ? nullptr : to_error(FlatError{static_cast<int32_t>(status.code()), status.vendor_code(), 0, status.message(), status.hint()});
+  return status.ok() ? nullptr
+                     : to_error(FlatError{static_cast<int32_t>(status.code()), status.vendor_code(), 0, status.message(),
+                                          status.hint()});
 }
 
 inline void give(std::string_view document, axle_buffer_t* out) {
@@ -60,7 +64,8 @@ struct FlatClient::Impl {
     std::unique_ptr<FlatReader> reader;
     FlatError error;
   };
-  Result<Reply> call(FlatWriter& request, std::span<const FlatAttachment> attachments = {}, const std::function<void()>& poll = nullptr) {
+  Result<Reply> call(FlatWriter& request, std::span<const FlatAttachment> attachments = {},
+                     const std::function<void()>& poll = nullptr) {
     Reply reply;
     AXLE_ASSIGN_OR_RETURN(reply.bytes, channel->call(request.take(), attachments, poll));
     reply.reader = std::make_unique<FlatReader>(reply.bytes);
@@ -194,7 +199,9 @@ struct ClientContext {
 };
 
 inline ClientEngine& engine_of(axle_engine_t* engine) { return *reinterpret_cast<ClientEngine*>(engine); }
-inline ClientExecutable& executable_of(axle_executable_t* executable) { return *reinterpret_cast<ClientExecutable*>(executable); }
+inline ClientExecutable& executable_of(axle_executable_t* executable) {
+  return *reinterpret_cast<ClientExecutable*>(executable);
+}
 inline ClientContext& context_of(axle_context_t* context) { return *reinterpret_cast<ClientContext*>(context); }
 
 // Verbs of contexts, for the table.

@@ -42,7 +42,8 @@ FlatTensor flat_tensor(const axle_tensor_t& tensor, uint32_t segment) {
   return out;
 }
 
-axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTensor>& list, uint32_t index, const axle_tensor_t* tensor) {
+axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTensor>& list, uint32_t index,
+                   const axle_tensor_t* tensor) {
   FlatWriter request(verb);
   request.u64(context.id).u32(index).u32(tensor == nullptr ? 0 : 1);
   if (tensor == nullptr || index >= list.size()) {
@@ -119,7 +120,8 @@ uint64_t read_results(ClientContext& context, FlatReader& reader) {
     const FlatTensor& result = context.results[i];
     for (const std::string& text : result.texts) context.result_texts[i].push_back({text.data(), text.size()});
     const bool bound = i < context.outputs.size() && context.outputs[i].bound;
-    if (!bound && result.dtype != kString && result.place.segment == 0) missing += (result.place.size_bytes + 63) & ~uint64_t{63};
+    if (!bound && result.dtype != kString && result.place.segment == 0)
+      missing += (result.place.size_bytes + 63) & ~uint64_t{63};
     if (bound && result.place.size_bytes > 0) {
       const ClientTensor& to = context.outputs[i];
       std::memcpy(to.tensor.data, to.segment.memory->data(), std::min<uint64_t>(result.place.size_bytes, to.tensor.size_bytes));

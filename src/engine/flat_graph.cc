@@ -123,7 +123,8 @@ Status write_graph(FlatWriter& writer, const GraphView& view,
   return ok_status();
 }
 
-Result<std::shared_ptr<const Graph>> read_graph(FlatReader& reader, const std::function<Result<FlatSpan>(const FlatPlace&)>& resolve) {
+Result<std::shared_ptr<const Graph>> read_graph(FlatReader& reader,
+                                                const std::function<Result<FlatSpan>(const FlatPlace&)>& resolve) {
   auto graph = std::make_shared<Graph>();
   graph->name = reader.text();
   graph->format = reader.text();
@@ -147,7 +148,9 @@ Result<std::shared_ptr<const Graph>> read_graph(FlatReader& reader, const std::f
     auto bytes = std::make_shared<Graph::OnnxBytes>();
     bytes->bytes = reader.text();
     bytes->folder = reader.text();
-    graph->onnx_bytes = [bytes]() -> Result<std::shared_ptr<const Graph::OnnxBytes>> { return std::shared_ptr<const Graph::OnnxBytes>(bytes); };
+    graph->onnx_bytes = [bytes]() -> Result<std::shared_ptr<const Graph::OnnxBytes>> {
+      return std::shared_ptr<const Graph::OnnxBytes>(bytes);
+    };
   }
   if (!reader.ok()) return reader.finish();
   return std::shared_ptr<const Graph>(std::move(graph));

@@ -18,6 +18,7 @@ struct FlatSpan {
   std::shared_ptr<const void> owner;
 };
 // `resolve` gives the bytes of a place, INVALID_ARGUMENT when there are none. The graph is checked as far as GraphIndex wants.
-Result<std::shared_ptr<const Graph>> read_graph(FlatReader& reader, const std::function<Result<FlatSpan>(const FlatPlace&)>& resolve);
+Result<std::shared_ptr<const Graph>> read_graph(FlatReader& reader,
+                                                const std::function<Result<FlatSpan>(const FlatPlace&)>& resolve);
 
 }  // namespace axle

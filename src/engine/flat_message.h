@@ -21,9 +21,29 @@ inline constexpr uint32_t kFlatVersion = 1;
 inline constexpr size_t kMaxFlatBytes = size_t{1} << 30;
 
 enum class FlatVerb : uint32_t {
-  kNone, kCreate, kDestroy, kDescribe, kResources, kCapability, kSupport, kCompile, kLoad, kUnload, kIo, kContextCreate,
-  kContextDestroy, kBindInput, kBindOutput, kRun, kRunAsync, kCounters, kDetach,
-  kLog, kTrace, kProgress, kDone,  // from the engine's side
+  kNone,
+  kCreate,
+  kDestroy,
+  kDescribe,
+  kResources,
+  kCapability,
+  kSupport,
+  kCompile,
+  kLoad,
+  kUnload,
+  kIo,
+  kContextCreate,
+  kContextDestroy,
+  kBindInput,
+  kBindOutput,
+  kRun,
+  kRunAsync,
+  kCounters,
+  kDetach,
+  kLog,
+  kTrace,
+  kProgress,
+  kDone,  // from the engine's side
 };
 inline constexpr uint32_t kFlatVerbCount = 23;
 
@@ -37,7 +57,9 @@ class FlatWriter {
   FlatWriter& u64(uint64_t value) { return raw(&value, sizeof(value)); }
   FlatWriter& i64(int64_t value) { return raw(&value, sizeof(value)); }
   FlatWriter& text(std::string_view value) { return u64(value.size()).raw(value.data(), value.size()); }
-  FlatWriter& text(axle_text_t value) { return text(value.data == nullptr ? std::string_view() : std::string_view(value.data, value.size)); }
+  FlatWriter& text(axle_text_t value) {
+    return text(value.data == nullptr ? std::string_view() : std::string_view(value.data, value.size));
+  }
   template <typename T>
   FlatWriter& numbers(std::span<const T> values) {
     static_assert(std::is_arithmetic_v<T>);

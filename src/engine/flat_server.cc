@@ -166,7 +166,8 @@ std::string FlatServer::Impl::executable_answer(FlatReader& reader) {
   if (handle == nullptr) return failed(verb, AXLE_NOT_FOUND, "no such executable");
   if (verb == FlatVerb::kCounters && plugin->api().counters == nullptr) return failed(verb, AXLE_UNIMPLEMENTED, "no counters");
   axle_buffer_t buffer{};
-  axle_error_t* error = verb == FlatVerb::kIo ? plugin->api().io(handle->executable, &buffer) : plugin->api().counters(handle->executable, &buffer);
+  axle_error_t* error = verb == FlatVerb::kIo ? plugin->api().io(handle->executable, &buffer)
+                                              : plugin->api().counters(handle->executable, &buffer);
   return document(verb, error, buffer);
 }
 
@@ -201,7 +202,8 @@ std::string FlatServer::Impl::serve(FlatReader& reader) {
   return reply.take();
 }
 
-FlatServer::FlatServer(std::shared_ptr<const Plugin> plugin, std::function<void(std::string)> notify) : impl_(std::make_unique<Impl>()) {
+FlatServer::FlatServer(std::shared_ptr<const Plugin> plugin, std::function<void(std::string)> notify)
+    : impl_(std::make_unique<Impl>()) {
   impl_->plugin = std::move(plugin);
   impl_->notify = std::move(notify);
 }
@@ -211,12 +213,12 @@ FlatServer::~FlatServer() = default;
 Status FlatServer::attach(std::span<const FlatAttachment> attachments) {
   const std::lock_guard lock(impl_->segments_mutex);
   for (const FlatAttachment& attachment : attachments) {
-    if (attachment.segment == 0 || attachment.size_bytes > flat::kMaxSegmentBytes || impl_->segments.size() >= flat::kMaxHandles ||
-        impl_->segments.count(attachment.segment) != 0) {
+    if (attachment.segment == 0 || attachment.size_bytes > flat::kMaxSegmentBytes ||
+        impl_->segments.size() >= flat::kMaxHandles || impl_->segments.count(attachment.segment) != 0) {
       return invalid_argument_error("engine message: segment that cannot be attached");
     }
-    AXLE_ASSIGN_OR_RETURN(SharedMemory memory,
-                          SharedMemory::adopt(UniqueFd(::dup(attachment.fd)), static_cast<size_t>(attachment.size_bytes), true));
+    AXLE_ASSIGN_OR_RETURN(SharedMemory memory, SharedMemory::adopt(UniqueFd(::dup(attachment.fd)),
+                                                                   static_cast<size_t>(attachment.size_bytes), true));
     impl_->segments.emplace(attachment.segment, std::make_shared<SharedMemory>(std::move(memory)));
   }
   return ok_status();

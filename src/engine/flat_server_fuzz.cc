@@ -9,13 +9,18 @@ namespace {
 
 std::string load_request() {
   using namespace axle;
-  const auto graph = testing::GraphBuilder().input("x", {{-1, "n"}, {4, ""}}).node("Relu", {"x"}, "y", SymbolicShape{{-1, "n"}, {4, ""}}).output("y").build();
+  const auto graph = testing::GraphBuilder()
+                         .input("x", {{-1, "n"}, {4, ""}})
+                         .node("Relu", {"x"}, "y", SymbolicShape{{-1, "n"}, {4, ""}})
+                         .output("y")
+                         .build();
   const GraphView view(*GraphIndex::create(graph));
   FlatWriter load(FlatVerb::kLoad);
   load.u64(1).text("cpu:0").text("f32").options(nullptr, 0).text("/nowhere").i32(1).i32(0).numbers<int32_t>({}).u64(0);
   write_place(load, {});
   load.u64(0).u32(1);
-  (void)write_graph(load, view, [](const Graph& g) -> Result<std::vector<FlatPlace>> { return std::vector<FlatPlace>(g.weights.size()); });
+  (void)write_graph(load, view,
+                    [](const Graph& g) -> Result<std::vector<FlatPlace>> { return std::vector<FlatPlace>(g.weights.size()); });
   return load.take();
 }
 

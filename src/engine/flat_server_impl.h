@@ -120,7 +120,8 @@ struct FlatServer::Impl {
     const auto found = segments.find(place.segment);
     if (found == segments.end()) return invalid_argument_error("engine message: unknown segment");
     const size_t size = found->second->size_bytes();
-    if (place.offset > size || place.size_bytes > size - place.offset) return invalid_argument_error("engine message: place outside its segment");
+    if (place.offset > size || place.size_bytes > size - place.offset)
+      return invalid_argument_error("engine message: place outside its segment");
     return FlatSpan{{found->second->data() + place.offset, static_cast<size_t>(place.size_bytes)}, found->second};
   }
 
@@ -131,7 +132,8 @@ struct FlatServer::Impl {
     info.struct_size = sizeof(info);
     plugin->api().error_info(error, &info);
     out = {info.code == 0 ? AXLE_UNKNOWN : info.code, info.vendor_code, info.required_bytes,
-           std::string(info.message.data, info.message.size), std::string(info.hint.data == nullptr ? "" : info.hint.data, info.hint.size)};
+           std::string(info.message.data, info.message.size),
+           std::string(info.hint.data == nullptr ? "" : info.hint.data, info.hint.size)};
     plugin->api().release_error(error);
     return out;
   }
@@ -141,7 +143,9 @@ struct FlatServer::Impl {
     write_error(reply, {code, 0, 0, std::move(message), ""});
     return reply.take();
   }
-  static std::string failed(FlatVerb verb, const Status& status) { return failed(verb, static_cast<int32_t>(status.code()), status.message()); }
+  static std::string failed(FlatVerb verb, const Status& status) {
+    return failed(verb, static_cast<int32_t>(status.code()), status.message());
+  }
 
   // A reply that holds the error, or the document.
   std::string document(FlatVerb verb, axle_error_t* error, axle_buffer_t& buffer) const {
@@ -166,7 +170,8 @@ struct FlatServer::Impl {
     if (place.segment == 0) return handle;
     AXLE_ASSIGN_OR_RETURN(const FlatSpan span, resolve(place));
     const bool aligned = reinterpret_cast<uintptr_t>(span.bytes.data()) % alignof(std::atomic<uint32_t>) == 0;
-    if (span.bytes.size() != sizeof(uint32_t) || !aligned) return invalid_argument_error("engine message: misplaced cancel flag");
+    if (span.bytes.size() != sizeof(uint32_t) || !aligned)
+      return invalid_argument_error("engine message: misplaced cancel flag");
     handle.flag = reinterpret_cast<const std::atomic<uint32_t>*>(span.bytes.data());
     return handle;
   }
@@ -189,8 +194,10 @@ struct FlatServer::Impl {
   std::string run(FlatReader& reader);
   std::string run_async(FlatReader& reader);
   std::string executable_answer(FlatReader& reader);
-  Status write_outputs(FlatWriter& reply, flat::ContextHandle& context, const std::vector<uint32_t>& wanted, const FlatPlace& room);
-  std::string run_reply(FlatVerb verb, axle_error_t* error, flat::ContextHandle& context, const std::vector<uint32_t>& wanted, const FlatPlace& room);
+  Status write_outputs(FlatWriter& reply, flat::ContextHandle& context, const std::vector<uint32_t>& wanted,
+                       const FlatPlace& room);
+  std::string run_reply(FlatVerb verb, axle_error_t* error, flat::ContextHandle& context, const std::vector<uint32_t>& wanted,
+                        const FlatPlace& room);
 };
 
 }  // namespace axle

@@ -64,7 +64,8 @@ std::string FlatServer::Impl::bind(FlatReader& reader) {
 }
 
 // Shapes of all wanted outputs; bytes of those the engine allocated go into `room`, as far as it is large enough.
-Status FlatServer::Impl::write_outputs(FlatWriter& reply, flat::ContextHandle& context, const std::vector<uint32_t>& wanted, const FlatPlace& room) {
+Status FlatServer::Impl::write_outputs(FlatWriter& reply, flat::ContextHandle& context, const std::vector<uint32_t>& wanted,
+                                       const FlatPlace& room) {
   FlatSpan space;
   if (room.segment != 0) {
     AXLE_ASSIGN_OR_RETURN(space, resolve(room));
@@ -84,7 +85,8 @@ Status FlatServer::Impl::write_outputs(FlatWriter& reply, flat::ContextHandle& c
     const bool bound = context.out_owners[index] != nullptr;
     if (tensor.dtype == static_cast<int32_t>(DataType::kString)) {
       const auto* texts = static_cast<const axle_text_t*>(tensor.data);
-      for (size_t i = 0; i < tensor.size_bytes / sizeof(axle_text_t); ++i) out.texts.emplace_back(texts[i].data == nullptr ? "" : texts[i].data, texts[i].size);
+      for (size_t i = 0; i < tensor.size_bytes / sizeof(axle_text_t); ++i)
+        out.texts.emplace_back(texts[i].data == nullptr ? "" : texts[i].data, texts[i].size);
     } else if (!bound && used <= space.bytes.size() && tensor.size_bytes <= space.bytes.size() - used) {
       if (tensor.size_bytes > 0) std::memcpy(const_cast<std::byte*>(space.bytes.data()) + used, tensor.data, tensor.size_bytes);
       out.place.segment = room.segment;
@@ -96,8 +98,8 @@ Status FlatServer::Impl::write_outputs(FlatWriter& reply, flat::ContextHandle& c
   return ok_status();
 }
 
-std::string FlatServer::Impl::run_reply(FlatVerb verb, axle_error_t* error, flat::ContextHandle& context, const std::vector<uint32_t>& wanted,
-                                        const FlatPlace& room) {
+std::string FlatServer::Impl::run_reply(FlatVerb verb, axle_error_t* error, flat::ContextHandle& context,
+                                        const std::vector<uint32_t>& wanted, const FlatPlace& room) {
   FlatWriter reply(verb);
   write_error(reply, take(error));
   if (error != nullptr) return reply.take();
@@ -149,7 +151,8 @@ std::string FlatServer::Impl::run_async(FlatReader& reader) {
   pending->args = {sizeof(axle_run_args_t), pending->cancel.abi(), nullptr};
   const auto done = [](void* user, axle_error_t* error) {
     const std::unique_ptr<Pending> finished(static_cast<Pending*>(user));
-    const std::string reply = finished->impl->run_reply(FlatVerb::kRunAsync, error, *finished->context, finished->wanted, finished->room);
+    const std::string reply =
+        finished->impl->run_reply(FlatVerb::kRunAsync, error, *finished->context, finished->wanted, finished->room);
     finished->impl->notify(FlatWriter(FlatVerb::kDone).u64(finished->id).text(reply).take());
   };
   FlatWriter reply(FlatVerb::kRunAsync);

@@ -34,7 +34,8 @@ int32_t fill(T* out, const T& value) noexcept {
 Status check_ids(const Graph& graph, const std::vector<ValueId>& ids, bool may_be_omitted) {
   for (const ValueId id : ids) {
     if (id == -1 && may_be_omitted) continue;
-    if (id < 0 || static_cast<size_t>(id) >= graph.values.size()) return invalid_argument_error("a graph refers to a value it does not have");
+    if (id < 0 || static_cast<size_t>(id) >= graph.values.size())
+      return invalid_argument_error("a graph refers to a value it does not have");
   }
   return ok_status();
 }

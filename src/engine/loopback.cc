@@ -46,8 +46,12 @@ std::array<std::atomic<Loopback::State*>, kSlots> g_slots{};
 
 template <int Slot>
 struct LoopbackSlot {
-  static axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) { return g_slots[Slot].load()->client->create_engine(args, out); }
-  static axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) { return g_slots[Slot].load()->client->describe_engine(engine, out); }
+  static axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) {
+    return g_slots[Slot].load()->client->create_engine(args, out);
+  }
+  static axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) {
+    return g_slots[Slot].load()->client->describe_engine(engine, out);
+  }
   static const axle_engine_api_t* query(const axle_host_api_t*) {
     Loopback::State* state = g_slots[Slot].load();
     if (state == nullptr) return nullptr;

@@ -54,7 +54,8 @@ EngineLoadRequest request_for(const std::shared_ptr<const Graph>& graph) {
 
 testing::FakeCompute doubling() {
   return [](const testing::FakeLoad&, std::span<const axle_tensor_t> in, std::span<testing::FakeOutput> out) {
-    std::vector<float> values(static_cast<const float*>(in[0].data), static_cast<const float*>(in[0].data) + in[0].shape[0] * 4);
+    std::vector<float> values(static_cast<const float*>(in[0].data),
+                              static_cast<const float*>(in[0].data) + in[0].shape[0] * 4);
     for (float& value : values) value *= 2;
     out[0].set<float>({in[0].shape[0], 4}, values);
   };
@@ -156,7 +157,9 @@ TEST(Loopback, ArtefactsProgressAndTraceTravel) {
   EngineLoadRequest request = request_for(testing::small_graph());
   request.scratch_folder = scratch.path();
   std::atomic<int> steps{0};
-  request.progress = [&](uint64_t, uint64_t total, std::string_view what) { steps += total == 1 && what == "compiling" ? 1 : 0; };
+  request.progress = [&](uint64_t, uint64_t total, std::string_view what) {
+    steps += total == 1 && what == "compiling" ? 1 : 0;
+  };
   AXLE_ASSERT_OK_AND_ASSIGN(const ArtefactManifest manifest, behind.engine->compile(request, 2));
   EXPECT_EQ(steps.load(), 2);
   AXLE_ASSERT_OK_AND_ASSIGN(const std::string blob, read_file(scratch.file(manifest.blobs.at(0).path), 1000));
@@ -207,7 +210,10 @@ std::vector<std::string> sample_requests() {
   load.u64(1).text("cpu:0").text("f32").options(nullptr, 0).text("/tmp").i32(1).i32(0).numbers<int32_t>({}).u64(0);
   write_place(load, {});
   load.u64(0).u32(1);
-  EXPECT_THAT(write_graph(load, view, [](const Graph& g) -> Result<std::vector<FlatPlace>> { return std::vector<FlatPlace>(g.weights.size()); }), IsOk());
+  EXPECT_THAT(
+      write_graph(load, view,
+                  [](const Graph& g) -> Result<std::vector<FlatPlace>> { return std::vector<FlatPlace>(g.weights.size()); }),
+      IsOk());
   requests.push_back(load.take());
   requests.push_back(FlatWriter(FlatVerb::kContextCreate).u64(1).take());
   FlatWriter bind(FlatVerb::kBindInput);

@@ -25,16 +25,27 @@ StatusCode status_code(int32_t code) noexcept {
 
 // The first missing verb that is not optional; null when complete.
 const char* missing_verb(const axle_engine_api_t& api) noexcept {
-  const struct { bool present; const char* name; } verbs[] = {
-      {api.error_info != nullptr, "error_info"},         {api.release_error != nullptr, "release_error"},
-      {api.release_buffer != nullptr, "release_buffer"}, {api.create != nullptr, "create"},
-      {api.destroy != nullptr, "destroy"},               {api.describe != nullptr, "describe"},
-      {api.resources != nullptr, "resources"},           {api.capability != nullptr, "capability"},
-      {api.support != nullptr, "support"},               {api.load != nullptr, "load"},
-      {api.unload != nullptr, "unload"},                 {api.io != nullptr, "io"},
-      {api.context_create != nullptr, "context_create"}, {api.context_destroy != nullptr, "context_destroy"},
-      {api.bind_input != nullptr, "bind_input"},         {api.bind_output != nullptr, "bind_output"},
-      {api.run != nullptr, "run"},                       {api.output != nullptr, "output"}};
+  const struct {
+    bool present;
+    const char* name;
+  } verbs[] = {{api.error_info != nullptr, "error_info"},
+               {api.release_error != nullptr, "release_error"},
+               {api.release_buffer != nullptr, "release_buffer"},
+               {api.create != nullptr, "create"},
+               {api.destroy != nullptr, "destroy"},
+               {api.describe != nullptr, "describe"},
+               {api.resources != nullptr, "resources"},
+               {api.capability != nullptr, "capability"},
+               {api.support != nullptr, "support"},
+               {api.load != nullptr, "load"},
+               {api.unload != nullptr, "unload"},
+               {api.io != nullptr, "io"},
+               {api.context_create != nullptr, "context_create"},
+               {api.context_destroy != nullptr, "context_destroy"},
+               {api.bind_input != nullptr, "bind_input"},
+               {api.bind_output != nullptr, "bind_output"},
+               {api.run != nullptr, "run"},
+               {api.output != nullptr, "output"}};
   for (const auto& verb : verbs) {
     if (!verb.present) return verb.name;
   }

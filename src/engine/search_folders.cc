@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr int kMaxLevelsUp = 4;  // from <checkout>/build/<preset>/lib to the checkout
 
 bool is_folder(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 

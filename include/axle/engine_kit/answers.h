@@ -13,8 +13,8 @@ namespace axle::kit {
 
 struct Library {
   std::string path;
-  std::string version;              // exactly as the library reports it
-  std::string build;                // its build information text, may be empty
+  std::string version;  // exactly as the library reports it
+  std::string build;  // its build information text, may be empty
   std::vector<std::string> copies;  // other copies of the same library that are mapped into this process
 };
 
@@ -22,24 +22,24 @@ struct Library {
 enum class CancelLatency { kRun, kNode, kImmediate };  // at the end of the run, after the current node, within 10 ms
 
 struct EngineInfo {
-  std::string name;             // [a-z][a-z0-9_]*, at most 32
+  std::string name;  // [a-z][a-z0-9_]*, at most 32
   std::string vendor;
   std::string plugin_version;
   std::string description;
-  bool opened = false;          // library is filled in
+  bool opened = false;  // library is filled in
   Library library;
-  bool closed = false;          // the vendor's source is not public
-  bool deterministic = false;   // equal inputs give equal bytes at fixed options and threads
-  bool honours_cpu_set = false; // else the host isolates it in a process of its own
-  bool holds_gil = false;       // runs Python code
+  bool closed = false;  // the vendor's source is not public
+  bool deterministic = false;  // equal inputs give equal bytes at fixed options and threads
+  bool honours_cpu_set = false;  // else the host isolates it in a process of its own
+  bool holds_gil = false;  // runs Python code
   CancelLatency cancel_latency = CancelLatency::kRun;
   std::string install_command;  // "pip install onnxruntime==1.31.1"
   std::vector<std::string> search;  // places where the library was looked for, in order
 };
 
 struct ResourceInfo {
-  std::string id;           // comes back verbatim as `resource` of later verbs: "cpu:0", "GPU.1"
-  std::string kind = "cpu"; // cpu gpu npu pim remote hybrid
+  std::string id;  // comes back verbatim as `resource` of later verbs: "cpu:0", "GPU.1"
+  std::string kind = "cpu";  // cpu gpu npu pim remote hybrid
   std::string vendor;
   std::string name;
   std::string pci_address;  // "0000:c4:00.0"; with uuid, the only thing that joins it with what the host discovered
@@ -50,9 +50,9 @@ struct ResourceInfo {
 };
 
 struct Precision {
-  std::string name;         // "f32", "bf16", "f16", "int8", ...
+  std::string name;  // "f32", "bf16", "f16", "int8", ...
   std::string accumulates;  // "f32"; empty = not known
-  bool native = true;       // false: emulated or up-converted on this resource
+  bool native = true;  // false: emulated or up-converted on this resource
 };
 
 struct OpSupport {
@@ -72,8 +72,8 @@ struct Option {
   bool affects_numerics = false;
   bool affects_speed = false;
   bool affects_memory = false;
-  std::vector<std::string> choices;                // kChoice
-  std::optional<double> minimum, maximum;          // kInteger, kNumber; inclusive
+  std::vector<std::string> choices;  // kChoice
+  std::optional<double> minimum, maximum;  // kInteger, kNumber; inclusive
   std::string description;
 };
 
@@ -86,15 +86,15 @@ struct Preset {
 enum class DynamicShapes { kNo, kBounded, kYes };
 
 struct Capability {
-  std::vector<std::string> formats;     // "onnx", "openvino-ir", ...
+  std::vector<std::string> formats;  // "onnx", "openvino-ir", ...
   std::vector<Precision> precisions;
-  std::vector<std::string> dtypes;      // element types that may cross the boundary: "f32", "i64", ...
-  bool ops_probed = false;              // ops unknown beforehand: ask support
+  std::vector<std::string> dtypes;  // element types that may cross the boundary: "f32", "i64", ...
+  bool ops_probed = false;  // ops unknown beforehand: ask support
   std::vector<OpSupport> ops;
   DynamicShapes dynamic_shapes = DynamicShapes::kNo;
-  bool needs_compile = false;           // load needs an artefact
+  bool needs_compile = false;  // load needs an artefact
   std::vector<Option> options;
-  std::vector<Preset> presets;          // at most 16
+  std::vector<Preset> presets;  // at most 16
   std::map<std::string, int64_t> limits;  // "threads_max", "rank_max", "tensor_bytes_max", "nodes_max"
 };
 
@@ -103,7 +103,7 @@ enum class VerdictKind { kYes, kNo, kNeedsGroup, kUnknown };
 struct Verdict {
   VerdictKind kind = VerdictKind::kUnknown;
   std::string code;  // kNo: UNSUPPORTED_OP DOMAIN OPSET DTYPE RANK SHAPE DYNAMIC_SHAPE ATTRIBUTE PRECISION MEMORY FORMAT
-                     // RESOURCE OTHER
+  // RESOURCE OTHER
   std::string text;  // for a person
   int32_t group = -1;  // kNeedsGroup: nodes of one group run together or not at all
 };
@@ -114,8 +114,8 @@ struct NodeVerdict {
 };
 
 struct Support {
-  Verdict graph;                   // as a whole
-  Verdict otherwise;               // every node not listed
+  Verdict graph;  // as a whole
+  Verdict otherwise;  // every node not listed
   std::vector<NodeVerdict> nodes;
 };
 
@@ -125,8 +125,8 @@ struct ManifestBlob {
 };
 
 struct Manifest {
-  std::string format;              // "ort-optimised-onnx", "openvino-blob"
-  bool self_contained = false;     // load needs no graph beside it
+  std::string format;  // "ort-optimised-onnx", "openvino-blob"
+  bool self_contained = false;  // load needs no graph beside it
   std::vector<ManifestBlob> blobs;
   std::map<std::string, std::string> compatibility;  // what a later load compares: library build, ISA, driver
 };
@@ -141,15 +141,15 @@ struct Fallback {
 
 // What is really in force after load. Read back from the library wherever it can be.
 struct Effective {
-  std::string precision;           // "f32", "mixed", "unknown"
+  std::string precision;  // "f32", "mixed", "unknown"
   bool precision_read_back = false;  // false: only what was asked for
-  int32_t threads = 0;             // 0 = unknown
+  int32_t threads = 0;  // 0 = unknown
   bool spin = false;
   bool cpu_set_honoured = false;
   std::vector<int32_t> cpu_set;
   std::map<std::string, std::string> options;
-  std::vector<NodeKernel> kernels;   // when the library tells
-  std::vector<Fallback> fallbacks;   // nodes that run elsewhere than asked
+  std::vector<NodeKernel> kernels;  // when the library tells
+  std::vector<Fallback> fallbacks;  // nodes that run elsewhere than asked
 };
 
 struct Io {

@@ -97,7 +97,8 @@ class Options {
     if (*found == "false") return false;
     throw bad(key, *found, "true or false");
   }
-  std::string choice_or(std::string_view key, std::initializer_list<std::string_view> choices, std::string_view fallback) const {
+  std::string choice_or(std::string_view key, std::initializer_list<std::string_view> choices,
+                        std::string_view fallback) const {
     const auto found = find(key);
     if (!found) return std::string(fallback);
     std::string list;

@@ -34,7 +34,9 @@ class JsonWriter {
   JsonWriter& value(bool flag) { return raw(flag ? "true" : "false"); }
   template <std::integral T>
     requires(!std::same_as<T, bool>)
-  JsonWriter& value(T number) { return raw(std::to_string(number)); }
+  JsonWriter& value(T number) {
+    return raw(std::to_string(number));
+  }
   JsonWriter& value(double number) {
     if (!std::isfinite(number)) return null();
     char digits[32];
@@ -56,7 +58,9 @@ class JsonWriter {
   }
 
   template <typename T>
-  JsonWriter& member(std::string_view name, const T& item) { return key(name).value(item); }
+  JsonWriter& member(std::string_view name, const T& item) {
+    return key(name).value(item);
+  }
 
   std::string take() { return std::move(out_); }
 

@@ -13,14 +13,15 @@ namespace axle::kit {
 
 // Numbers of ONNX TensorProto.DataType; index = number.
 inline constexpr std::array<std::string_view, 27> kDataTypeNames = {
-    "undefined", "f32", "u8", "i8", "u16", "i16", "i32", "i64", "string", "bool", "f16", "f64", "u32", "u64", "c64", "c128",
-    "bf16", "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "u4", "i4", "f4e2m1", "f8e8m0", "u2", "i2"};
-inline constexpr std::array<int, 27> kDataTypeBits = {
-    0, 32, 8, 8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64, 64, 128, 16, 8, 8, 8, 8, 4, 4, 4, 8, 2, 2};
+    "undefined",  "f32",    "u8",         "i8",  "u16", "i16",    "i32",    "i64",  "string",
+    "bool",       "f16",    "f64",        "u32", "u64", "c64",    "c128",   "bf16", "f8e4m3fn",
+    "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "u4",  "i4",  "f4e2m1", "f8e8m0", "u2",   "i2"};
+inline constexpr std::array<int, 27> kDataTypeBits = {0,  32,  8,  8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64,
+                                                      64, 128, 16, 8, 8,  8,  8,  4,  4, 4, 8,  2,  2};
 
 inline std::string_view data_type_name(int32_t dtype) noexcept {
   return dtype >= 0 && dtype < static_cast<int32_t>(kDataTypeNames.size()) ? kDataTypeNames[static_cast<size_t>(dtype)]
-                                                                          : "undefined";
+                                                                           : "undefined";
 }
 inline int data_type_bits(int32_t dtype) noexcept {
   return dtype >= 0 && dtype < static_cast<int32_t>(kDataTypeBits.size()) ? kDataTypeBits[static_cast<size_t>(dtype)] : 0;

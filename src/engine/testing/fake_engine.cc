@@ -48,7 +48,8 @@ struct FakeState {
 namespace {
 
 // Output sizes: static ones, and symbols that an input fixes; other axes are 1.
-std::vector<int64_t> default_shape(const kit::IoSpec& spec, const std::vector<kit::IoSpec>& inputs, std::span<const axle_tensor_t> given) {
+std::vector<int64_t> default_shape(const kit::IoSpec& spec, const std::vector<kit::IoSpec>& inputs,
+                                   std::span<const axle_tensor_t> given) {
   std::vector<int64_t> shape;
   for (const kit::Dim& dim : spec.shape) {
     int64_t size = dim.size >= 0 ? dim.size : 1;
@@ -245,7 +246,8 @@ kit::Loaded FakeKitEngine::load(const kit::LoadArgs& args) {
   FakeLoad load;
   load.resource = args.resource;
   load.precision = args.precision;
-  for (const axle_option_t& option : args.options.entries()) load.options[std::string(kit::text(option.key))] = kit::text(option.value);
+  for (const axle_option_t& option : args.options.entries())
+    load.options[std::string(kit::text(option.key))] = kit::text(option.value);
   load.threads = args.threads;
   load.spin = args.spin;
   load.cpu_set.assign(args.cpu_set.begin(), args.cpu_set.end());
