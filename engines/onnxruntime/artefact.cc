@@ -64,6 +64,7 @@ kit::Manifest compile_artefact(const std::shared_ptr<const Runtime>& runtime, Pr
   const Settings settings = parse_settings(args.options);
   if (settings.provider != "cpu") throw kit::unimplemented("artefacts of execution provider '" + settings.provider + "' are not supported; load works from the graph");
   providers.names_on(args.resource);
+  check_precision_name(args.precision);
   if (const auto reason = refuse_precision(types_of(args.graph), args.precision)) throw kit::unimplemented(*reason);
   const bool large = weight_bytes(args.graph) > kLargeModel;
   const std::string name = large ? kOnnxName : kOrtName;

@@ -196,15 +196,16 @@ OrtStatus* OrtContext::run_profiled(const kit::RunArgs& args, bool all_direct) {
   return status;
 }
 
-// After a failed run: outputs whose shape only the run knows go through a copy. False when there is none left to change.
-bool OrtContext::give_up_direct_outputs() {
+// Bound outputs whose shape only the run knows: through a copy, or straight into the caller's memory again. False when there
+// is none to change.
+bool OrtContext::copy_open_outputs(bool copy) {
   bool changed_any = false;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const kit::IoSpec& spec = session_->io().outputs[i];
     const bool fixed = spec.rank_known && std::ranges::all_of(spec.shape, [](const kit::Dim& dim) { return dim.size >= 0; });
-    if (fixed || !outputs_[i].direct()) continue;
-    outputs_[i].through_copy = true;
-    ++indirect_;
+    if (fixed || spec.dtype == kString || !outputs_[i].caller.bound || outputs_[i].through_copy == copy) continue;
+    outputs_[i].through_copy = copy;
+    indirect_ += copy ? 1 : -1;
     changed_any = true;
   }
   if (changed_any) changed();
@@ -217,9 +218,11 @@ void OrtContext::run(const kit::RunArgs& args) {
   const QuietScope quiet;
   const bool plain = !args.cancel.possible() && !args.profile.on();
   OrtStatus* status = plain ? run_once(indirect_ == 0) : run_watched(args, indirect_ == 0);
-  if (status != nullptr && give_up_direct_outputs()) {
+  // The vendor's text for "another shape was bound" differs between versions, so a second attempt is what tells.
+  if (status != nullptr && copy_open_outputs(true)) {
     api()->ReleaseStatus(status);
     status = plain ? run_once(false) : run_watched(args, false);
+    if (status != nullptr) copy_open_outputs(false);
   }
   check(api(), status, "ONNX Runtime failed to run the model");
   session_->runs().fetch_add(1, std::memory_order_relaxed);

@@ -54,7 +54,7 @@ class OrtContext final : public kit::Context {
   OrtStatus* run_once(bool all_direct);
   OrtStatus* run_watched(const kit::RunArgs& args, bool all_direct);
   OrtStatus* run_profiled(const kit::RunArgs& args, bool all_direct);
-  bool give_up_direct_outputs();
+  bool copy_open_outputs(bool copy);
   void collect(uint32_t index);
   void copy_to_caller(uint32_t index, const void* data, size_t needed);
   void read_shape(const OrtValue* value, std::vector<int64_t>& shape) const;

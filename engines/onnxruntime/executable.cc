@@ -149,6 +149,7 @@ class OptimisedCopy {
 kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Providers& providers, const kit::LoadArgs& args) {
   const Settings settings = parse_settings(args.options);
   providers.names_on(args.resource);
+  check_precision_name(args.precision);
   std::unique_ptr<LoadedArtefact> artefact;
   if (!args.blobs.empty()) artefact = std::make_unique<LoadedArtefact>(args.blobs);
   if (args.graph) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "testing/engine_case.h"
+#include "trace/sink.h"
 
 namespace axle::testing {
 namespace {
@@ -29,6 +30,13 @@ std::shared_ptr<const GraphIndex> graph(const char* text) {
   EXPECT_THAT(made, IsOk());
   return made.has_value() ? *made : nullptr;
 }
+
+class EventList final : public TraceSink {
+ public:
+  void record(const TraceEvent& event) noexcept override { all.push_back(event); }
+  TraceText intern(std::string_view) override { return 1; }
+  std::vector<TraceEvent> all;
+};
 
 TEST_F(OnnxRuntimeEngine, SaysExactlyWhichLibraryItOpened) {
   ASSERT_TRUE(engine_->info().library.has_value());
@@ -133,6 +141,52 @@ TEST_F(OnnxRuntimeEngine, SaysHowManyBytesAnOutputNeeds) {
   ASSERT_THAT(context.bind_output(0, large), IsOk());
   EXPECT_THAT(context.run(), IsOk());
   EXPECT_EQ(large.as<int64_t>()[3], 3);
+}
+
+TEST_F(OnnxRuntimeEngine, StaysWithTheCallersMemoryAfterAFailedRun) {
+  const auto executable = load(request(graph(R"(<ir_version: 8, opset_import: ["": 17]>
+      g (float[n] x, int64[k] i) => (float[k] y) { y = Gather(x, i) })")));
+  ASSERT_NE(executable, nullptr);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  const Tensor x = float_tensor({2}, {5, 6});
+  AXLE_ASSERT_OK_AND_ASSIGN(Tensor i, Tensor::allocate(DataType::kInt64, {1}));
+  Tensor y = float_tensor({1}, {0});
+  i.mutable_as<int64_t>()[0] = 99;
+  ASSERT_THAT(context.bind_input(0, x), IsOk());
+  ASSERT_THAT(context.bind_input(1, i), IsOk());
+  ASSERT_THAT(context.bind_output(0, y), IsOk());
+  const Status failed = context.run();
+  EXPECT_FALSE(failed.ok());
+  EXPECT_THAT(failed.message(), ::testing::HasSubstr("Gather"));
+  i.mutable_as<int64_t>()[0] = 1;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    y.mutable_as<float>()[0] = 0;
+    ASSERT_THAT(context.run(), IsOk());
+    EXPECT_EQ(y.as<float>()[0], 6.0f);
+  }
+}
+
+TEST_F(OnnxRuntimeEngine, RecordsTheNodesOfOneRun) {
+  const auto executable = load(request(graph(kMlp), {{"graph_optimization_level", "none"}}));
+  ASSERT_NE(executable, nullptr);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  const Tensor x = float_tensor({1, 4}, {1, 1, 1, 1});
+  ASSERT_THAT(context.bind_input(0, x), IsOk());
+  EventList events;
+  RunProfile profile;
+  profile.sink = &events;
+  const int64_t before = trace_now_ns();
+  ASSERT_THAT(context.run(CancelToken::none(), &profile), IsOk());
+  const int64_t after = trace_now_ns();
+  ASSERT_FALSE(events.all.empty());
+  for (const TraceEvent& event : events.all) {
+    EXPECT_EQ(event.category, TraceCategory::kKernel);
+    EXPECT_GE(event.start_ns, before);
+    EXPECT_LE(event.start_ns, after + 1000000);  // the vendor's clock has whole microseconds
+  }
+  const size_t recorded = events.all.size();
+  ASSERT_THAT(context.run(), IsOk());
+  EXPECT_EQ(events.all.size(), recorded) << "recording must end with its run";
 }
 
 TEST_F(OnnxRuntimeEngine, RefusesTensorsThatDoNotFit) {

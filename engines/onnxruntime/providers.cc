@@ -40,7 +40,7 @@ const KnownProvider* find_known(std::string_view vendor_name) {
 }
 
 // A name for the option: the known one, or the vendor's in lower case without "ExecutionProvider".
-std::string name_of(std::string_view vendor_name) {
+[[maybe_unused]] std::string name_of(std::string_view vendor_name) {
   if (const KnownProvider* known = find_known(vendor_name)) return known->name;
   constexpr std::string_view kSuffix = "ExecutionProvider";
   if (vendor_name.ends_with(kSuffix)) vendor_name.remove_suffix(kSuffix.size());

@@ -10,6 +10,10 @@
 #include "runtime.h"
 #include "settings.h"
 
+#if ORT_API_VERSION < 22
+struct OrtEpDevice;  // came with 1.22; stays null with older headers
+#endif
+
 namespace axle::ort {
 
 struct OfferedProvider {

@@ -17,7 +17,7 @@ int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::string unique_prefix(const std::string& folder) {
+[[maybe_unused]] std::string unique_prefix(const std::string& folder) {
   static std::atomic<uint64_t> next{0};
   return folder + "/run-profile-" + std::to_string(next.fetch_add(1));
 }

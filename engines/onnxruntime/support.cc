@@ -55,6 +55,13 @@ GraphTypes types_of(const kit::Graph& graph) {
   return types;
 }
 
+void check_precision_name(std::string_view precision) {
+  for (const std::string_view known : kPrecisions) {
+    if (precision == known) return;
+  }
+  throw kit::unimplemented("onnxruntime has no precision '" + std::string(precision) + "'").hint("it has f32, int8, f64, f16 and bf16");
+}
+
 std::optional<std::string> refuse_precision(const GraphTypes& types, std::string_view precision) {
   if (precision == "f32") return std::nullopt;  // nothing is lowered; quantised islands are computed in floats
   if (precision == "int8") {

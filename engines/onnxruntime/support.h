@@ -2,6 +2,7 @@
 // fails, every distinct kind of node is tried alone and the answers are kept for the life of the library.
 #pragma once
 
+#include <array>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -21,6 +22,10 @@ struct GraphTypes {
   std::set<std::string> floats;   // of values that are computed or fed: "f32", "f16", ...
 };
 GraphTypes types_of(const kit::Graph& graph);
+
+inline constexpr std::array<std::string_view, 5> kPrecisions = {"f32", "int8", "f64", "f16", "bf16"};
+// Throws UNIMPLEMENTED for a name that is none of these.
+void check_precision_name(std::string_view precision);
 
 // Why `precision` cannot be had for a graph of these types; no value: it can.
 std::optional<std::string> refuse_precision(const GraphTypes& types, std::string_view precision);
