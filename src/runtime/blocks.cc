@@ -1,8 +1,8 @@
 #include "runtime/blocks.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "base/clock.h"
 #include "runtime/paired_stats.h"
 
 namespace axle {
@@ -12,19 +12,15 @@ constexpr double kSlowSentinel = 1.25;
 constexpr double kStolenPercent = 3;
 constexpr int kCalibrations = 5;
 
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& limits) {
   Block block;
-  const int64_t started = now_ns();
+  const int64_t started = steady_ns();
   int64_t last = started;
   while (last - started < limits.min_ns || static_cast<int64_t>(block.call_ns.size()) < limits.min_calls) {
     AXLE_RETURN_IF_ERROR(call());
-    const int64_t now = now_ns();
+    const int64_t now = steady_ns();
     block.call_ns.push_back(now - last);
     last = now;
   }
@@ -38,7 +34,7 @@ Sentinel::Sentinel() : files_("/") {
 }
 
 int64_t Sentinel::time_once() const {
-  const int64_t started = now_ns();
+  const int64_t started = steady_ns();
   // A dependent chain: about half a millisecond whatever the caches hold.
   volatile uint64_t sink = 0;
   uint64_t value = 88172645463325252ULL;
@@ -49,7 +45,7 @@ int64_t Sentinel::time_once() const {
   }
   sink = value;
   (void)sink;
-  return now_ns() - started;
+  return steady_ns() - started;
 }
 
 void Sentinel::start() {

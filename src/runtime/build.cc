@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/logging.h"
 #include "base/text.h"
@@ -16,10 +16,6 @@
 
 namespace axle {
 namespace {
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& model, const Partition& part) {
   ArtefactKey key;
@@ -168,10 +164,10 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
   BuiltPartition built;
-  const int64_t compile_started = now_ns();
+  const int64_t compile_started = steady_ns();
   AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, machine, model, part, options));
   built.cache = artefact.cache;
-  const int64_t load_started = now_ns();
+  const int64_t load_started = steady_ns();
   if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
 
   EngineLoadRequest request;
@@ -190,7 +186,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
     AXLE_RETURN_IF_ERROR(model.check_unchanged());
   }
   AXLE_ASSIGN_OR_RETURN(built.executable, engine->load(request));
-  built.load_ns = now_ns() - load_started;
+  built.load_ns = steady_ns() - load_started;
   AXLE_RETURN_IF_ERROR(check_effective(part, built.executable->effective()));
   return built;
 }

@@ -1,8 +1,9 @@
 #include "runtime/planner_inputs.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "axle/tune.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/logging.h"
 #include "engine/engine.h"
@@ -13,10 +14,6 @@
 
 namespace axle {
 namespace {
-
-int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // Precisions worth asking an engine about: the model's own, and what the policy names.
 std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy& policy, const Capability& capability) {
@@ -110,6 +107,19 @@ void add_simulated_resources(Runtime& runtime, Machine& machine) {
   }
 }
 
+// Without samples a model with unknown axes is judged on the shapes that tuning would generate, so that a plan finds the
+// evidence that was measured the same way. Nothing where inputs cannot be generated: then it is judged on open shapes.
+std::vector<NamedTensor> assumed_samples(const Model& model) {
+  const std::vector<IoSpec>& inputs = model.inputs();
+  const bool open = std::any_of(inputs.begin(), inputs.end(), [](const IoSpec& spec) {
+    return !spec.rank_known ||
+           std::any_of(spec.shape.begin(), spec.shape.end(), [](const Dim& dim) { return !dim.is_static(); });
+  });
+  if (!open) return {};
+  auto generated = generate_inputs(model, {});
+  return generated ? std::move(*generated) : std::vector<NamedTensor>{};
+}
+
 }  // namespace
 
 Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime) {
@@ -150,8 +160,10 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   input.policy = request.policy;
   input.as_of_unix_s = unix_seconds();
   if (!request.samples.empty()) AXLE_RETURN_IF_ERROR(check_feeds(model.inputs(), request.samples));
-  AXLE_ASSIGN_OR_RETURN(input.model, model_facts(model, request.samples));
-  input.shapes = input_shapes_text(model.inputs(), request.samples);
+  const std::vector<NamedTensor> assumed = request.samples.empty() ? assumed_samples(model) : std::vector<NamedTensor>{};
+  const std::vector<NamedTensor>& samples = request.samples.empty() ? assumed : request.samples;
+  AXLE_ASSIGN_OR_RETURN(input.model, model_facts(model, samples));
+  input.shapes = input_shapes_text(model.inputs(), samples);
   input.samples_digest = samples_digest(request.samples);
   AXLE_ASSIGN_OR_RETURN(input.engines, collect_engines(runtime));
   if (request.machine != nullptr) {

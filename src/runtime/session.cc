@@ -7,6 +7,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "axle/tune.h"
+#include "base/clock.h"
 #include "base/fork_guard.h"
 #include "engine/host_api.h"
 #include "runtime/build.h"
@@ -17,14 +19,39 @@
 namespace axle {
 namespace {
 
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 CancelToken effective_token(const RunOptions& options) {
   if (options.timeout_ns <= 0) return options.cancel;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(options.timeout_ns);
   return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
+}
+
+bool measured(const Plan& plan) {
+  return std::all_of(plan.partitions.begin(), plan.partitions.end(),
+                     [](const Partition& part) { return part.expected_from_evidence; });
+}
+
+// Plans. A policy with a tuning budget has what it lacks of evidence measured first.
+Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
+  PlanRequest request;
+  request.policy = options.policy;
+  request.samples = options.samples;
+  request.progress = options.progress;
+  request.reuse = !options.verify;
+  auto report = make_plan(*options.runtime, model, request);
+  const int64_t budget_ns = options.policy.tuning.budget_ns;
+  const bool may_help = report ? !measured(report->plan) : report.error().code() == StatusCode::kFailedPrecondition;
+  if (budget_ns > 0 && may_help) {
+    if (options.progress) options.progress("measuring the candidates", -1);
+    TuneOptions tuning;
+    tuning.policy = options.policy;
+    tuning.budget_ns = budget_ns;
+    tuning.samples = options.samples;
+    tuning.cancel = options.cancel;
+    AXLE_ASSIGN_OR_RETURN(TuneReport tuned, tune(*options.runtime, model, tuning));
+    return std::move(tuned.plan);
+  }
+  if (!report) return std::move(report).error();
+  return std::move(report->plan);
 }
 
 // The model's own declaration; an engine's answer where the model has none (formats handed over whole).
@@ -48,15 +75,10 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
   if (!options.runtime) {
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
   }
-  const int64_t started = now_ns();
-  PlanRequest request;
-  request.policy = options.policy;
-  request.samples = options.samples;
-  request.progress = options.progress;
-  request.reuse = !options.verify;
-  AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*options.runtime, model, request));
-  const int64_t plan_ns = now_ns() - started;
-  AXLE_ASSIGN_OR_RETURN(Session session, load(model, report.plan, std::move(options)));
+  const int64_t started = steady_ns();
+  AXLE_ASSIGN_OR_RETURN(const Plan plan, plan_session(model, options));
+  const int64_t plan_ns = steady_ns() - started;
+  AXLE_ASSIGN_OR_RETURN(Session session, load(model, plan, std::move(options)));
   session.impl_->timing.plan_ns = plan_ns;
   return session;
 }

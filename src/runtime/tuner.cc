@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "axle/session.h"
 #include "axle/tune.h"
+#include "base/clock.h"
 #include "planner/planner.h"
 #include "runtime/blocks.h"
+#include "runtime/contender.h"
 #include "runtime/paired_stats.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/runtime_state.h"
@@ -23,55 +24,33 @@ constexpr size_t kFinalists = 4;
 constexpr double kHopeless = 5;         // times behind: dropped after one round
 constexpr int kMostRounds = 200;
 constexpr int64_t kScreenBlockNs = 20'000'000;
-constexpr size_t kFewestCallsForP99 = 1000;
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-struct Contender {
-  Partition part;
-  std::string name;
-  std::optional<Session> session;
-  std::optional<Binding> binding;
-  Status failure;
-  bool dropped = false;
-  std::optional<ErrorFigures> error;
-  std::vector<double> block_ns;       // one per counted round, aligned over all contenders still in
-  std::vector<int64_t> call_ns;
-  int64_t screen_ns = 0;
-  int64_t disturbed = 0;
-  int64_t first_run_ns = 0;
-
-  bool measured() const { return failure.ok() && (!block_ns.empty() || screen_ns > 0); }
-  double typical_ns() const { return block_ns.empty() ? static_cast<double>(screen_ns) : median(block_ns); }
-};
+constexpr int kScreenTries = 3;
+constexpr double kClearlyBehind = 1.2;  // slower than that in every pair: leaves the finals
+constexpr size_t kFewestPairs = 4;
 
 class Tuning {
  public:
   Tuning(Runtime& runtime, const Model& model, const TuneOptions& options)
-      : runtime_(runtime), model_(model), options_(options), started_ns_(now_ns()) {}
+      : runtime_(runtime), model_(model), options_(options), started_ns_(steady_ns()) {}
 
   Result<TuneReport> run();
 
  private:
   Status prepare();
-  void load(Contender& contender);
   Status measure_reference();
   void judge_errors();
+  Result<int64_t> screen_block(Contender& contender);
+  void screen_one(Contender& contender);
   void screen();
+  void pick_finalists();
   void finals();
+  void send_home();
   bool round(std::vector<Contender*>& racing);
   bool decided() const;
-  int64_t left_ns() const { return options_.budget_ns - (now_ns() - started_ns_); }
+  int64_t left_ns() const { return options_.budget_ns - (steady_ns() - started_ns_); }
   bool over() const { return left_ns() <= 0 || options_.cancel.cancelled(); }
   std::vector<Contender*> racing();
   const Contender* best() const;
-  EvidenceRow row_of(const Contender& contender) const;
   void store();
   TuneRow table_row(const Contender& contender, const Contender* winner) const;
   TuneReport report() const;
@@ -105,6 +84,7 @@ Status Tuning::prepare() {
   request.policy = options_.policy;
   request.samples = samples_;
   AXLE_ASSIGN_OR_RETURN(input_, collect_planner_input(runtime_, model_, request));
+  if (options_.samples.empty()) input_.samples_digest = "generated:" + std::to_string(options_.seed);
   AXLE_ASSIGN_OR_RETURN(const std::vector<Partition> parts, measurable_partitions(input_));
   for (const Partition& part : parts) {
     Contender contender;
@@ -124,33 +104,6 @@ Status Tuning::prepare() {
   return ok_status();
 }
 
-void Tuning::load(Contender& contender) {
-  Plan plan;
-  plan.model_digest = model_.digest();
-  plan.partitions.push_back(contender.part);
-  SessionOptions session_options;
-  session_options.runtime = std::shared_ptr<Runtime>(&runtime_, [](Runtime*) {});
-  session_options.cancel = options_.cancel;
-  auto session = Session::load(model_, plan, std::move(session_options));
-  if (!session) {
-    contender.failure = session.error();
-    return;
-  }
-  contender.session = std::move(*session);
-  auto binding = contender.session->make_binding();
-  if (!binding) {
-    contender.failure = binding.error();
-    return;
-  }
-  contender.binding = std::move(*binding);
-  for (const NamedTensor& sample : samples_) {
-    if (contender.failure.ok()) contender.failure = contender.binding->bind_input(sample.name, sample.tensor);
-  }
-  const int64_t started = now_ns();
-  if (contender.failure.ok()) contender.failure = contender.binding->run();
-  contender.first_run_ns = now_ns() - started;
-}
-
 Status Tuning::measure_reference() {
   auto part = reference_partition(input_);
   if (!part) {
@@ -160,7 +113,7 @@ Status Tuning::measure_reference() {
   Contender reference;
   reference.part = std::move(*part);
   reference.name = reference.part.candidate.format();
-  load(reference);
+  load_contender(runtime_, model_, samples_, options_.cancel, reference);
   if (!reference.failure.ok()) {
     notes_.push_back("errors are not judged: " + reference.failure.message());
     return ok_status();
@@ -179,50 +132,54 @@ void Tuning::judge_errors() {
       contender.failure = outputs.error();
       continue;
     }
-    ErrorFigures worst;
-    worst.reference = reference_;
-    double seen = -1;
-    for (size_t i = 0; i < outputs->size() && i < reference_outputs_.size(); ++i) {
-      const auto error = compare_outputs((*outputs)[i].tensor, reference_outputs_[i].tensor);
-      if (!error) continue;
-      // JSON has no infinity: the largest finite number stands for "not comparable".
-      const double relative = std::isfinite(error->max_relative) ? error->max_relative : 1e300;
-      if (relative > seen) {
-        seen = relative;
-        worst.worst_output = (*outputs)[i].name;
-      }
-      worst.max_relative = std::max(worst.max_relative, relative);
-      worst.relative_l2 = std::max(worst.relative_l2, std::isfinite(error->relative_l2) ? error->relative_l2 : 1e300);
-      worst.cosine = std::min(worst.cosine, std::isfinite(error->cosine) ? error->cosine : -1.0);
-      worst.top1_agreement = std::min(worst.top1_agreement, error->top1_agreement);
-      worst.mismatches += error->mismatches;
-    }
-    contender.error = worst;
+    contender.error = worst_error(*outputs, reference_outputs_, reference_);
   }
 }
 
-// One short block each: finds the finalists and drops what is far behind.
+// A block during which the machine was busy elsewhere is taken again, twice at most; the best one counts.
+Result<int64_t> Tuning::screen_block(Contender& contender) {
+  const BlockLimits limits{std::min<int64_t>(kScreenBlockNs, options_.budget_ns / 50), 3};
+  int64_t best_ns = 0;
+  for (int i = 0; i < kScreenTries; ++i) {
+    sentinel_.start();
+    AXLE_ASSIGN_OR_RETURN(const Block block, run_block([&] { return contender.binding->run(); }, limits));
+    best_ns = best_ns == 0 ? block.median_ns : std::min(best_ns, block.median_ns);
+    if (!sentinel_.disturbed()) break;
+    ++contender.disturbed;
+  }
+  return best_ns;
+}
+
+void Tuning::screen_one(Contender& contender) {
+  const auto ns = screen_block(contender);
+  if (!ns)
+    contender.failure = ns.error();
+  else
+    contender.screen_ns = contender.screen_ns == 0 ? *ns : std::min(contender.screen_ns, *ns);
+}
+
+// Short blocks that find the finalists and drop what is far behind. What comes near the best is looked at twice: one look
+// may be the machine's fault.
 void Tuning::screen() {
   const int64_t budget = options_.budget_ns / 2;
+  const auto spent = [&] { return steady_ns() - started_ns_ > budget || options_.cancel.cancelled(); };
+  int64_t best_ns = 0;
   for (Contender& contender : contenders_) {
-    if (now_ns() - started_ns_ > budget || options_.cancel.cancelled()) break;
-    load(contender);
-    if (!contender.failure.ok()) continue;
-    const auto call = [&] { return contender.binding->run(); };
-    BlockLimits limits{std::min<int64_t>(kScreenBlockNs, options_.budget_ns / 50), 3};
-    auto warm = run_block(call, limits);
-    auto block = warm ? run_block(call, limits) : std::move(warm);
-    if (!block) {
-      contender.failure = block.error();
-      continue;
-    }
-    contender.screen_ns = block->median_ns;
+    if (spent()) break;
+    load_contender(runtime_, model_, samples_, options_.cancel, contender);
+    if (contender.failure.ok()) contender.failure = run_block([&] { return contender.binding->run(); }, {0, 3}).status();
+    if (contender.failure.ok()) screen_one(contender);
+    if (contender.measured()) best_ns = best_ns == 0 ? contender.screen_ns : std::min(best_ns, contender.screen_ns);
     show();
   }
-  std::vector<Contender*> order;
-  for (Contender& contender : contenders_) {
-    if (contender.measured()) order.push_back(&contender);
+  for (auto contender = contenders_.rbegin(); contender != contenders_.rend() && !spent(); ++contender) {
+    if (contender->measured() && contender->screen_ns < 2 * best_ns) screen_one(*contender);
   }
+  pick_finalists();
+}
+
+void Tuning::pick_finalists() {
+  std::vector<Contender*> order = racing();
   std::stable_sort(order.begin(), order.end(),
                    [](const Contender* a, const Contender* b) { return a->screen_ns < b->screen_ns; });
   for (size_t rank = 0; rank < order.size(); ++rank) {
@@ -279,12 +236,25 @@ const Contender* Tuning::best() const {
   return best;
 }
 
+// What is clearly behind in every pair so far has lost; the time is better spent on the others.
+void Tuning::send_home() {
+  const Contender* winner = best();
+  if (winner == nullptr || winner->block_ns.size() < kFewestPairs) return;
+  for (Contender& rival : contenders_) {
+    if (&rival == winner || rival.sent_home || rival.block_ns.size() != winner->block_ns.size()) continue;
+    size_t behind = 0;
+    for (size_t i = 0; i < rival.block_ns.size(); ++i)
+      behind += rival.block_ns[i] > kClearlyBehind * winner->block_ns[i] ? 1 : 0;
+    rival.sent_home = behind == rival.block_ns.size();
+  }
+}
+
 // Nothing left to learn: every rival is slower for sure or a tie.
 bool Tuning::decided() const {
   const Contender* winner = best();
   if (winner == nullptr || winner->block_ns.size() < 8) return false;
   for (const Contender& rival : contenders_) {
-    if (&rival == winner || !rival.measured() || rival.dropped) continue;
+    if (&rival == winner || !rival.measured() || rival.dropped || rival.sent_home) continue;
     if (compare(paired_ratio(winner->block_ns, rival.block_ns)) == Comparison::kUndecided) return false;
   }
   return true;
@@ -300,55 +270,20 @@ void Tuning::finals() {
     else
       ++uncounted;
     std::reverse(order.begin(), order.end());
-    std::erase_if(order, [](const Contender* c) { return !c->failure.ok(); });
+    send_home();
+    std::erase_if(order, [](const Contender* c) { return !c->failure.ok() || c->sent_home; });
     show();
     if (decided()) break;
   }
   noisy_ = uncounted > counted;
 }
 
-EvidenceRow Tuning::row_of(const Contender& contender) const {
-  EvidenceRow row;
-  row.key.model_digest = model_.digest();
-  row.key.candidate = contender.name;
-  row.key.shapes = input_.shapes;
-  row.key.samples_digest = input_.samples_digest;
-  row.key.library_digest = contender.part.library_digest;
-  row.key.machine = input_.machine.fingerprint();
-  row.simulated = contender.part.simulated;
-  row.recorded_unix_s = unix_seconds();
-  if (!contender.failure.ok()) {
-    row.kind = EvidenceKind::kFailed;
-    row.failure_code = std::string(status_code_name(contender.failure.code()));
-    row.failure_text = contender.failure.message();
-    return row;
-  }
-  for (const double block : contender.block_ns) row.block_ns.push_back(static_cast<int64_t>(block));
-  row.runs = static_cast<int64_t>(contender.call_ns.size());
-  row.p50_ns = static_cast<int64_t>(contender.typical_ns());
-  if (contender.call_ns.size() >= 20) row.p95_ns = quantile(contender.call_ns, 0.95);
-  if (contender.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.call_ns, 0.99);
-  row.first_run_ns = contender.first_run_ns;
-  if (contender.session) {
-    row.load_ns = contender.session->timing().load_ns;
-    row.compile_ns = contender.session->timing().compile_ns;
-  }
-  row.error = contender.error;
-  for (const Contender& rival : contenders_) {
-    if (&rival == &contender || rival.block_ns.size() < 4 || contender.block_ns.size() < 4) continue;
-    const RatioInterval interval = paired_ratio(contender.block_ns, rival.block_ns);
-    if (interval.high > 0) row.paired.push_back({rival.name, interval.ratio, interval.low, interval.high, interval.pairs});
-  }
-  const auto state = canonical_json(machine_to_json_value(input_.machine)["state"]);
-  if (state) row.state_json = *state;
-  return row;
-}
-
 void Tuning::store() {
   std::vector<EvidenceRow> rows;
   for (const Contender& contender : contenders_) {
     const bool cancelled = contender.failure.code() == StatusCode::kCancelled;
-    if ((contender.measured() || !contender.failure.ok()) && !cancelled) rows.push_back(row_of(contender));
+    if ((contender.measured() || !contender.failure.ok()) && !cancelled)
+      rows.push_back(evidence_row(contender, contenders_, input_));
   }
   EvidenceStore* store = runtime_.evidence();
   if (store == nullptr) {
@@ -388,6 +323,11 @@ TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) c
     return row;
   }
   const RatioInterval interval = paired_ratio(winner->block_ns, contender.block_ns);
+  if (interval.pairs < static_cast<int32_t>(kFewestPairs)) {
+    row.verdict = "undecided";
+    row.reason = fmt::format("only {} undisturbed blocks: measure longer to tell", interval.pairs);
+    return row;
+  }
   row.ratio = interval.ratio;
   row.ratio_low = interval.low;
   row.ratio_high = interval.high;
@@ -410,7 +350,7 @@ TuneReport Tuning::report() const {
   report.notes = notes_;
   report.reference = reference_;
   report.noisy_machine = noisy_;
-  report.elapsed_ns = now_ns() - started_ns_;
+  report.elapsed_ns = steady_ns() - started_ns_;
   const Contender* winner = best();
   for (const Contender& contender : contenders_) report.rows.push_back(table_row(contender, winner));
   std::stable_sort(report.rows.begin(), report.rows.end(), [](const TuneRow& a, const TuneRow& b) {
@@ -430,7 +370,7 @@ Result<TuneReport> Tuning::run() {
   TuneReport result = report();
   PlanRequest request;
   request.policy = options_.policy;
-  request.samples = samples_;
+  request.samples = options_.samples;
   AXLE_ASSIGN_OR_RETURN(PlanReport planned, make_plan(runtime_, model_, request));
   result.plan = std::move(planned.plan);
   return result;

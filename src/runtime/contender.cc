@@ -1,0 +1,114 @@
+#include "runtime/contender.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "runtime/paired_stats.h"
+#include "spec/machine_json.h"
+#include "tensor/error_metrics.h"
+
+namespace axle {
+namespace {
+
+constexpr size_t kFewestCallsForP95 = 20;
+constexpr size_t kFewestCallsForP99 = 1000;
+constexpr size_t kFewestPairs = 4;
+
+// JSON has no infinity: the largest finite number stands for "not comparable".
+double finite_or(double value, double otherwise) { return std::isfinite(value) ? value : otherwise; }
+
+}  // namespace
+
+double Contender::typical_ns() const { return block_ns.empty() ? static_cast<double>(screen_ns) : median(block_ns); }
+
+void load_contender(Runtime& runtime, const Model& model, const std::vector<NamedTensor>& samples, const CancelToken& cancel,
+                    Contender& contender) {
+  Plan plan;
+  plan.model_digest = model.digest();
+  plan.partitions.push_back(contender.part);
+  SessionOptions options;
+  options.runtime = std::shared_ptr<Runtime>(&runtime, [](Runtime*) {});
+  options.cancel = cancel;
+  auto session = Session::load(model, plan, std::move(options));
+  if (!session) {
+    contender.failure = session.error();
+    return;
+  }
+  contender.session = std::move(*session);
+  auto binding = contender.session->make_binding();
+  if (!binding) {
+    contender.failure = binding.error();
+    return;
+  }
+  contender.binding = std::move(*binding);
+  for (const NamedTensor& sample : samples) {
+    if (contender.failure.ok()) contender.failure = contender.binding->bind_input(sample.name, sample.tensor);
+  }
+  const int64_t started = steady_ns();
+  if (contender.failure.ok()) contender.failure = contender.binding->run();
+  contender.first_run_ns = steady_ns() - started;
+}
+
+ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vector<NamedTensor>& reference,
+                         const std::string& reference_name) {
+  constexpr double kNotComparable = 1e300;
+  ErrorFigures worst;
+  worst.reference = reference_name;
+  double seen = -1;
+  for (size_t i = 0; i < outputs.size() && i < reference.size(); ++i) {
+    const auto error = compare_outputs(outputs[i].tensor, reference[i].tensor);
+    const double relative = error ? finite_or(error->max_relative, kNotComparable) : kNotComparable;
+    if (relative > seen) {
+      seen = relative;
+      worst.worst_output = outputs[i].name;
+    }
+    worst.max_relative = std::max(worst.max_relative, relative);
+    worst.relative_l2 = std::max(worst.relative_l2, error ? finite_or(error->relative_l2, kNotComparable) : kNotComparable);
+    worst.cosine = std::min(worst.cosine, error ? finite_or(error->cosine, -1.0) : -1.0);
+    worst.top1_agreement = std::min(worst.top1_agreement, error ? error->top1_agreement : 0.0);
+    if (error) worst.mismatches += error->mismatches;
+  }
+  return worst;
+}
+
+EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender>& all, const PlannerInput& input) {
+  EvidenceRow row;
+  row.key.model_digest = input.model.digest;
+  row.key.candidate = contender.name;
+  row.key.shapes = input.shapes;
+  row.key.samples_digest = input.samples_digest;
+  row.key.library_digest = contender.part.library_digest;
+  row.key.machine = input.machine.fingerprint();
+  row.simulated = contender.part.simulated;
+  row.recorded_unix_s = unix_seconds();
+  if (!contender.failure.ok()) {
+    row.kind = EvidenceKind::kFailed;
+    row.failure_code = std::string(status_code_name(contender.failure.code()));
+    row.failure_text = contender.failure.message();
+    return row;
+  }
+  for (const double block : contender.block_ns) row.block_ns.push_back(static_cast<int64_t>(block));
+  row.runs = static_cast<int64_t>(contender.call_ns.size());
+  row.p50_ns = static_cast<int64_t>(contender.typical_ns());
+  if (contender.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.call_ns, 0.95);
+  if (contender.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.call_ns, 0.99);
+  row.first_run_ns = contender.first_run_ns;
+  if (contender.session) {
+    row.load_ns = contender.session->timing().load_ns;
+    row.compile_ns = contender.session->timing().compile_ns;
+  }
+  row.error = contender.error;
+  for (const Contender& rival : all) {
+    if (&rival == &contender || rival.block_ns.size() < kFewestPairs || contender.block_ns.size() < kFewestPairs) continue;
+    const RatioInterval interval = paired_ratio(contender.block_ns, rival.block_ns);
+    if (interval.high > 0) row.paired.push_back({rival.name, interval.ratio, interval.low, interval.high, interval.pairs});
+  }
+  const auto state = canonical_json(machine_to_json_value(input.machine)["state"]);
+  if (state) row.state_json = *state;
+  return row;
+}
+
+}  // namespace axle

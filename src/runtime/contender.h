@@ -1,0 +1,44 @@
+// Contender: one candidate in a tuning run: what it is, the loaded session, and what was measured of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "axle/evidence.h"
+#include "axle/session.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+struct Contender {
+  Partition part;
+  std::string name;
+  std::optional<Session> session;
+  std::optional<Binding> binding;     // the samples are bound
+  Status failure;
+  bool dropped = false;               // not among the finalists
+  bool sent_home = false;             // left the finals, clearly slower
+  std::optional<ErrorFigures> error;
+  std::vector<double> block_ns;       // one per counted round; the same index is the same round for all
+  std::vector<int64_t> call_ns;
+  int64_t screen_ns = 0;
+  int64_t disturbed = 0;
+  int64_t first_run_ns = 0;
+
+  bool measured() const { return failure.ok() && (!block_ns.empty() || screen_ns > 0); }
+  double typical_ns() const;
+};
+
+// Loads the contender's plan, binds the samples and runs once. What goes wrong is in contender.failure.
+void load_contender(Runtime& runtime, const Model& model, const std::vector<NamedTensor>& samples, const CancelToken& cancel,
+                    Contender& contender);
+
+// Error of the worst output against the reference's.
+ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vector<NamedTensor>& reference,
+                         const std::string& reference_name);
+
+// What is kept of a contender, with the paired ratios to its rivals of the same run.
+EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender>& all, const PlannerInput& input);
+
+}  // namespace axle

@@ -1,0 +1,175 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "axle/evidence_store.h"
+#include "axle/session.h"
+#include "axle/tune.h"
+#include "base/testing/status_matchers.h"
+#include "runtime/testing/fake_engines.h"
+
+namespace axle {
+namespace {
+
+using testing::FakeEngine;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::StatusIs;
+using namespace std::chrono_literals;
+
+constexpr int64_t kMillisecond = 1'000'000;
+
+// Values pass unchanged, later or sooner.
+testing::FakeCompute after(std::chrono::microseconds delay, float shift = 0) {
+  return [=](const testing::FakeLoad& load, std::span<const axle_tensor_t> inputs, std::span<testing::FakeOutput> outputs) {
+    std::this_thread::sleep_for(delay);
+    testing::elementwise([shift](float v) { return v + shift; })(load, inputs, outputs);
+  };
+}
+
+class Tuner : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    hare().script().compute = after(1000us);
+    tortoise().script().compute = after(1600us);
+    folder_ = std::filesystem::temp_directory_path() / ("axle_tuner_test." + std::to_string(::getpid()));
+    RuntimeOptions options;
+    options.cache_folder = folder_;
+    options.engines = {"hare", "tortoise"};
+    AXLE_ASSERT_OK_AND_ASSIGN(runtime_, Runtime::create(options));
+    AXLE_ASSERT_OK_AND_ASSIGN(model_, testing::two_step_model());
+    options_.budget_ns = 1500 * kMillisecond;
+    options_.policy.execution.threads = 1;
+  }
+  void TearDown() override {
+    testing::reset_fake("hare");
+    testing::reset_fake("tortoise");
+    runtime_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  static FakeEngine& hare() { return testing::registered_fake("hare"); }
+  static FakeEngine& tortoise() { return testing::registered_fake("tortoise"); }
+  Result<TuneReport> measure() { return tune(*runtime_, *model_, options_); }
+  static const TuneRow* row_of(const TuneReport& report, const std::string& start) {
+    const auto found = std::find_if(report.rows.begin(), report.rows.end(),
+                                    [&](const TuneRow& row) { return row.candidate.starts_with(start); });
+    return found == report.rows.end() ? nullptr : &*found;
+  }
+  std::vector<EvidenceRow> evidence() {
+    auto rows = runtime_->evidence()->find({.model_digest = model_->digest(), .candidate = {}, .machine = {}});
+    return rows ? std::move(*rows) : std::vector<EvidenceRow>{};
+  }
+
+  std::filesystem::path folder_;
+  std::shared_ptr<Runtime> runtime_;
+  std::optional<Model> model_;
+  TuneOptions options_;
+};
+
+TEST_F(Tuner, FindsTheFasterEngineAndPlansWithIt) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  EXPECT_EQ(report.plan.partitions.front().candidate.engine, "hare");
+  EXPECT_TRUE(report.plan.partitions.front().expected_from_evidence);
+  const TuneRow* slower = row_of(report, "tortoise@cpu:0/f32/t1/default");
+  ASSERT_NE(slower, nullptr);
+  EXPECT_GT(slower->p50_ns, 1'500'000);
+  EXPECT_GT(slower->ratio, 1.2);
+  EXPECT_LT(report.elapsed_ns, 4 * options_.budget_ns);
+}
+
+TEST_F(Tuner, LeavesEvidenceThatTheNextPlanUses) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  const std::vector<EvidenceRow> rows = evidence();
+  ASSERT_GE(rows.size(), 2);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Machine machine, runtime_->machine());
+  for (const EvidenceRow& row : rows) {
+    EXPECT_EQ(row.key.machine, machine.fingerprint());
+    EXPECT_GT(row.p50_ns, 0);
+    EXPECT_TRUE(row.error.has_value()) << row.key.candidate;
+  }
+  PlanRequest request;
+  request.policy = options_.policy;
+  AXLE_ASSERT_OK_AND_ASSIGN(const PlanReport plan, make_plan(*runtime_, *model_, request));
+  EXPECT_EQ(plan.plan.partitions.front().candidate.engine, "hare");
+}
+
+TEST_F(Tuner, EvidenceOfACoreSetIsFoundAgain) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Machine machine, runtime_->machine());
+  options_.policy.resources.split["cpu:0"] = {{machine.allowed_cpus.front()}};
+  options_.policy.execution.targets = {"cpu:0/0"};
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  EXPECT_EQ(report.plan.partitions.front().candidate.resource, "cpu:0/0");
+  EXPECT_TRUE(report.plan.partitions.front().expected_from_evidence);
+}
+
+TEST_F(Tuner, AFailingCandidateIsARecordedFact) {
+  tortoise().script().compute = [](const auto&, auto, auto) { throw kit::internal("the tortoise fell asleep"); };
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  const TuneRow* failed = row_of(report, "tortoise@cpu:0/f32/t1/default");
+  ASSERT_NE(failed, nullptr);
+  EXPECT_EQ(failed->verdict, "failed");
+  EXPECT_THAT(failed->reason, HasSubstr("fell asleep"));
+  EXPECT_EQ(report.plan.partitions.front().candidate.engine, "hare");
+  const auto& decisions = report.plan.decisions;
+  const bool said = std::any_of(decisions.begin(), decisions.end(), [](const Decision& decision) {
+    return decision.verdict == DecisionVerdict::kFailed && decision.reason.find("fell asleep") != std::string::npos;
+  });
+  EXPECT_TRUE(said);
+}
+
+TEST_F(Tuner, ErrorsAreJudgedAgainstTheReference) {
+  tortoise().script().compute = after(100us, 0.5F);
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  const TuneRow* one = row_of(report, "tortoise@cpu:0/f32/t1/default");
+  const TuneRow* other = row_of(report, "hare@cpu:0/f32/t1/default");
+  ASSERT_TRUE(one != nullptr && other != nullptr && one->error && other->error);
+  // One of the two is the reference itself; the other one is off by a half.
+  EXPECT_GT(std::max(one->error->max_relative, other->error->max_relative), 0.01);
+}
+
+TEST_F(Tuner, CancelEndsItWithoutEvidenceLost) {
+  options_.budget_ns = 60'000 * kMillisecond;
+  options_.cancel = CancelToken();
+  std::thread stopper([token = options_.cancel]() mutable {
+    std::this_thread::sleep_for(400ms);
+    token.cancel();
+  });
+  const auto started = std::chrono::steady_clock::now();
+  EXPECT_THAT(measure(), StatusIs(StatusCode::kCancelled));
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 20s);
+  stopper.join();
+}
+
+TEST_F(Tuner, ABudgetOfNothingIsRefused) {
+  options_.budget_ns = 0;
+  EXPECT_THAT(measure(), StatusIs(StatusCode::kInvalidArgument, "budget"));
+}
+
+TEST_F(Tuner, WhatThePolicyRejectsIsNotMeasured) {
+  options_.policy.engines.deny = {"hare"};
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  EXPECT_EQ(row_of(report, "hare"), nullptr);
+  options_.policy.engines.deny = {"hare", "tortoise"};
+  EXPECT_THAT(measure(), StatusIs(StatusCode::kFailedPrecondition));
+}
+
+TEST_F(Tuner, ASessionWithATuningBudgetMeasuresOnceAndOnlyOnce) {
+  SessionOptions session_options;
+  session_options.runtime = runtime_;
+  session_options.policy = options_.policy;
+  session_options.policy.tuning.budget_ns = 800 * kMillisecond;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session first, Session::create(*model_, session_options));
+  EXPECT_EQ(first.plan().partitions.front().candidate.engine, "hare");
+  EXPECT_TRUE(first.plan().partitions.front().expected_from_evidence);
+  const size_t rows = evidence().size();
+  EXPECT_GE(rows, 2);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session second, Session::create(*model_, session_options));
+  EXPECT_EQ(evidence().size(), rows);
+}
+
+}  // namespace
+}  // namespace axle
