@@ -44,11 +44,13 @@ PUBLIC = {
     "runtime": "runtime",
     "session": "runtime",
     "tune": "runtime",
+    "bench": "runtime",
     "explain": "explain",
 }
 # Rooms outside src/: which public headers they may include (None: all of them).
 ROOMS: dict[str, set[str] | None] = {
     "cli": None,
+    "ai_vmm": None,
     "examples": None,
     "python": None,
     "engines": {"engine_abi", "engine_kit", "export"},

@@ -58,6 +58,8 @@ std::string plan_surroundings(Runtime& runtime, const std::vector<std::string>& 
   for (const std::string& folder : default_plugin_folders()) text += stat_text(folder);
   for (const std::string& folder : python_site_folders()) text += stat_text(folder);
   for (const std::string& path : library_paths) text += stat_text(path);
+  // Engines registered in one process are not there in another.
+  for (const std::string& name : runtime.engines().names()) text += name + "\n";
   if (EvidenceStore* store = runtime.evidence(); store != nullptr) text += stat_text(store->path());
   return text;
 }

@@ -15,7 +15,12 @@ prefix=$work/axle
 "$cmake" -S "$here" -B "$work/outside" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
 "$cmake" --build "$work/outside"
 "$work/outside/outside" "$work/plugin/lib/axle/engines"
-[[ ! -e $work/outside/outside_vmm ]] || "$work/outside/outside_vmm"
+mkdir "$work/vmm"
+"$work/outside/outside_vmm" "$work/vmm"
+
+"$cmake" -S "$here/../../../examples/ai_vmm" -B "$work/example" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
+"$cmake" --build "$work/example"
+AXLE_CACHE_DIR=$work/vmm/cache "$work/example/deploy" "$work/vmm/relu.onnx"
 
 "$cmake" -S "$here/../../../engines/null" -B "$work/plugin" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
 "$cmake" --build "$work/plugin"
