@@ -17,10 +17,14 @@ constexpr double kUnpairedSlack = 1.1;
 
 bool by_memory(const Context& context) { return context.input.policy.objective == Objective::kMemory; }
 
-// What the objective orders by; the flag says whether it was measured.
+// A row without runs comes from a first look: its time was not taken side by side with the others'.
+bool raced(const EvidenceRow& row) { return row.runs > 0; }
+
+// What the objective orders by; the flags say whether it was measured, and in a race.
 struct Cost {
   bool measured = false;
   int64_t value = 0;  // 0 = not known, worse than any other
+  bool raced = false;
 };
 
 Cost cost_of(const Context& context, const Considered& c) {
@@ -28,12 +32,13 @@ Cost cost_of(const Context& context, const Considered& c) {
     if (c.evidence.memory != nullptr) return {true, static_cast<int64_t>(c.evidence.memory->peak_memory_bytes)};
     return {false, static_cast<int64_t>(c.estimate_bytes)};
   }
-  if (c.evidence.timing != nullptr) return {true, judged_ns(*c.evidence.timing)};
+  if (const EvidenceRow* row = c.evidence.timing; row != nullptr) return {true, judged_ns(*row), raced(*row)};
   return {false, c.estimate_ns};
 }
 
 bool cheaper(const Cost& a, const Cost& b) {
   if (a.measured != b.measured) return a.measured;
+  if (a.raced != b.raced) return a.raced;
   if ((a.value == 0) != (b.value == 0)) return a.value != 0;
   return a.value < b.value;
 }
@@ -189,7 +194,10 @@ class Chooser {
       decision.evidence->interval_high = ratio.high;
     }
     const std::string text = ratio_text(ratio);
-    if (is_tie(ratio)) {
+    if (!ratio.paired && raced(timing(choice_.chosen)) && !raced(timing(i))) {
+      decision.code = "SLOWER";
+      decision.reason = "left behind in a first look, before the final comparison; an `axle tune` of its own may tell more";
+    } else if (is_tie(ratio)) {
       decision.verdict = DecisionVerdict::kTie;
       decision.code = "TIE";
       decision.reason =

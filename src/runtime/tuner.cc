@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <tuple>
 
 #include "axle/session.h"
 #include "axle/tune.h"
@@ -318,8 +318,12 @@ TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) c
   }
   row.ratio = winner == nullptr ? 0 : contender.typical_ns() / winner->typical_ns();
   if (contender.dropped) {
+    // Times of the first look compare with each other only.
+    if (winner != nullptr && winner->screen_ns > 0) {
+      row.ratio = static_cast<double>(contender.screen_ns) / static_cast<double>(winner->screen_ns);
+    }
     row.verdict = "dropped";
-    row.reason = fmt::format("{:.2f}x behind in the first round", row.ratio);
+    row.reason = fmt::format("{:.2f}x the winner's time in a first look", row.ratio);
     return row;
   }
   const RatioInterval interval = paired_ratio(winner->block_ns, contender.block_ns);
@@ -353,9 +357,12 @@ TuneReport Tuning::report() const {
   report.elapsed_ns = steady_ns() - started_ns_;
   const Contender* winner = best();
   for (const Contender& contender : contenders_) report.rows.push_back(table_row(contender, winner));
-  std::stable_sort(report.rows.begin(), report.rows.end(), [](const TuneRow& a, const TuneRow& b) {
-    return (a.p50_ns > 0 ? a.p50_ns : INT64_MAX) < (b.p50_ns > 0 ? b.p50_ns : INT64_MAX);
-  });
+  // Who raced comes first, then who was looked at, then the rest.
+  const auto place = [](const TuneRow& row) {
+    return std::tuple(row.p50_ns == 0, row.verdict == "dropped", row.ratio > 0 ? row.ratio : 1e300);
+  };
+  std::stable_sort(report.rows.begin(), report.rows.end(),
+                   [&](const TuneRow& a, const TuneRow& b) { return place(a) < place(b); });
   return report;
 }
 
