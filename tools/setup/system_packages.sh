@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# system_packages.sh SET... : see that the Debian packages of the sets (run, test, lint, fuzz) are there: installs what is missing
+# system_packages.sh SET... : see that the Debian packages of the sets (run, test, lint, clang) are there: installs what is missing
 # when it may (root, or sudo without a password), else prints the one command to run and fails.
 set -euo pipefail
 # shellcheck source=tools/setup/common.sh
@@ -11,8 +11,8 @@ packages_of() {
       nlohmann-json3-dev pkg-config protobuf-compiler python3 python3-venv zlib1g-dev" ;;
     test) echo "libbenchmark-dev libgmock-dev libgtest-dev python3-dev" ;;
     lint) echo "git shellcheck" ;;
-    fuzz) echo "clang-19 libclang-rt-19-dev" ;;
-    *) die "'$1' is not a set; there are run, test, lint and fuzz" ;;
+    clang) echo "clang-19 libclang-rt-19-dev" ;;
+    *) die "'$1' is not a set; there are run, test, lint and clang" ;;
   esac
 }
 
