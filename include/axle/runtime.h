@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "axle/cancel.h"
 #include "axle/device.h"
 #include "axle/engine.h"
 #include "axle/evidence.h"
@@ -72,6 +73,7 @@ struct PlanRequest {
   bool reuse = true;                        // false: ask every engine anew instead of using remembered answers
   bool keep_input = false;                  // also return the planner's whole input (a lock embeds it)
   ProgressCallback progress;
+  CancelToken cancel = CancelToken::none();  // looked at before each engine is asked
 };
 
 struct PlanReport {
@@ -81,6 +83,7 @@ struct PlanReport {
 
 // Collects machine, engine answers and evidence, and decides. Runs nothing and measures nothing.
 // FAILED_PRECONDITION: the policy cannot be satisfied here (nothing was substituted); its details carry the decisions.
+// CANCELLED, DEADLINE_EXCEEDED: by request.cancel.
 AXLE_API Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request);
 
 // What one engine says of a model on one resource.

@@ -39,7 +39,10 @@ Result<LoadedPlan> LoadedPlan::wire(const Plan& plan, std::vector<std::shared_pt
       part.inputs.push_back(found->second);
     }
     const auto& results = part.executable->io().outputs;
-    for (size_t i = 0; i < results.size(); ++i) made[results[i].name] = {static_cast<int32_t>(p), static_cast<uint32_t>(i)};
+    // A name that is known already is the same tensor handed through: engines do not write it into a bound output.
+    for (size_t i = 0; i < results.size(); ++i) {
+      made.emplace(results[i].name, TensorSource{static_cast<int32_t>(p), static_cast<uint32_t>(i)});
+    }
     loaded.partitions.push_back(std::move(part));
   }
   for (const IoSpec& output : loaded.outputs) {

@@ -79,6 +79,7 @@ Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& 
     for (const CapabilityFacts& capability : engine.capabilities) {
       if (!reads_format(capability.capability, model)) continue;
       for (const std::string& precision : wanted_precisions(input.model, input.policy, capability.capability)) {
+        AXLE_RETURN_IF_ERROR(request.cancel.check());
         if (request.progress) request.progress("asking " + engine.info.name + " about the model", -1);
         AXLE_ASSIGN_OR_RETURN(GraphVerdict verdict,
                               engine_verdict(runtime, model, engine, capability, precision, request.reuse));

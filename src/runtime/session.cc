@@ -36,6 +36,7 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   request.policy = options.policy;
   request.samples = options.samples;
   request.progress = options.progress;
+  request.cancel = options.cancel;
   request.reuse = !options.verify;
   auto report = make_plan(*options.runtime, model, request);
   const int64_t budget_ns = options.policy.tuning.budget_ns;
