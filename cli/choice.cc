@@ -10,7 +10,7 @@ void ChoiceFlags::declare(Arguments& arguments) {
   arguments.option(device, "--device", "SELECTOR[,...]", "where it may run: cpu, gpu:0, npu, igpu, cpu:0/1, gpu@nvidia");
   arguments.option(engine, "--engine", "NAME", "this engine and no other");
   arguments.option(precision, "--precision", "P[,P]", "one = forced, several = gated in this order: f32, bf16, f16, int8");
-  arguments.option(threads, "--threads", "N", "compute threads");
+  arguments.option(threads, threads_flag, "N", "compute threads");
   arguments.option(objective, "--objective", "WHAT", "latency, throughput, energy, cost or memory");
   arguments.option(allow_fallback, "--allow-fallback", "SELECTOR[,...]",
                    "resources that may stand in when the target is missing");

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "axle/bench.h"
 #include "axle/cache.h"
 #include "axle/device.h"
 #include "axle/engine.h"
@@ -66,6 +67,9 @@ AXLE_API std::string render_engines_text(const std::vector<EngineState>& engines
 AXLE_API Result<std::string> render_engines_json(const std::vector<EngineState>& engines);
 AXLE_API std::string render_tune_text(const TuneReport& report, const TextStyle& style);
 AXLE_API Result<std::string> render_tune_json(const TuneReport& report);
+AXLE_API std::string render_bench_text(const BenchReport& report, const TextStyle& style);
+// The run document with what was measured (docs/formats/bench-document.md).
+AXLE_API Result<std::string> render_bench_json(const RunDocument& document, const BenchReport& report);
 // A model with what each engine says of it (docs/formats/inspect-document.md).
 AXLE_API std::string render_model_text(const Model& model, const std::vector<EngineOpinion>& opinions, const TextStyle& style);
 AXLE_API Result<std::string> render_model_json(const Model& model, const std::vector<EngineOpinion>& opinions);
