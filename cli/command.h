@@ -20,6 +20,7 @@ int run_plan(int argc, char** argv);
 int run_run(int argc, char** argv);
 int run_tune(int argc, char** argv);
 int run_bench(int argc, char** argv);
+int run_deploy(int argc, char** argv);
 int run_explain(int argc, char** argv);
 int run_compile(int argc, char** argv);
 int run_evidence(int argc, char** argv);

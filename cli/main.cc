@@ -16,6 +16,7 @@ constexpr std::array kCommands = {
     Command{"run", "run a model once and write its outputs", "Use a model", run_run},
     Command{"tune", "measure the candidates here and remember the evidence", "Use a model", run_tune},
     Command{"bench", "latency and throughput, alone or against other engines", "Use a model", run_bench},
+    Command{"deploy", "measure, select, compile; leave a lock to run by", "Use a model", run_deploy},
     Command{"plan", "decide without running; write a lock", "Understand", run_plan},
     Command{"explain", "why this plan: decisions, reasons, timeline", "Understand", run_explain},
     Command{"inspect", "what a model is and what each engine says of it", "Understand", run_inspect},

@@ -70,6 +70,18 @@ AXLE_API Result<std::string> render_tune_json(const TuneReport& report);
 AXLE_API std::string render_bench_text(const BenchReport& report, const TextStyle& style);
 // The run document with what was measured (docs/formats/bench-document.md).
 AXLE_API Result<std::string> render_bench_json(const RunDocument& document, const BenchReport& report);
+
+// What `axle deploy` did and left behind (docs/formats/deploy-document.md).
+struct DeployDocument {
+  RunDocument run;                   // model, policy, machine, plan and timing; first_run_ns and run_ns of the proof
+  const TuneReport* tuned = nullptr; // null: nothing was measured, see `selection`
+  std::string selection;             // how it was decided: "measured", "evidence" (from before), "estimate" (measuring was off)
+  std::string model_file, lock_file, inputs_file;  // as the calls name them; inputs_file "" = none were given
+  std::string folder;                // "" = only the lock was written
+};
+// Ends with how to call it from the command line, C++ and Python.
+AXLE_API std::string render_deploy_text(const DeployDocument& document, const TextStyle& style);
+AXLE_API Result<std::string> render_deploy_json(const DeployDocument& document);
 // A model with what each engine says of it (docs/formats/inspect-document.md).
 AXLE_API std::string render_model_text(const Model& model, const std::vector<EngineOpinion>& opinions, const TextStyle& style);
 AXLE_API Result<std::string> render_model_json(const Model& model, const std::vector<EngineOpinion>& opinions);
