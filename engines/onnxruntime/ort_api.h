@@ -26,7 +26,7 @@ struct Api {
 
 // An owned vendor object: Handle<OrtSession> session(raw, api->ReleaseSession).
 template <typename T>
-using Handle = std::unique_ptr<T, void (*)(T*)>;
+using Handle = kit::VendorHandle<T>;
 
 // Calls `create(&raw)` and owns what it made. Throws like check().
 template <typename T, typename Create>

@@ -61,6 +61,7 @@ VendorLibrary open_one(const std::string& path) {
     const char* reason = dlerror();
     throw kit::unavailable(reason == nullptr ? path + " cannot be opened" : std::string(reason));
   }
+  kit::watch_process_end();
   void* symbol = dlsym(handle, "OrtGetApiBase");
   if (symbol == nullptr) throw kit::unavailable(path + " is not ONNX Runtime: it has no OrtGetApiBase");
   const OrtApiBase* base = reinterpret_cast<const OrtApiBase* (*)()>(symbol)();

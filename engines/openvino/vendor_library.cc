@@ -47,6 +47,7 @@ std::shared_ptr<const Api> open_one(const std::string& path) {
     const char* reason = dlerror();
     throw kit::unavailable(reason == nullptr ? path + " cannot be opened" : std::string(reason));
   }
+  kit::watch_process_end();
   auto api = std::make_shared<Api>();
 #define AXLE_OPENVINO_RESOLVE(name) resolve(library, #name, path, api->name);
   AXLE_OPENVINO_FUNCTIONS(AXLE_OPENVINO_RESOLVE)

@@ -46,7 +46,7 @@ void check(const Api& api, ov_status_e status, const std::string& what);
 
 // A vendor object with the function that frees it.
 template <typename T>
-using Handle = std::unique_ptr<T, void (*)(T*)>;
+using Handle = kit::VendorHandle<T>;
 
 template <typename T, typename F>
 Handle<T> make(const Api& api, void (*release)(T*), const std::string& what, F&& create) {

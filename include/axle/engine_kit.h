@@ -9,3 +9,4 @@
 #include "axle/engine_kit/json_writer.h"
 #include "axle/engine_kit/plugin.h"
 #include "axle/engine_kit/tensor.h"
+#include "axle/engine_kit/vendor_handle.h"
