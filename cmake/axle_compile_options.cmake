@@ -3,6 +3,10 @@ add_library(axle_options INTERFACE)
 target_compile_options(axle_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   -Wno-missing-field-initializers -Werror=return-type -Werror=uninitialized)
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+  # libstdc++'s own std::stable_sort uses what it calls deprecated.
+  target_compile_options(axle_options INTERFACE -Wno-deprecated-declarations)
+endif()
 if(AXLE_SANITIZE)
   target_compile_options(axle_options INTERFACE -fsanitize=${AXLE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(axle_options INTERFACE -fsanitize=${AXLE_SANITIZE})

@@ -14,7 +14,10 @@ target_link_libraries(axle PRIVATE axle_options ${modules})
 set_target_properties(axle PROPERTIES LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${whole}")
 # Third-party static libraries (onnx) and instances of others' templates stay hidden too.
 set(axle_exports ${PROJECT_SOURCE_DIR}/cmake/libaxle.exports)
-target_link_options(axle PRIVATE -Wl,--version-script=${axle_exports} -Wl,--no-undefined)
+target_link_options(axle PRIVATE -Wl,--version-script=${axle_exports})
+if(NOT AXLE_SANITIZE)  # clang's sanitizer runtime is in the program
+  target_link_options(axle PRIVATE -Wl,--no-undefined)
+endif()
 set_property(TARGET axle APPEND PROPERTY LINK_DEPENDS ${axle_exports})
 set_target_properties(axle PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION}
   LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
