@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -12,8 +13,8 @@ namespace axle {
 
 class WorkerPool {
  public:
-  explicit WorkerPool(size_t threads) : limit_(threads) {}
-  // Runs what is queued, then stops.
+  explicit WorkerPool(size_t threads) : limit_(threads), queue_(std::make_shared<Queue>()) {}
+  // Runs what is queued, then stops. May be called by a job: that job's thread ends by itself when the job is over.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -21,14 +22,19 @@ class WorkerPool {
   void submit(std::function<void()> job);
 
  private:
-  void work();
+  // Shared with the threads, since the one that destroys the pool outlives it.
+  struct Queue {
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::deque<std::function<void()>> jobs;
+    size_t idle = 0;
+    bool stopping = false;
+  };
+  static void work(Queue& queue);
+
   const size_t limit_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  std::vector<std::thread> threads_;
-  size_t idle_ = 0;
-  bool stopping_ = false;
+  std::shared_ptr<Queue> queue_;
+  std::vector<std::thread> threads_;  // guarded by queue_->mutex
 };
 
 }  // namespace axle
