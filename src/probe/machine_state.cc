@@ -53,8 +53,26 @@ std::optional<CpuTimes> read_cpu_times(const SystemFiles& files) {
     if (!ticks || *ticks < 0 || *ticks > int64_t{1} << 56) return std::nullopt;
     times.total += static_cast<uint64_t>(*ticks);
     if (i == 8) times.steal = static_cast<uint64_t>(*ticks);
+    if (i != 4 && i != 5 && i != 8) times.busy += static_cast<uint64_t>(*ticks);
   }
   return times;
+}
+
+// Per thread "running waiting slices", nanoseconds.
+std::optional<int64_t> read_waiting_ns(const SystemFiles& files) {
+  int64_t waiting_ns = 0;
+  bool counted = false;
+  for (const std::string& thread : files.list("/proc/self/task")) {
+    const std::string line = files.line("/proc/self/task/" + thread + "/schedstat").value_or("");
+    const std::vector<std::string_view> words = split_words(line);
+    if (words.size() < 2) continue;
+    const std::optional<int64_t> waited = parse_number(words[1]);
+    if (!waited || *waited < 0 || *waited > int64_t{1} << 56) continue;
+    waiting_ns += *waited;
+    counted = true;
+  }
+  if (!counted) return std::nullopt;
+  return waiting_ns;
 }
 
 double steal_percent(const CpuTimes& before, const CpuTimes& after) {

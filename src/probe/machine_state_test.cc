@@ -27,6 +27,22 @@ TEST(MachineState, CountsStealFromTheGivenReading) {
   EXPECT_DOUBLE_EQ(read_machine_state(tree.files(), {0}, CpuTimes{900, 150}).steal_percent, 50);
 }
 
+TEST(MachineState, BusyIsNeitherIdleNorStolen) {
+  FixtureTree tree;
+  tree.file("/proc/stat", "cpu 100 10 20 700 5 1 2 200 50 0\n");
+  ASSERT_TRUE(read_cpu_times(tree.files()));
+  EXPECT_EQ(read_cpu_times(tree.files())->busy, 133u);
+}
+
+TEST(MachineState, WaitingIsTheSumOverThreads) {
+  FixtureTree tree;
+  EXPECT_FALSE(read_waiting_ns(tree.files()));
+  tree.file("/proc/self/task/10/schedstat", "900 40 3\n");
+  tree.file("/proc/self/task/11/schedstat", "100 2 1\n");
+  tree.file("/proc/self/task/12/schedstat", "nonsense\n");
+  EXPECT_EQ(read_waiting_ns(tree.files()), 42);
+}
+
 TEST(MachineState, UnreadableIsMinusOneOrEmpty) {
   const FixtureTree tree;
   const MachineState state = read_machine_state(tree.files(), {0, 1});

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <latch>
 #include <numeric>
 #include <thread>
 
 #include "axle/tune.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "runtime/blocks.h"
 #include "runtime/paired_stats.h"
@@ -24,10 +24,7 @@ constexpr int64_t kShortestDurationNs = 1'000'000;
 constexpr int64_t kFewestRounds = 6;          // blocks shrink rather than give fewer
 constexpr size_t kMostSamples = 4'000'000;    // calls whose times are kept per contender
 constexpr int kRecordedCalls = 5;
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+constexpr int64_t kWakeNs = 5'000'000;        // untimed calls before a block, for calls shorter than this
 
 // One block of all callers of one contender.
 struct Turn {
@@ -202,9 +199,9 @@ Status Benchmark::bind(Contender& contender) {
       }
       AXLE_RETURN_IF_ERROR(binding.bind_input(sample.name, tensor));
     }
-    const int64_t started = now_ns();
+    const int64_t started = steady_ns();
     AXLE_RETURN_IF_ERROR(binding.run());
-    if (i == 0) contender.first_run_ns = now_ns() - started;
+    if (i == 0) contender.first_run_ns = steady_ns() - started;
     AXLE_RETURN_IF_ERROR(bind_outputs(*contender.session, binding));
     contender.bindings.push_back(std::move(binding));
   }
@@ -243,10 +240,10 @@ Result<Turn> Benchmark::take_turn(Contender& contender, const BlockLimits& limit
   const auto caller = [&](size_t index) {
     Binding& binding = contender.bindings[index];
     ready.arrive_and_wait();
-    const int64_t started = now_ns();
+    const int64_t started = steady_ns();
     blocks[index] = run_block([&] { return options_.cancel.cancelled() ? options_.cancel.check() : binding.run(); }, limits);
     if (!blocks[index]->ok()) return;
-    rates[index] = static_cast<double>((*blocks[index])->call_ns.size()) / static_cast<double>(now_ns() - started) * 1e9;
+    rates[index] = static_cast<double>((*blocks[index])->call_ns.size()) / static_cast<double>(steady_ns() - started) * 1e9;
   };
   std::vector<std::thread> threads;
   for (size_t i = 1; i < callers; ++i) threads.emplace_back(caller, i);
@@ -280,7 +277,9 @@ Status Benchmark::round(bool backwards) {
     Contender& contender = contenders_[i];
     if (!contender.failure.ok()) continue;
     sentinel_.start();
-    auto turn = take_turn(contender, block_limits);
+    // Its threads slept while the process was quiet; what it costs to wake them is no part of the block.
+    Result<Turn> turn = contender.call_ns < kWakeNs ? take_turn(contender, {kWakeNs, 1}) : Turn();
+    if (turn) turn = take_turn(contender, block_limits);
     if (!turn) {
       if (i == 0 || options_.cancel.cancelled()) return turn.status();
       contender.failure = turn.status();
@@ -299,10 +298,10 @@ Status Benchmark::round(bool backwards) {
 }
 
 Status Benchmark::measure() {
-  const int64_t started = now_ns();
+  const int64_t started = steady_ns();
   for (int64_t i = 0; elapsed_ns_ < options_.duration_ns; ++i) {
     AXLE_RETURN_IF_ERROR(round(i % 2 == 1));
-    elapsed_ns_ = now_ns() - started;
+    elapsed_ns_ = steady_ns() - started;
     if (options_.progress) {
       options_.progress("measuring",
                         std::min(1.0, static_cast<double>(elapsed_ns_) / static_cast<double>(options_.duration_ns)));

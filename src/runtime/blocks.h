@@ -25,23 +25,32 @@ struct Block {
 // Runs `call` until both limits are met. The failure of a call ends the block.
 Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& limits);
 
+// Sleeps until this process uses no CPU, at most 300 ms: an engine's threads may spin for 40 ms after its last call, and what
+// is timed in that time shares the cores with them. Threads of the program itself that are busy cost the whole time.
+void wait_until_quiet();
+
 // Says whether the machine was ours during a block: a fixed piece of arithmetic is timed around it, and the time that the
-// hypervisor gave to others is read.
+// hypervisor or other processes took from our threads is read.
 class Sentinel {
  public:
   // Calibrates: the best of a few runs is what an undisturbed machine needs.
   Sentinel();
-  // Before a block.
+  // Before a block; waits until the process is quiet.
   void start();
-  // After it: true when the sentinel took more than 1.25 times its best, or more than 3 % of the time was stolen.
+  // After it: true when the sentinel took more than 1.25 times its best, more than 3 % of the time was stolen, or our threads
+  // waited more than 3 % of the time for a CPU while other processes ran (waiting for each other alone is how a program is).
   bool disturbed();
 
  private:
   int64_t time_once() const;
+  bool others_took_cpus(const std::optional<CpuTimes>& after) const;
   int64_t best_ns_ = 0;
   int64_t before_ns_ = 0;
   SystemFiles files_;
   std::optional<CpuTimes> times_;
+  std::optional<int64_t> waiting_ns_;
+  int64_t started_ns_ = 0;
+  int64_t own_cpu_ns_ = 0;
 };
 
 }  // namespace axle

@@ -1,0 +1,70 @@
+#include "runtime/blocks.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/testing/status_matchers.h"
+
+namespace axle {
+namespace {
+
+using testing::StatusIs;
+
+TEST(RunBlock, MeetsBothLimits) {
+  int calls = 0;
+  const auto call = [&] {
+    ++calls;
+    return ok_status();
+  };
+  AXLE_ASSERT_OK_AND_ASSIGN(const Block few, run_block(call, {.min_ns = 0, .min_calls = 7}));
+  EXPECT_EQ(few.call_ns.size(), 7u);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Block lasting, run_block(call, {.min_ns = 2'000'000, .min_calls = 1}));
+  EXPECT_GT(lasting.call_ns.size(), 1u);
+  EXPECT_EQ(static_cast<size_t>(calls), 7 + lasting.call_ns.size());
+}
+
+TEST(RunBlock, EndsWithTheFailureOfACall) {
+  int calls = 0;
+  const auto call = [&] { return ++calls < 3 ? ok_status() : internal_error("boom"); };
+  EXPECT_THAT(run_block(call, {.min_ns = 0, .min_calls = 10}), StatusIs(StatusCode::kInternal, "boom"));
+  EXPECT_EQ(calls, 3);
+}
+
+// Guards: a block of one engine was timed while the threads of another still spun. The spinning thread may itself be kept
+// from running by other processes, which looks quiet: hence several attempts.
+TEST(WaitUntilQuiet, OutlastsAThreadThatSpins) {
+  bool outlasted = false;
+  for (int attempt = 0; attempt < 10 && !outlasted; ++attempt) {
+    std::atomic<bool> over{false};
+    const int64_t started = steady_ns();
+    std::thread spinning([&] {
+      while (steady_ns() - started < 40'000'000) {
+      }
+      over = true;
+    });
+    wait_until_quiet();
+    outlasted = over;
+    spinning.join();
+  }
+  EXPECT_TRUE(outlasted);
+}
+
+TEST(WaitUntilQuiet, GivesUpOnAProgramThatIsNeverQuiet) {
+  std::atomic<bool> stop{false};
+  std::thread busy([&] {
+    while (!stop) {
+    }
+  });
+  const int64_t started = steady_ns();
+  wait_until_quiet();
+  EXPECT_LT(steady_ns() - started, 5'000'000'000);
+  stop = true;
+  busy.join();
+}
+
+}  // namespace
+}  // namespace axle
