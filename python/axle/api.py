@@ -1,0 +1,254 @@
+"""What the command line's verbs are in Python: devices, engines, inspect, plan, tune, generate_inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from axle import _core
+from axle._core import (
+    CancelToken,
+    EngineOpinion,
+    EngineState,
+    Lock,
+    Machine,
+    Model,
+    ModelSummary,
+    Plan,
+    Policy,
+    Resource,
+    Runtime,
+    TuneReport,
+)
+from axle.policy import PolicyLike, Words, make_policy
+from axle.session import ModelLike, Progress, open_model
+
+
+def machine(runtime: Runtime | None = None) -> Machine:
+    """Give this machine, discovered on first use."""
+    return (runtime or Runtime.default()).machine()
+
+
+def devices(runtime: Runtime | None = None) -> list[Resource]:
+    """Resources of this machine, in the order of their ids, and the simulated ones that engines bring."""
+    runtime = runtime or Runtime.default()
+    found = list(runtime.machine().resources)
+    known = {resource.id for resource in found}
+    for state in runtime.engine_states():
+        for resource in state.resources:
+            if state.present and resource.simulated and resource.id not in known:
+                known.add(resource.id)
+                found.append(resource)
+    return found
+
+
+def engines(runtime: Runtime | None = None) -> list[EngineState]:
+    """Every known engine, present or not, with the reason and the command that installs it. Opens them."""
+    return (runtime or Runtime.default()).engine_states()
+
+
+class Inspection:
+    """What a model is, and what each engine says of it. ``str()`` is the table of ``axle inspect``."""
+
+    def __init__(self, model: Model, opinions: list[EngineOpinion]):
+        self.model = model
+        self.opinions = opinions
+
+    @property
+    def summary(self) -> ModelSummary:
+        """Structure and cost of the model."""
+        return self.model.summary()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document of ``axle inspect --json``."""
+        return json.loads(_core.render_model_json(self.model, self.opinions))
+
+    def __str__(self) -> str:
+        return _core.render_model_text(self.model, self.opinions)
+
+    def __repr__(self) -> str:
+        return f"<axle.Inspection of {self.model!r}>"
+
+
+def inspect(model: ModelLike, runtime: Runtime | None = None) -> Inspection:
+    """Read a model and ask each engine about it. Errors as `Model.load`."""
+    runtime = runtime or Runtime.default()
+    opened = open_model(model, runtime)
+    return Inspection(opened, runtime.engine_opinions(opened))
+
+
+class PlannedModel:
+    """A plan with what it was made for. ``str()`` says it in words.
+
+    The plan's own fields (`partitions`, `decisions`, `substitutions`, `notes`, ...) are there directly.
+    """
+
+    def __init__(self, model: Model, policy: Policy, machine: Machine, plan: Plan, input_json: str):
+        self.model = model
+        self.policy = policy
+        self.machine = machine
+        self.plan = plan
+        self.input_json = input_json
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.plan, name)
+
+    def explain(self, verbose: bool = False, width: int = 100) -> str:
+        """Say in words what runs where, why, and what was turned down."""
+        return _core.render_plan_text(self.plan, self.model, self.policy, self.machine, verbose, width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document of ``axle plan --json``."""
+        return json.loads(_core.render_run_json(self.plan, self.model, self.policy, self.machine))
+
+    def lock(self, path: str | os.PathLike | None = None) -> Lock:
+        """Give the plan with everything it was decided on, and write it to `path` when one is given."""
+        made = _core.make_lock(self.plan, self.input_json)
+        if path is not None:
+            made.save(os.fspath(path))
+        return made
+
+    def __str__(self) -> str:
+        return self.explain()
+
+    def __repr__(self) -> str:
+        return repr(self.plan).replace("axle.Plan", "axle.PlannedModel")
+
+
+def plan(
+    model: ModelLike,
+    policy: PolicyLike = None,
+    machine: Machine | str | os.PathLike | None = None,
+    samples: Mapping[str, Any] | None = None,
+    *,
+    engine: Words = None,
+    device: Words = None,
+    precision: Words = None,
+    threads: int | None = None,
+    objective: str | None = None,
+    allow_fallback: Words = None,
+    kernel: Mapping[str, str] | None = None,
+    tuning_budget: str | float | None = None,
+    runtime: Runtime | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> PlannedModel:
+    """Decide from recorded evidence and estimates what would run where; nothing is run or measured.
+
+    Args:
+        model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+        policy: see `make_policy`; the choices from `engine` to `tuning_budget` lie over it.
+        machine: plan for this recorded machine (or the path of a record) instead of the one here.
+        samples: ``{input name: array}``; their shapes are what the plan is judged on.
+        engine: this engine and no other.
+        device: selectors of where it may run.
+        precision: one is forced, several are gated on accuracy.
+        threads: compute threads.
+        objective: what candidates are ordered by.
+        allow_fallback: resources that may stand in when the target is missing.
+        kernel: ``{op: kernel}``, forced.
+        tuning_budget: stays in the policy; planning measures nothing.
+        runtime: None = the process's own.
+        progress: called as ``progress(what, fraction)`` on this thread.
+        cancel: a token that stops planning.
+
+    Raises:
+        FailedPreconditionError: the policy cannot be satisfied; the message says what is missing and what to do.
+        axle.Error: as `Session.create`.
+
+    """
+    made = make_policy(
+        policy,
+        device=device,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        objective=objective,
+        allow_fallback=allow_fallback,
+        kernel=kernel,
+        tuning_budget=tuning_budget,
+    )
+    runtime = runtime or Runtime.default()
+    opened = open_model(model, runtime)
+    if isinstance(machine, str | os.PathLike):
+        machine = _core.load_machine(os.fspath(machine))
+    report = runtime.make_plan(opened, made, machine, samples, keep_input=True, progress=progress, cancel=cancel)
+    return PlannedModel(opened, made, machine or runtime.machine(), report.plan, report.input_json)
+
+
+def tune(
+    model: ModelLike,
+    policy: PolicyLike = None,
+    budget: str | float = "30s",
+    samples: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    *,
+    engine: Words = None,
+    device: Words = None,
+    precision: Words = None,
+    threads: int | None = None,
+    objective: str | None = None,
+    allow_fallback: Words = None,
+    runtime: Runtime | None = None,
+    progress: Callable[[TuneReport], object] | None = None,
+    cancel: CancelToken | None = None,
+) -> TuneReport:
+    """Measure candidates in alternating blocks and store the evidence that later plans decide on.
+
+    Args:
+        model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+        policy: see `make_policy`; candidates that it rejects are not measured.
+        budget: how long to measure at most: ``"30s"``, or seconds.
+        samples: ``{input name: array}`` to feed; None = generated from `seed`, which the notes say.
+        seed: of generated inputs.
+        engine: this engine and no other.
+        device: selectors of where it may run.
+        precision: one is forced, several are gated on accuracy.
+        threads: compute threads.
+        objective: what candidates are ordered by.
+        allow_fallback: resources that may stand in.
+        runtime: None = the process's own.
+        progress: called with the report so far, on this thread.
+        cancel: a token that ends measuring; what was measured is kept.
+
+    Raises:
+        FailedPreconditionError: no candidate can be measured under this policy.
+        axle.Error: as `Session.create`.
+
+    """
+    made = make_policy(
+        policy, device=device, engine=engine, precision=precision, threads=threads, objective=objective, allow_fallback=allow_fallback
+    )
+    runtime = runtime or Runtime.default()
+    opened = open_model(model, runtime)
+    budget_ns = _core.parse_duration(budget) if isinstance(budget, str) else round(budget * 1e9)
+    return _core.tune_model(runtime, opened, made, budget_ns, samples, seed, progress, cancel)
+
+
+def generate_inputs(
+    model: ModelLike, seed: int = 0, axis_size: int = 1, inner_axis_size: int = 16, axes: Mapping[str, int] | None = None
+) -> dict[str, np.ndarray]:
+    """Random inputs that the model can digest: index bounds, masks, lengths and shape operands are respected.
+
+    Args:
+        model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+        seed: same seed, same bytes.
+        axis_size: size of unknown leading axes (batch).
+        inner_axis_size: size of every other unknown axis (sequence, length).
+        axes: ``{symbol: size}``; wins over both.
+
+    Returns:
+        ``{input name: array}`` with the shapes and dtypes that the model declares.
+
+    Raises:
+        UnimplementedError: a format whose inputs are not known.
+
+    """
+    opened = open_model(model, Runtime.default())
+    return _core.generate_inputs(opened, seed, axis_size, inner_axis_size, dict(axes or {}))

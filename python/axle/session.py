@@ -1,0 +1,199 @@
+"""`Session`: a loaded plan, ready to run."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from axle import _core
+from axle._core import CancelToken, Lock, Model, Plan, Runtime
+from axle.errors import AbortedError
+from axle.policy import PolicyLike, Words, make_policy
+
+ModelLike = Model | str | os.PathLike | bytes
+Progress = Callable[[str, float], object]
+
+_pool_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+def open_model(model: ModelLike, runtime: Runtime, verify: bool = False) -> Model:
+    """Give the model itself, or read it from a path or from the bytes of an ONNX file."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, bytes | bytearray | memoryview):
+        return Model.from_bytes(bytes(model))
+    return runtime.open_model(os.fspath(model), verify)
+
+
+def _executor() -> ThreadPoolExecutor:
+    """Threads for run_async. They hold no GIL while a model runs; done-callbacks run on them, never on an engine's."""
+    global _pool  # noqa: PLW0603
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1), thread_name_prefix="axle-run")
+        return _pool
+
+
+def _forget_executor() -> None:
+    """After fork: the parent's threads are not there."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_executor)
+
+
+class Session(_core.SessionCore):
+    """A loaded plan: immutable, and `run` may be called from many threads at once.
+
+    Made by `create` (plans under a policy) or `load` (exactly this plan or lock). `inputs` and `outputs` declare the tensors, `plan`
+    says what runs where and why not otherwise, `substitutions` lists every allowed fallback that was taken. A session made before
+    ``os.fork()`` refuses to run in the child (FailedPreconditionError).
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def create(
+        cls,
+        model: ModelLike,
+        policy: PolicyLike = None,
+        engine: Words = None,
+        device: Words = None,
+        precision: Words = None,
+        threads: int | None = None,
+        objective: str | None = None,
+        allow_fallback: Words = None,
+        kernel: Mapping[str, str] | None = None,
+        tuning_budget: str | float | None = None,
+        samples: Mapping[str, Any] | None = None,
+        *,
+        runtime: Runtime | None = None,
+        verify: bool = False,
+        profile: bool = False,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Self:
+        """Plan under a policy, compile or fetch from the cache, and load. Blocks with the GIL released; Ctrl-C stops it.
+
+        Args:
+            model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+            policy: see `make_policy`; the arguments up to `tuning_budget` lie over it.
+            engine: this engine and no other.
+            device: selectors of where it may run.
+            precision: one is forced, several are gated on accuracy.
+            threads: compute threads.
+            objective: what candidates are ordered by.
+            allow_fallback: resources that may stand in when the target is missing.
+            kernel: ``{op: kernel}``, forced.
+            tuning_budget: how long may be measured first: ``"10s"``, or seconds.
+            samples: ``{input name: array}``, the shapes to plan for and what measuring feeds; kept for `lock`.
+            runtime: None = the process's own.
+            verify: hash files instead of trusting their stamps.
+            profile: record a trace of every run, for `profile`.
+            progress: called as ``progress(what, fraction)`` on this thread; the fraction is negative when unknown.
+            cancel: a token that stops planning, compiling and loading.
+
+        Raises:
+            FailedPreconditionError: the policy cannot be satisfied here; nothing was substituted.
+            InvalidArgumentError: a bad model, policy or sample.
+            NotFoundError: no such model.
+            UnavailableError: an engine is missing; the hint is the command that installs it.
+            axle.Error: any other failure, see axle.errors.
+
+        """
+        made = make_policy(
+            policy,
+            device=device,
+            engine=engine,
+            precision=precision,
+            threads=threads,
+            objective=objective,
+            allow_fallback=allow_fallback,
+            kernel=kernel,
+            tuning_budget=tuning_budget,
+        )
+        runtime = runtime or Runtime.default()
+        opened = open_model(model, runtime, verify)
+        return cls(opened, made, samples, runtime, verify=verify, profile=profile, progress=progress, cancel=cancel)
+
+    @classmethod
+    def load(
+        cls,
+        model: ModelLike,
+        plan: Plan | Lock | str | os.PathLike,
+        *,
+        runtime: Runtime | None = None,
+        verify: bool = False,
+        profile: bool = False,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Self:
+        """Load exactly this plan, or the plan of a lock (a path is a lock file); nothing is planned.
+
+        Raises:
+            AbortedError: the plan is for another model, or the lock was made on another machine.
+            axle.Error: as `create`.
+
+        """
+        runtime = runtime or Runtime.default()
+        opened = open_model(model, runtime, verify)
+        if isinstance(plan, str | os.PathLike):
+            plan = _core.load_lock(os.fspath(plan))
+        if isinstance(plan, Plan):
+            return cls(opened, _core.Policy(), None, runtime, plan, None, verify, profile, progress, cancel)
+        here = runtime.machine().fingerprint()
+        if plan.plan.machine_fingerprint != here:
+            raise AbortedError(
+                f"the lock was made on another machine: {plan.plan.machine_fingerprint}, this one is {here}",
+                hint="plan again here: axle.plan(model, ...).lock(path)",
+            )
+        return cls(opened, plan.policy(), None, runtime, None, plan, verify, profile, progress, cancel)
+
+    def run_async(self, feeds: Mapping[str, Any], cancel: CancelToken | None = None, timeout_ns: int = 0) -> Future[dict[str, np.ndarray]]:
+        """Run on another thread; arguments and errors as `run`.
+
+        The arrays are kept until the run has ended and must not be written meanwhile. ``future.cancel()`` takes back a run that
+        has not started; `cancel` stops one that has.
+        """
+        return _executor().submit(self.run, dict(feeds), cancel, timeout_ns)
+
+    def explain(self, verbose: bool = False, width: int = 100) -> str:
+        """Say in words what runs where, why, and what was turned down; `verbose`: every candidate and node reason."""
+        return _core.explain_session_text(self, verbose, width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document of ``axle run --json`` for this session: model, policy, machine, plan, decisions, timing."""
+        return json.loads(_core.explain_session_json(self))
+
+    def profile(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+        """Give the Perfetto / Chrome trace of the runs so far, and write it to `path` when one is given.
+
+        Raises:
+            FailedPreconditionError: the session was not made with ``profile=True``.
+
+        """
+        text = self.profile_json()
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return json.loads(text)
+
+    def lock(self, path: str | os.PathLike | None = None) -> Lock:
+        """Give the plan with everything it was decided on, and write it to `path` when one is given.
+
+        Raises:
+            AbortedError: what is known now leads to another plan than the one this session runs.
+
+        """
+        made = self.to_lock()
+        if path is not None:
+            made.save(os.fspath(path))
+        return made

@@ -1,0 +1,26 @@
+// One function per public header (bind_x.cc binds include/axle/x.h), called once each by module.cc.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace axle::python {
+
+void bind_version(nanobind::module_& module);
+void bind_cancel(nanobind::module_& module);
+void bind_tensor(nanobind::module_& module);
+void bind_device(nanobind::module_& module);
+void bind_engine(nanobind::module_& module);
+void bind_policy(nanobind::module_& module);
+void bind_evidence(nanobind::module_& module);
+void bind_plan(nanobind::module_& module);
+void bind_lock(nanobind::module_& module);
+void bind_cache(nanobind::module_& module);
+void bind_evidence_store(nanobind::module_& module);
+void bind_runtime(nanobind::module_& module);
+void bind_model(nanobind::module_& module);
+void bind_tune(nanobind::module_& module);
+void bind_session(nanobind::module_& module);
+void bind_binding(nanobind::module_& module);
+void bind_explain(nanobind::module_& module);
+
+}  // namespace axle::python

@@ -1,0 +1,56 @@
+#include "axle/evidence.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bind.h"
+
+namespace nb = nanobind;
+
+namespace axle::python {
+
+void bind_evidence(nb::module_& module) {
+  nb::class_<EvidenceKey>(module, "EvidenceKey", "Everything that must be equal for a measurement to count.")
+      .def_ro("model_digest", &EvidenceKey::model_digest)
+      .def_ro("candidate", &EvidenceKey::candidate, "\"onnxruntime@cpu:0/f32/t2/default\"")
+      .def_ro("part", &EvidenceKey::part, "\"\" = the whole model")
+      .def_ro("shapes", &EvidenceKey::shapes)
+      .def_ro("concurrency", &EvidenceKey::concurrency)
+      .def_ro("samples_digest", &EvidenceKey::samples_digest)
+      .def_ro("library_digest", &EvidenceKey::library_digest)
+      .def_ro("machine", &EvidenceKey::machine, "identity fingerprint");
+  nb::class_<ErrorFigures>(module, "ErrorFigures", "Error against the reference run; the worst output counts.")
+      .def_ro("max_relative", &ErrorFigures::max_relative, "max|a-b| / max|b|")
+      .def_ro("relative_l2", &ErrorFigures::relative_l2)
+      .def_ro("cosine", &ErrorFigures::cosine)
+      .def_ro("top1_agreement", &ErrorFigures::top1_agreement)
+      .def_ro("mismatches", &ErrorFigures::mismatches, "of integer or string elements")
+      .def_ro("reference", &ErrorFigures::reference)
+      .def_ro("worst_output", &ErrorFigures::worst_output);
+  nb::class_<EvidenceRow>(module, "EvidenceRow", "One recorded measurement of a candidate.")
+      .def_ro("key", &EvidenceRow::key)
+      .def_prop_ro(
+          "failed", [](const EvidenceRow& row) { return row.kind == EvidenceKind::kFailed; },
+          "True when the row records a failure (failure_code, failure_text).")
+      .def_ro("simulated", &EvidenceRow::simulated)
+      .def_ro("recorded_unix_s", &EvidenceRow::recorded_unix_s)
+      .def_ro("block_ns", &EvidenceRow::block_ns, "block medians per call, in the order taken")
+      .def_ro("runs", &EvidenceRow::runs, "calls behind block_ns")
+      .def_ro("p50_ns", &EvidenceRow::p50_ns)
+      .def_ro("p95_ns", &EvidenceRow::p95_ns)
+      .def_ro("p99_ns", &EvidenceRow::p99_ns)
+      .def_ro("load_ns", &EvidenceRow::load_ns)
+      .def_ro("compile_ns", &EvidenceRow::compile_ns)
+      .def_ro("first_run_ns", &EvidenceRow::first_run_ns)
+      .def_ro("peak_memory_bytes", &EvidenceRow::peak_memory_bytes, "0 = not measured")
+      .def_ro("error", &EvidenceRow::error)
+      .def_ro("failure_code", &EvidenceRow::failure_code)
+      .def_ro("failure_text", &EvidenceRow::failure_text)
+      .def_ro("state_json", &EvidenceRow::state_json, "machine state at the time, as JSON")
+      .def("__repr__", [](const EvidenceRow& row) {
+        return "<axle.EvidenceRow " + row.key.candidate + ", p50 " + std::to_string(row.p50_ns) + " ns>";
+      });
+}
+
+}  // namespace axle::python

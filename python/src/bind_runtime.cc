@@ -1,0 +1,124 @@
+#include "axle/runtime.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "arrays.h"
+#include "axle/cache.h"
+#include "axle/evidence_store.h"
+#include "bind.h"
+#include "errors.h"
+#include "unlocked.h"
+#include "watched_call.h"
+
+namespace nb = nanobind;
+
+namespace axle::python {
+namespace {
+
+std::shared_ptr<Runtime> create(const std::string& cache_folder, bool use_cache, const std::vector<std::string>& engine_folders,
+                                const std::vector<std::string>& engines) {
+  return take(unlocked([&] { return Runtime::create({cache_folder, use_cache, engine_folders, engines}); }));
+}
+
+Model open(const std::shared_ptr<Runtime>& runtime, const std::string& path, bool verify) {
+  Watch watch = Watch::over(nullptr);
+  return take(call_watched<Model>(watch, [&] { return open_model(*runtime, path, verify); }));
+}
+
+std::vector<EngineState> engine_states(const std::shared_ptr<Runtime>& runtime) {
+  Watch watch = Watch::over(nullptr);
+  return take(call_watched<std::vector<EngineState>>(watch, [&]() -> Result<std::vector<EngineState>> {
+    AXLE_RETURN_IF_ERROR(runtime->machine().status());  // engines' resources are joined with the machine's
+    return runtime->engines().states();
+  }));
+}
+
+PlanReport plan(const std::shared_ptr<Runtime>& runtime, const Model& model, const Policy& policy, const Machine* machine,
+                nb::handle samples, bool reuse, bool keep_input, const nb::object& progress, const CancelToken* cancel) {
+  Watch watch = Watch::over(cancel);
+  ProgressBox box(progress);
+  watch.tick = [&] { box.deliver(); };
+  PlanRequest request;
+  request.policy = policy;
+  request.machine = machine;
+  request.samples = to_named_tensors(samples, model.inputs());
+  request.reuse = reuse;
+  request.keep_input = keep_input;
+  request.progress = box.writer();
+  request.cancel = watch.token;
+  return take(call_watched<PlanReport>(watch, [&] { return make_plan(*runtime, model, request); }));
+}
+
+std::vector<EngineOpinion> opinions(const std::shared_ptr<Runtime>& runtime, const Model& model) {
+  Watch watch = Watch::over(nullptr);
+  return take(call_watched<std::vector<EngineOpinion>>(watch, [&] { return engine_opinions(*runtime, model); }));
+}
+
+void bind_opinion(nb::module_& module) {
+  nb::class_<EngineOpinion>(module, "EngineOpinion", "What one engine says of a model on one resource.")
+      .def_ro("engine", &EngineOpinion::engine)
+      .def_ro("resource", &EngineOpinion::resource)
+      .def_ro("precision", &EngineOpinion::precision)
+      .def_prop_ro(
+          "verdict", [](const EngineOpinion& opinion) { return std::string(verdict_kind_name(opinion.verdict.graph.kind)); },
+          "\"yes\", \"no\", \"needs-group\" or \"unknown\" (until compiled)")
+      .def_prop_ro(
+          "reason", [](const EngineOpinion& opinion) { return opinion.verdict.graph.text; }, "of a verdict that is not yes")
+      .def_ro("nodes", &EngineOpinion::nodes, "the nodes it refuses")
+      .def_ro("absent_reason", &EngineOpinion::absent_reason, "not empty: the engine is not here, the rest says nothing")
+      .def("__repr__",
+           [](const EngineOpinion& opinion) { return "<axle.EngineOpinion " + opinion.engine + "@" + opinion.resource + ">"; });
+}
+
+}  // namespace
+
+void bind_runtime(nb::module_& module) {
+  bind_opinion(module);
+  nb::class_<PlanReport>(module, "PlanReport", "A plan, and the input it was made from.")
+      .def_ro("plan", &PlanReport::plan)
+      .def_ro("input_json", &PlanReport::input_json, "canonical JSON; \"\" unless keep_input");
+  nb::class_<Runtime>(module, "Runtime", "What sessions share: the machine, the engines, the cache, the evidence. Thread-safe.")
+      .def_static(
+          "create", &create, nb::arg("cache_folder") = "", nb::arg("use_cache") = true,
+          nb::arg("engine_folders") = std::vector<std::string>(), nb::arg("engines") = std::vector<std::string>(),
+          "A runtime of one's own. `engine_folders` are searched for plugins first; `engines`: only these, empty = all.\n"
+          "Never fails for a missing engine or an unusable cache folder: see problems().")
+      .def_static(
+          "default", [] { return take(unlocked([] { return default_runtime(); })); },
+          "The process's own, made on first use from the environment.")
+      .def(
+          "machine", [](Runtime& runtime) { return take(unlocked([&] { return runtime.machine(); })); },
+          "This machine, discovered on first use.")
+      .def("engine_states", &engine_states, "Every known engine, opened; sorted by name.")
+      .def(
+          "cache",
+          [](Runtime& runtime) -> std::optional<Cache> {
+            return runtime.cache() == nullptr ? std::nullopt : std::optional<Cache>(*runtime.cache());
+          },
+          "None when the cache is off or its folder cannot be used.")
+      .def(
+          "evidence",
+          [](Runtime& runtime) -> std::optional<EvidenceStore> {
+            return runtime.evidence() == nullptr ? std::nullopt : std::optional<EvidenceStore>(*runtime.evidence());
+          },
+          "None when there is no cache folder.")
+      .def("problems", &Runtime::problems, "One sentence each: unusable cache folder, unreadable evidence.")
+      .def("open_model", &open, nb::arg("path"), nb::arg("verify") = false,
+           "The model at `path`; what was read before and is unchanged is not read again. Errors as Model.load.")
+      .def("engine_opinions", &opinions, nb::arg("model"), "What each engine says of the model.")
+      .def(
+          "make_plan", &plan, nb::arg("model"), nb::arg("policy"), nb::arg("machine").none() = nb::none(),
+          nb::arg("samples").none() = nb::none(), nb::arg("reuse") = true, nb::arg("keep_input") = false,
+          nb::arg("progress").none() = nb::none(), nb::arg("cancel").none() = nb::none(),
+          nb::sig(
+              "def make_plan(self, model: Model, policy: Policy, machine: Machine | None = None, samples: "
+              "collections.abc.Mapping[str, object] | None = None, reuse: bool = True, keep_input: bool = False, progress: "
+              "collections.abc.Callable[[str, float], object] | None = None, cancel: CancelToken | None = None) -> PlanReport"),
+          "Decide from recorded data; nothing is run or measured. FailedPreconditionError: the policy cannot be satisfied "
+          "here.");
+}
+
+}  // namespace axle::python

@@ -1,0 +1,132 @@
+// What stands behind axle.Session (python/axle/session.py).
+#include "axle/session.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "arrays.h"
+#include "axle/explain.h"
+#include "bind.h"
+#include "errors.h"
+#include "python_binding.h"
+#include "session_core.h"
+#include "unlocked.h"
+
+namespace nb = nanobind;
+
+namespace axle::python {
+namespace {
+
+void create(SessionCore* self, const Model& model, const Policy& policy, nb::handle samples, std::shared_ptr<Runtime> runtime,
+            const Plan* plan, const Lock* lock, bool verify, bool profile, const nb::object& progress,
+            const CancelToken* cancel) {
+  Watch watch = Watch::over(cancel);
+  ProgressBox box(progress);
+  watch.tick = [&] { box.deliver(); };
+  SessionCore::Options options;
+  options.session.policy = policy;
+  options.session.samples = to_named_tensors(samples, model.inputs());
+  options.session.runtime = std::move(runtime);
+  options.session.progress = box.writer();
+  options.session.verify = verify;
+  options.session.profile = profile;
+  if (plan != nullptr) options.plan = *plan;
+  if (lock != nullptr) {
+    options.plan = lock->plan;
+    options.lock = *lock;
+  }
+  new (self) SessionCore(model, std::move(options), watch);
+}
+
+Lock lock_of(const SessionCore& core) {
+  if (core.lock()) return *core.lock();
+  PlanRequest request;
+  request.policy = core.policy();
+  request.samples = core.samples();
+  request.keep_input = true;
+  const PlanReport report = take(unlocked([&] { return make_plan(*core.runtime(), core.model(), request); }));
+  if (report.plan.digest() != core.session().plan().digest()) {
+    raise_status(aborted_error("what is known now leads to another plan than the one this session runs")
+                     .with_hint("make a new session, or lock a plan of its own: axle.plan(model, ...).lock(path)"));
+  }
+  return take(make_lock(report.plan, report.input_json));
+}
+
+std::string profile_json(const SessionCore& core) {
+  return take(unlocked([&] { return render_profile_json(core.session()); }));
+}
+
+void bind_timing(nb::module_& module) {
+  nb::class_<LoadTiming>(module, "LoadTiming", "How long it took to make a session ready.")
+      .def_ro("plan_ns", &LoadTiming::plan_ns)
+      .def_ro("compile_ns", &LoadTiming::compile_ns)
+      .def_ro("load_ns", &LoadTiming::load_ns)
+      .def_ro("cache", &LoadTiming::cache, "\"hit\", \"miss\" or \"none\"")
+      .def("__repr__", [](const LoadTiming& timing) {
+        return "<axle.LoadTiming plan " + format_duration(timing.plan_ns) + ", compile " + format_duration(timing.compile_ns) +
+               ", load " + format_duration(timing.load_ns) + ", cache " + timing.cache + ">";
+      });
+}
+
+}  // namespace
+
+void bind_session(nb::module_& module) {
+  bind_timing(module);
+  nb::class_<SessionCore>(module, "SessionCore", "What stands behind axle.Session.")
+      .def("__init__", &create, nb::arg("model"), nb::arg("policy"), nb::arg("samples").none() = nb::none(),
+           nb::arg("runtime").none() = nb::none(), nb::arg("plan").none() = nb::none(), nb::arg("lock").none() = nb::none(),
+           nb::arg("verify") = false, nb::arg("profile") = false, nb::arg("progress").none() = nb::none(),
+           nb::arg("cancel").none() = nb::none(),
+           nb::sig(
+               "def __init__(self, model: Model, policy: Policy, samples: collections.abc.Mapping[str, object] | None = None, "
+               "runtime: Runtime | None = None, plan: Plan | None = None, lock: Lock | None = None, verify: bool = False, "
+               "profile: bool = False, progress: collections.abc.Callable[[str, float], object] | None = None, "
+               "cancel: CancelToken | None = None) -> None"),
+           "Use axle.Session.create or axle.Session.load.")
+      .def("run", &SessionCore::run, nb::arg("feeds"), nb::arg("cancel").none() = nb::none(), nb::arg("timeout_ns") = 0,
+           nb::sig("def run(self, feeds: collections.abc.Mapping[str, object], cancel: CancelToken | None = None, "
+                   "timeout_ns: int = 0) -> dict[str, numpy.ndarray]"),
+           "Run once: {input name: array} -> {output name: fresh numpy array}, in model order.\n\n"
+           "Arrays: numpy, anything with __dlpack__ (torch, jax, ...) in host memory, anything with the buffer protocol.\n"
+           "Contiguous bytes are borrowed for the call, never copied; strided arrays are copied, counted in `copies` and said\n"
+           "once (CopyWarning). Text (numpy str, bytes or object arrays) and types of less than a byte are converted. The GIL\n"
+           "is released while the engine runs, and any number of threads may call at once. Ctrl-C cancels a running call.\n\n"
+           "timeout_ns: 0 = none.\n\n"
+           "Raises InvalidArgumentError (ValueError): unknown or missing name, wrong dtype (the cast is named), rank or size;\n"
+           "CancelledError; DeadlineExceededError (TimeoutError); FailedPreconditionError after fork(); or the engine's own\n"
+           "failure (axle.Error).")
+      .def(
+          "make_binding",
+          [](const SessionCore& core) {
+            return new PythonBinding(core.session(), take(unlocked([&] { return core.session().make_binding(); })));
+          },
+          nb::rv_policy::take_ownership, "Inputs and outputs bound once, run many times.")
+      .def_prop_ro("inputs", [](const SessionCore& core) { return core.session().inputs(); })
+      .def_prop_ro("outputs", [](const SessionCore& core) { return core.session().outputs(); })
+      .def_prop_ro(
+          "plan", [](const SessionCore& core) -> const Plan& { return core.session().plan(); },
+          nb::rv_policy::reference_internal, "What runs where, and why not otherwise.")
+      .def_prop_ro(
+          "substitutions", [](const SessionCore& core) { return core.session().substitutions(); },
+          "Every allowed fallback that was taken; empty otherwise.")
+      .def_prop_ro("timing", [](const SessionCore& core) { return core.session().timing(); })
+      .def_prop_ro(
+          "effective_json", [](const SessionCore& core) { return core.session().effective_json(); },
+          "Values really in force, one JSON document per partition.")
+      .def_prop_ro("copies", &SessionCore::copies, "Arrays that run() had to copy so far.")
+      .def_prop_ro("model", &SessionCore::model, nb::rv_policy::reference_internal)
+      .def_prop_ro("policy", &SessionCore::policy, nb::rv_policy::reference_internal, "The policy it was planned under.")
+      .def("to_lock", &lock_of,
+           "The plan with the planner's whole input. AbortedError when what is known now leads to another plan.")
+      .def("profile_json", &profile_json,
+           "Perfetto / Chrome trace of the runs so far. FailedPreconditionError unless made with profile=True.")
+      .def("__repr__", [](const SessionCore& core) {
+        std::string text = "<axle.Session " + core.model().name() + " on";
+        for (const Partition& part : core.session().plan().partitions) text += " " + part.candidate.format();
+        return text + ">";
+      });
+}
+
+}  // namespace axle::python

@@ -1,0 +1,71 @@
+"""The generated stub says what the module has, and the packages say that they are typed."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nanobind import stubgen
+
+import axle
+import gpukit
+from axle import _core
+
+STUB = Path(_core.__file__).parent / "_core.pyi"
+
+
+def names_of(body: list[ast.stmt]) -> set[str]:
+    found = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+        elif isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return {name for name in found if not name.startswith("_")}
+
+
+def public(owner) -> set[str]:
+    return {name for name in vars(owner) if not name.startswith("_")}
+
+
+def test_the_stub_is_what_the_module_gives_now(tmp_path):
+    again = tmp_path / "_core.pyi"
+    done = subprocess.run(
+        [sys.executable, stubgen.__file__, "-q", "-m", "axle._core", "-o", str(again)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert again.read_text() == STUB.read_text(), "the stub is older than the module: build again"
+
+
+def test_the_stub_names_everything():
+    tree = ast.parse(STUB.read_text())
+    assert names_of(tree.body) == public(_core)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            assert names_of(node.body) == public(getattr(_core, node.name)), node.name
+
+
+def test_no_type_in_the_stub_is_left_out():
+    text = STUB.read_text()
+    for word in ("axle::", "std::", "@overload", "object: ..."):
+        assert word not in text, word
+
+
+@pytest.mark.parametrize("package", [axle, gpukit])
+def test_packages_are_typed_and_every_public_thing_is_described(package):
+    assert (Path(package.__file__).parent / "py.typed").exists()
+    for name in package.__all__:
+        assert hasattr(package, name), name
+        value = getattr(package, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, f"{package.__name__}.{name} has no docstring"
+
+
+def test_everything_bound_is_reachable_or_internal():
+    internal = {"SessionCore", "explain_session_json", "explain_session_text", "parse_duration", "tune_model"}
+    internal |= {name for name in public(_core) if name.startswith("render_")}
+    assert public(_core) - set(axle.__all__) == internal
