@@ -1,0 +1,91 @@
+"""Policies as code: which kernels, and where and in which precision a model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import axle
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Kernels that are preferred, and kernels that must not be used, for one op."""
+
+    prefer: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+
+    def __or__(self, other: Preference) -> Preference:
+        """Give both: ``prefer("onednn") | forbid("naive")``."""
+        return Preference(self.prefer + other.prefer, self.forbid + other.forbid)
+
+
+def prefer(*kernels: str) -> Preference:
+    """Give kernels in order of preference; others may be used when these cannot be had."""
+    return Preference(prefer=kernels)
+
+
+def forbid(*kernels: str) -> Preference:
+    """Give kernels that must not be used."""
+    return Preference(forbid=kernels)
+
+
+class KernelPolicy:
+    """Which kernel runs each op: ``KernelPolicy(matmul="cublasLt", attention=prefer("flash_v2"))``.
+
+    A name alone is forced: a kernel that cannot be had is an error that lists what can. Ops are words (``matmul``, ``conv``,
+    ``attention``) or ONNX op types. Equal policies compare equal; a policy cannot be changed.
+    """
+
+    def __init__(self, **kernels: str | Preference):
+        self._kernels = dict(kernels)
+
+    @property
+    def kernels(self) -> Mapping[str, str | Preference]:
+        """What was asked for, by op."""
+        return dict(self._kernels)
+
+    def to_choices(self) -> dict[str, axle.KernelChoice]:
+        """Give the same for `axle.Policy.kernels`."""
+        return {op: _choice(op, wanted) for op, wanted in self._kernels.items()}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KernelPolicy) and self._kernels == other._kernels
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self._kernels.items(), key=lambda item: item[0])))
+
+    def __repr__(self) -> str:
+        return f"KernelPolicy({', '.join(f'{op}={wanted!r}' for op, wanted in self._kernels.items())})"
+
+
+def _choice(op: str, wanted: str | Preference) -> axle.KernelChoice:
+    if isinstance(wanted, str):
+        return axle.KernelChoice(force=wanted)
+    if isinstance(wanted, Preference):
+        return axle.KernelChoice(prefer=list(wanted.prefer), forbid=list(wanted.forbid))
+    raise TypeError(f"the kernel for {op} is a name, prefer(...) or forbid(...), not a {type(wanted).__name__}")
+
+
+@dataclass(frozen=True)
+class ExecutionPolicy:
+    """Where, in which precision and how a model runs.
+
+    Attributes:
+        target: selector such as ``"npu"`` or ``"gpu@nvidia"``; None = the session's device.
+        precision: ``"int8"``, ``"fp16"``, ...: one alone is forced and its error reported; several are gated on accuracy in order.
+        static_shape: the plan holds for the shapes it was judged on only.
+        allow_fallback: selectors of what may stand in when the target is missing. Nothing else may; what did is in `substitutions`.
+        threads: compute threads; None = the planner's choice.
+        max_relative_error: bound on the error against fp32; None = none.
+        tuning_budget: how long may be measured: ``"10s"``, or seconds; None = not at all.
+
+    """
+
+    target: str | None = None
+    precision: str | Iterable[str] | None = None
+    static_shape: bool = False
+    allow_fallback: str | Iterable[str] | None = None
+    threads: int | None = None
+    max_relative_error: float | None = None
+    tuning_budget: str | float | None = None
