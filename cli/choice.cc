@@ -42,6 +42,22 @@ Result<Policy> ChoiceFlags::policy() const {
   return policy;
 }
 
+std::string ChoiceFlags::first_given() const {
+  const std::pair<const char*, bool> flags[] = {{"--policy", !policy_file.empty()},
+                                                {"--device", !device.empty()},
+                                                {"--engine", !engine.empty()},
+                                                {"--precision", !precision.empty()},
+                                                {threads_flag.c_str(), !threads.empty()},
+                                                {"--objective", !objective.empty()},
+                                                {"--allow-fallback", !allow_fallback.empty()},
+                                                {"--kernel", !kernel.empty()},
+                                                {"--tuning-budget", !tuning_budget.empty()}};
+  for (const auto& [name, given] : flags) {
+    if (given) return name;
+  }
+  return "";
+}
+
 void InputFlags::declare(Arguments& arguments) {
   arguments.group("Inputs");
   arguments.option(npz, "--inputs", "FILE.npz", "all inputs by name");

@@ -22,6 +22,8 @@ struct ChoiceFlags {
   void declare(Arguments& arguments);
   // File first, then each flag over it. INVALID_ARGUMENT, NOT_FOUND.
   Result<Policy> policy() const;
+  // The first of these flags that was given, "" when none was.
+  std::string first_given() const;
 };
 
 // --inputs FILE.npz, --input NAME=FILE.npy ..., --random SEED.

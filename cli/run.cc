@@ -72,22 +72,55 @@ Status write_profile(const Session& session, const std::string& path) {
   return write_text_file(path, trace);
 }
 
-// With a lock nothing is planned: its plan is loaded, and an engine that has changed is refused.
-Result<Session> open_session(const Model& model, const RunArguments& arguments, const SessionOptions& options) {
-  if (arguments.locked.empty()) return Session::create(model, options);
+// With a lock nothing is planned: its plan is loaded under its policy, and what has changed is refused. Session::load checks
+// the model and the engines' libraries.
+Result<Session> open_locked(const Model& model, const RunArguments& arguments, SessionOptions options, Policy& policy) {
   AXLE_ASSIGN_OR_RETURN(const Lock lock, load_lock(arguments.locked));
+  AXLE_ASSIGN_OR_RETURN(policy, locked_policy(lock));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, options.runtime->machine());
   if (lock.plan.machine_fingerprint != machine.fingerprint()) {
     return aborted_error("the lock '" + arguments.locked + "' was made on another machine: " + lock.plan.machine_fingerprint +
                          ", this one is " + machine.fingerprint())
         .with_hint("plan again here: axle plan " + arguments.model + " -o " + arguments.locked);
   }
+  options.policy = policy;
   return Session::load(model, lock.plan, options);
+}
+
+Status check_flags(const RunArguments& arguments) {
+  const std::string flag = arguments.choice.first_given();
+  if (flag.empty() || arguments.locked.empty()) return ok_status();
+  return invalid_argument_error(flag + " cannot be combined with --locked: the lock holds the policy")
+      .with_hint("plan anew with that choice: axle plan " + arguments.model + " " + flag + " ... -o " + arguments.locked);
+}
+
+Status report(const RunArguments& arguments, const RunDocument& document) {
+  if (arguments.output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
+    std::puts(json.c_str());
+    return ok_status();
+  }
+  if (!arguments.output.quiet) {
+    std::fputs(render_plan_line(document).c_str(), stdout);
+    for (const Substitution& taken : document.plan->substitutions) {
+      std::printf("substituted: %s instead of %s, allowed by %s: %s\n", taken.got.c_str(), taken.wanted.c_str(),
+                  taken.allowed_by.c_str(), taken.reason.c_str());
+    }
+  }
+  if (arguments.output.verbose) {
+    TextStyle style;
+    style.color = use_color();
+    style.verbose = true;
+    std::fputs(render_plan_text(document, style).c_str(), stdout);
+  }
+  if (!arguments.output.quiet) print_outputs(document.outputs);
+  return ok_status();
 }
 
 Status run(const RunArguments& arguments) {
   ProgressLine progress;
-  AXLE_ASSIGN_OR_RETURN(const Policy policy, arguments.choice.policy());
+  AXLE_RETURN_IF_ERROR(check_flags(arguments));
+  AXLE_ASSIGN_OR_RETURN(Policy policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model, arguments.verify));
   AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> feeds, arguments.inputs.load(model));
@@ -99,7 +132,8 @@ Status run(const RunArguments& arguments) {
   options.profile = !arguments.profile.empty();
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   options.runtime = runtime;
-  AXLE_ASSIGN_OR_RETURN(const Session session, open_session(model, arguments, options));
+  AXLE_ASSIGN_OR_RETURN(const Session session, arguments.locked.empty() ? Session::create(model, options)
+                                                                        : open_locked(model, arguments, options, policy));
   if (feeds.empty() && !session.inputs().empty()) {
     return invalid_argument_error("no inputs were given for '" + arguments.model + "', which has " +
                                   std::to_string(session.inputs().size()))
@@ -112,10 +146,10 @@ Status run(const RunArguments& arguments) {
   const int64_t run_ns = now_ns() - started;
   progress.clear();
   if (!arguments.profile.empty()) AXLE_RETURN_IF_ERROR(write_profile(session, arguments.profile));
-  AXLE_ASSIGN_OR_RETURN(const std::vector<OutputFile> files, write_outputs(outputs, arguments.output_dir));
 
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
   RunDocument document;
+  AXLE_ASSIGN_OR_RETURN(document.outputs, write_outputs(outputs, arguments.output_dir));
   document.model = &model;
   document.policy = &policy;
   document.machine = &machine;
@@ -124,27 +158,7 @@ Status run(const RunArguments& arguments) {
   document.effective_json = session.effective_json();
   document.first_run_ns = run_ns;
   document.run_ns = run_ns;
-  document.outputs = files;
-  if (arguments.output.json) {
-    AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
-    std::puts(json.c_str());
-    return ok_status();
-  }
-  if (!arguments.output.quiet) {
-    std::fputs(render_plan_line(document).c_str(), stdout);
-    for (const Substitution& taken : session.substitutions()) {
-      std::printf("substituted: %s instead of %s, allowed by %s: %s\n", taken.got.c_str(), taken.wanted.c_str(),
-                  taken.allowed_by.c_str(), taken.reason.c_str());
-    }
-  }
-  if (arguments.output.verbose) {
-    TextStyle style;
-    style.color = use_color();
-    style.verbose = true;
-    std::fputs(render_plan_text(document, style).c_str(), stdout);
-  }
-  if (!arguments.output.quiet) print_outputs(files);
-  return ok_status();
+  return report(arguments, document);
 }
 
 }  // namespace

@@ -120,6 +120,9 @@ def test_a_lock_is_run_exactly_and_refused_when_edited(axle, models, tmp_path):
     lock = tmp_path / "model.lock"
     assert axle("plan", folder / "model.onnx", *inputs, "-o", lock).code == 0
     assert axle("run", folder / "model.onnx", *inputs, "--locked", lock).code == 0
+    forced = axle("run", folder / "model.onnx", *inputs, "--locked", lock, "--threads", "1")
+    assert forced.code == 3, forced.err
+    assert "--threads cannot be combined with --locked" in forced.err
     text = lock.read_text()
     lock.write_text(
         text.replace('"threads":1', '"threads":2', 1) if '"threads":1' in text else text.replace('"threads":2', '"threads":1', 1)
