@@ -273,7 +273,7 @@ axle::Status register_backend_engine(std::shared_ptr<ComputeBackend> backend, co
     place.store(made.get());
     const axle::Status status = axle::register_engine(kQueries[static_cast<size_t>(slot)], name);
     if (status.ok()) {
-      made.release();  // for the life of the process
+      (void)made.release();  // for the life of the process
     } else {
       place.store(nullptr);
     }

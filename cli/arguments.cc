@@ -11,7 +11,7 @@ struct Arguments::Impl {
   std::vector<std::pair<std::string, std::string>> examples;
 };
 
-Arguments::Arguments(std::string command, std::string summary) : impl_(std::make_unique<Impl>()) {
+Arguments::Arguments(const std::string& command, const std::string& summary) : impl_(std::make_unique<Impl>()) {
   impl_->app.name("axle " + command);
   impl_->app.description(std::move(summary));
   impl_->app.get_formatter()->column_width(36);

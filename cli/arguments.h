@@ -10,7 +10,7 @@ namespace axle::cli {
 
 class Arguments {
  public:
-  Arguments(std::string command, std::string summary);
+  Arguments(const std::string& command, const std::string& summary);
   ~Arguments();
 
   // Each binds `target`, which keeps its value when the argument is not given.

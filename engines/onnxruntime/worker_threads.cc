@@ -69,12 +69,12 @@ OrtCustomThreadHandle WorkerThreads::create(void* self, OrtThreadWorkerFn work, 
   const int failed = pthread_create(&thread, nullptr, &enter, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (failed != 0) return nullptr;
-  start.release();
+  (void)start.release();  // enter owns it
   pthread_setname_np(thread, "axle-ort");
   if (!threads->confine(thread)) threads->confined_ = false;
   ++threads->count_;
   static_assert(sizeof(pthread_t) == sizeof(OrtCustomThreadHandle));
-  return reinterpret_cast<OrtCustomThreadHandle>(thread);
+  return reinterpret_cast<OrtCustomThreadHandle>(thread);  // NOLINT(performance-no-int-to-ptr): pthread_t is a number here
 }
 
 void WorkerThreads::join(OrtCustomThreadHandle thread) { pthread_join(reinterpret_cast<pthread_t>(thread), nullptr); }

@@ -62,7 +62,7 @@ bool process_confined_to(std::span<const int32_t> cpu_set) {
   std::error_code error;
   for (std::filesystem::directory_iterator it("/proc/self/task", error), end; !error && it != end; it.increment(error)) {
     cpu_set_t mask;
-    if (sched_getaffinity(std::atoi(it->path().filename().c_str()), sizeof(mask), &mask) != 0) continue;  // it just ended
+    if (sched_getaffinity(leading_number(it->path().filename().native()), sizeof(mask), &mask) != 0) continue;  // it just ended
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (CPU_ISSET(cpu, &mask) && std::ranges::find(cpu_set, cpu) == cpu_set.end()) return false;
     }
@@ -165,6 +165,7 @@ void OpenVinoEngine::add_device(const std::string& device) {
     info.uuid = device_property(*api_, core_.get(), device, "DEVICE_UUID");
     unsigned domain = 0, bus = 0, slot = 0, function = 0;
     const std::string pci = device_property(*api_, core_.get(), device, "DEVICE_PCI_INFO");
+    // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): the count says whether all were read
     if (std::sscanf(pci.c_str(), "{domain: %u bus: %u device: %x function: %u}", &domain, &bus, &slot, &function) == 4) {
       char text[32];
       std::snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", domain & 0xffffu, bus & 0xffu, slot & 0xffu, function & 0xfu);
@@ -329,7 +330,7 @@ kit::Loaded OpenVinoEngine::load(const kit::LoadArgs& args) {
     };
     effective.precision = std::ranges::any_of(effective.kernels, lowers) ? std::string(args.precision) : "f32";
   }
-  if (is_cpu(wanted.device)) effective.threads = std::atoi(property("INFERENCE_NUM_THREADS").c_str());
+  if (is_cpu(wanted.device)) effective.threads = leading_number(property("INFERENCE_NUM_THREADS"));
   effective.cpu_set.assign(args.cpu_set.begin(), args.cpu_set.end());
   effective.cpu_set_honoured = args.cpu_set.empty() || process_confined_to(args.cpu_set);
   effective.options = {{"num_streams", property("NUM_STREAMS")},

@@ -1,6 +1,7 @@
 #include "vendor_library.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -58,7 +59,7 @@ std::shared_ptr<const Api> open_one(const std::string& path) {
   api->build = version.buildNumber == nullptr ? "" : version.buildNumber;
   api->ov_version_free(&version);
   api->version = api->build.substr(0, api->build.find('-'));
-  if (std::atoi(api->version.c_str()) < kMinimumYear) {
+  if (leading_number(api->version) < kMinimumYear) {
     throw kit::unavailable(api->path + " is OpenVINO " + api->version + ", too old: " + std::to_string(kMinimumYear) +
                            ".0 or newer is needed");
   }
@@ -66,6 +67,12 @@ std::shared_ptr<const Api> open_one(const std::string& path) {
 }
 
 }  // namespace
+
+int leading_number(std::string_view text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
 
 void check(const Api& api, ov_status_e status, const std::string& what) {
   if (status == OK) return;

@@ -17,10 +17,11 @@ inline constexpr const char* kLibraryVariable = "AXLE_OPENVINO_LIBRARY";
 // Every vendor function this plugin calls. All of them exist since 2024.0.
 #define AXLE_OPENVINO_FUNCTIONS(X)                                                                                            \
   X(ov_get_openvino_version)                                                                                                  \
-  X(ov_version_free) X(ov_get_error_info) X(ov_get_last_err_msg) X(ov_free) X(ov_core_create) X(ov_core_free)                 \
-      X(ov_core_set_property) X(ov_core_get_property) X(ov_core_get_available_devices) X(ov_available_devices_free)           \
-          X(ov_core_read_model) X(ov_core_read_model_from_memory_buffer) X(ov_core_compile_model) X(ov_core_import_model)     \
-              X(ov_model_free) X(ov_compiled_model_free) X(ov_compiled_model_inputs_size) X(ov_compiled_model_outputs_size)   \
+  X(ov_version_free)                                                                                                          \
+  X(ov_get_error_info) X(ov_get_last_err_msg) X(ov_free) X(ov_core_create) X(ov_core_free) X(ov_core_set_property)            \
+      X(ov_core_get_property) X(ov_core_get_available_devices) X(ov_available_devices_free) X(ov_core_read_model)             \
+          X(ov_core_read_model_from_memory_buffer) X(ov_core_compile_model) X(ov_core_import_model) X(ov_model_free)          \
+              X(ov_compiled_model_free) X(ov_compiled_model_inputs_size) X(ov_compiled_model_outputs_size)                    \
                   X(ov_compiled_model_input_by_index) X(ov_compiled_model_input_by_name) X(ov_compiled_model_output_by_index) \
                       X(ov_compiled_model_output_by_name) X(ov_compiled_model_get_property) X(ov_compiled_model_export_model) \
                           X(ov_compiled_model_create_infer_request) X(ov_output_const_port_free) X(ov_port_get_any_name)      \
@@ -40,6 +41,9 @@ struct Api {
   std::string version;  // "2026.4.1"
   std::string build;  // the full build number
 };
+
+// The number that `text` starts with; 0 without one.
+int leading_number(std::string_view text);
 
 // Throws the vendor's text after `what`.
 void check(const Api& api, ov_status_e status, const std::string& what);

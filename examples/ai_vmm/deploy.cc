@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   try {
     ai_vmm::VMM vmm;
     ai_vmm::DeploymentConstraints constraints;
-    if (argc > 2) constraints.max_latency_ms = std::atof(argv[2]);
+    if (argc > 2) constraints.max_latency_ms = std::strtod(argv[2], nullptr);
     const auto model = vmm.deploy(argv[1], constraints);
     std::printf("%s: %s (%s)\n", argv[1], ai_vmm::model_category_name(model.category()), model.category_reason().c_str());
     std::printf("runs as %s\n", model.candidate().c_str());

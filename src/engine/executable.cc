@@ -132,7 +132,7 @@ Status Context::run_async(const CancelToken& cancel, std::function<void(Status)>
   run->args = {sizeof(axle_run_args_t), run->cancel.abi(), nullptr};
   axle_error_t* const error = plugin.api().run_async(context_, &run->args, &async_done, run.get());
   if (error != nullptr) return plugin.take_error(error, run->name);
-  run.release();  // async_done's
+  (void)run.release();  // async_done's
   return ok_status();
 }
 

@@ -14,7 +14,7 @@ namespace {
 class LoopbackChannel final : public FlatChannel {
  public:
   explicit LoopbackChannel(std::shared_ptr<const Plugin> plugin)
-      : server_(std::move(plugin), [this](std::string notice) { receive_(notice); }) {}
+      : server_(std::move(plugin), [this](const std::string& notice) { receive_(notice); }) {}
 
   Result<std::string> call(const std::string& request, std::span<const FlatAttachment> attachments,
                            const std::function<void()>& poll) override {

@@ -48,7 +48,7 @@ std::vector<Demand> demands_of(const Policy& policy) {
   const auto resources = written.targets.empty() ? std::vector<std::string>() : policy.fallback.resource;
 
   std::vector<Demand> demands = {written};
-  const auto add = [&](Demand demand) {
+  const auto add = [&](const Demand& demand) {
     demands.push_back(demand);
     for (const std::string& precision : precisions) {
       relax_precision(demands.emplace_back(demand), precision);

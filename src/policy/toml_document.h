@@ -71,7 +71,7 @@ class TomlReader {
   }
 
   // Puts the place before the message; no effect when `status` is OK or a failure is there already.
-  void fail_at(TomlPlace place, Status status);
+  void fail_at(TomlPlace place, const Status& status);
   void adopt(Status status) {
     if (status_.ok()) status_ = std::move(status);
   }

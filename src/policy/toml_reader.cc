@@ -40,7 +40,7 @@ const TomlValue* TomlReader::find(const char* key) {
   return found == table_.members.end() ? nullptr : &found->value;
 }
 
-void TomlReader::fail_at(TomlPlace place, Status status) {
+void TomlReader::fail_at(TomlPlace place, const Status& status) {
   if (status.ok() || !status_.ok()) return;
   Status placed = invalid_argument_error(fmt::format("{}:{}:{}: {}", origin_, place.line, place.column, status.message()));
   if (!status.hint().empty()) placed = std::move(placed).with_hint(status.hint());

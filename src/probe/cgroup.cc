@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace axle {
 namespace {
@@ -94,7 +95,7 @@ void limit_cpuset(const std::string& list, CgroupLimits& limits) {
   }
   std::vector<int32_t> both;
   std::set_intersection(cpus.begin(), cpus.end(), limits.cpuset.begin(), limits.cpuset.end(), std::back_inserter(both));
-  if (!both.empty()) limits.cpuset = both;
+  if (!both.empty()) limits.cpuset = std::move(both);
 }
 
 void read_version2(const SystemFiles& files, const std::vector<std::string>& groups, CgroupLimits& limits) {

@@ -164,7 +164,7 @@ std::string cpu_vendor_of(std::string_view cpuinfo) {
 }
 
 std::string cpu_model_of(std::string_view cpuinfo, const std::vector<CpuinfoBlock>& blocks) {
-  const std::string name = value_of(cpuinfo, "model name");
+  std::string name = value_of(cpuinfo, "model name");
   const bool has_parts = !value_of(cpuinfo, "CPU part").empty();
   if (!name.empty() && !has_parts) return name;
   std::vector<std::pair<std::string, int>> parts;

@@ -45,7 +45,7 @@ std::vector<int32_t> allowed(const std::vector<LogicalCpu>& cpus, const std::opt
     const std::set<int32_t> permitted(limit.begin(), limit.end());
     std::vector<int32_t> left;
     std::copy_if(all.begin(), all.end(), std::back_inserter(left), [&](int32_t cpu) { return permitted.contains(cpu); });
-    if (!left.empty()) all = left;
+    if (!left.empty()) all = std::move(left);
   };
   if (affinity) keep(*affinity);
   if (!cpuset.empty()) keep(cpuset);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "axle/engine.h"
 #include "base/json.h"
@@ -31,7 +32,7 @@ std::string range_text(const OptionSpec& option) {
 }
 
 Status check_range(const OptionSpec& option, std::string_view value, std::optional<double> number, const char* kind) {
-  const bool inside = number && *number == *number && (!option.minimum || *number >= *option.minimum) &&
+  const bool inside = number && !std::isnan(*number) && (!option.minimum || *number >= *option.minimum) &&
                       (!option.maximum || *number <= *option.maximum);
   return inside ? ok_status() : outside(option, value, fmt::format("{} ({})", kind, range_text(option)));
 }

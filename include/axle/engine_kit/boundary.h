@@ -69,7 +69,7 @@ inline void give(std::string document, axle_buffer_t* out) {
   if (out == nullptr) throw invalid_argument("no place for the answer");
   auto owner = std::make_unique<std::string>(std::move(document));
   *out = {owner->data(), owner->size(), owner.get()};
-  owner.release();
+  (void)owner.release();
 }
 
 template <typename T>

@@ -32,7 +32,8 @@ struct FloatTensor {
 
 inline std::vector<float> floats(const OutputView& view) {
   const auto* data = static_cast<const float*>(view.data);
-  return {data, data + view.size_bytes / sizeof(float)};
+  const size_t count = view.size_bytes / sizeof(float);
+  return {data, data + count};
 }
 
 inline EngineRegistryOptions only(const FakeEngine& fake, const std::string& name = "fake") {
