@@ -65,7 +65,8 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document of ``axle inspect --json``."""
-        return json.loads(_core.render_model_json(self.model, self.opinions))
+        document: dict[str, Any] = json.loads(_core.render_model_json(self.model, self.opinions))
+        return document
 
     def __str__(self) -> str:
         return _core.render_model_text(self.model, self.opinions)
@@ -105,9 +106,10 @@ class PlannedModel:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document of ``axle plan --json``."""
-        return json.loads(_core.render_run_json(self.plan, self.model, self.policy, self.machine))
+        document: dict[str, Any] = json.loads(_core.render_run_json(self.plan, self.model, self.policy, self.machine))
+        return document
 
-    def lock(self, path: str | os.PathLike | None = None) -> Lock:
+    def lock(self, path: str | os.PathLike[str] | None = None) -> Lock:
         """Give the plan with everything it was decided on, and write it to `path` when one is given."""
         made = _core.make_lock(self.plan, self.input_json)
         if path is not None:
@@ -124,7 +126,7 @@ class PlannedModel:
 def plan(
     model: ModelLike,
     policy: PolicyLike = None,
-    machine: Machine | str | os.PathLike | None = None,
+    machine: Machine | str | os.PathLike[str] | None = None,
     samples: Mapping[str, Any] | None = None,
     *,
     engine: Words = None,

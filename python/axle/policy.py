@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from axle import _toml
 from axle._core import Policy
 
-PolicyLike = Policy | str | os.PathLike | Mapping[str, object] | None
+PolicyLike = Policy | str | os.PathLike[str] | Mapping[str, object] | None
 Words = str | Iterable[str] | None
 
 

@@ -17,7 +17,7 @@ from axle._core import CancelToken, Lock, Model, Plan, Runtime
 from axle.errors import AbortedError
 from axle.policy import PolicyLike, Words, make_policy
 
-ModelLike = Model | str | os.PathLike | bytes
+ModelLike = Model | str | os.PathLike[str] | bytes
 Progress = Callable[[str, float], object]
 
 _pool_lock = threading.Lock()
@@ -129,7 +129,7 @@ class Session(_core.SessionCore):
     def load(
         cls,
         model: ModelLike,
-        plan: Plan | Lock | str | os.PathLike,
+        plan: Plan | Lock | str | os.PathLike[str],
         *,
         runtime: Runtime | None = None,
         verify: bool = False,
@@ -172,9 +172,10 @@ class Session(_core.SessionCore):
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document of ``axle run --json`` for this session: model, policy, machine, plan, decisions, timing."""
-        return json.loads(_core.explain_session_json(self))
+        document: dict[str, Any] = json.loads(_core.explain_session_json(self))
+        return document
 
-    def profile(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+    def profile(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         """Give the Perfetto / Chrome trace of the runs so far, and write it to `path` when one is given.
 
         Raises:
@@ -184,9 +185,10 @@ class Session(_core.SessionCore):
         text = self.profile_json()
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
-        return json.loads(text)
+        document: dict[str, Any] = json.loads(text)
+        return document
 
-    def lock(self, path: str | os.PathLike | None = None) -> Lock:
+    def lock(self, path: str | os.PathLike[str] | None = None) -> Lock:
         """Give the plan with everything it was decided on, and write it to `path` when one is given.
 
         Raises:

@@ -39,7 +39,7 @@ def make_policy(
     kernel_policy: KernelPolicy | None = None,
     exec_policy: ExecutionPolicy | None = None,
     fp16: bool = False,
-    policy: axle.Policy | str | os.PathLike | Mapping[str, object] | None = None,
+    policy: axle.Policy | str | os.PathLike[str] | Mapping[str, object] | None = None,
 ) -> axle.Policy:
     """Translate gpukit's words into an `axle.Policy`; `policy` is what they lie over.
 
@@ -116,14 +116,14 @@ class InferenceSession:
 
     def __init__(
         self,
-        model: axle.Model | str | os.PathLike | bytes,
+        model: axle.Model | str | os.PathLike[str] | bytes,
         device: str | None = None,
         engine: str | None = None,
         backend: str | None = None,
         kernel_policy: KernelPolicy | None = None,
         exec_policy: ExecutionPolicy | None = None,
         fp16: bool = False,
-        policy: axle.Policy | str | os.PathLike | Mapping[str, object] | None = None,
+        policy: axle.Policy | str | os.PathLike[str] | Mapping[str, object] | None = None,
         samples: Mapping[str, Any] | None = None,
         profile: bool = False,
         runtime: axle.Runtime | None = None,
@@ -151,7 +151,7 @@ class InferenceSession:
     def run(self, feeds: Mapping[str, Any], /) -> dict[str, np.ndarray]: ...
     @overload
     def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, Any], run_options: None = None, /) -> list[np.ndarray]: ...
-    def run(self, first, feeds=None, run_options=None, /):
+    def run(self, first: Any, feeds: Any = None, run_options: Any = None, /) -> dict[str, np.ndarray] | list[np.ndarray]:
         """Run once: ``run({name: array})`` gives ``{name: array}``; ``run(names or None, {name: array})`` gives a list.
 
         Arrays and errors as `axle.Session.run`; outputs are fresh arrays.
@@ -185,11 +185,11 @@ class InferenceSession:
         """Say in words what runs where, why, and what was turned down."""
         return self._session.explain(verbose, width)
 
-    def profile(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+    def profile(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         """Give the Perfetto trace of the runs so far (``profile=True``), and write it to `path` when one is given."""
         return self._session.profile(path)
 
-    def lock(self, path: str | os.PathLike | None = None) -> axle.Lock:
+    def lock(self, path: str | os.PathLike[str] | None = None) -> axle.Lock:
         """Give the plan with everything it was decided on, and write it to `path` when one is given."""
         return self._session.lock(path)
 

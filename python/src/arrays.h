@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct Converted {
 // and types of less than a byte are converted. Another element type than `wanted` is InvalidArgumentError, which names the
 // cast; kUndefined takes any. `name` and `what` ("input") are for messages.
 Converted to_tensor(nanobind::handle value, DataType wanted, std::string_view name, std::string_view what = "input");
+
+// Warns with axle.CopyWarning.
+void warn_of_copy(const std::string& text);
 
 // The same, for the engine or the caller to write into: contiguous, writable, host memory.
 Converted to_writable_tensor(nanobind::handle value, DataType wanted, std::string_view name);

@@ -178,6 +178,11 @@ Tensor keeping(Converted converted) {
   return take(Tensor::borrow(seen.dtype(), seen.shape(), const_cast<void*>(seen.data()), seen.size_bytes(), owner));
 }
 
+void warn_of_copy(const std::string& text) {
+  const nb::object category = nb::module_::import_("axle.errors").attr("CopyWarning");
+  if (PyErr_WarnEx(category.ptr(), text.c_str(), 1) < 0) throw nb::python_error();
+}
+
 nb::dict as_dict(nb::handle mapping) {
   if (!nb::hasattr(mapping, "keys")) throw nb::type_error("inputs are given as a mapping {name: array}");
   PyObject* copy = PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyDict_Type), mapping.ptr());
@@ -195,7 +200,9 @@ std::vector<NamedTensor> to_named_tensors(nb::handle mapping, const std::vector<
     for (const IoSpec& spec : specs) {
       if (spec.name == named.name) wanted = spec.dtype;
     }
-    named.tensor = keeping(to_tensor(value, wanted, named.name));
+    Converted converted = to_tensor(value, wanted, named.name);
+    if (converted.copied) warn_of_copy("sample '" + named.name + "' is strided, misaligned or byte-swapped: it was copied");
+    named.tensor = keeping(std::move(converted));
     tensors.push_back(std::move(named));
   }
   return tensors;

@@ -90,11 +90,13 @@ DataType checked_type(dlpack::View view, uint64_t flags, bool dense) {
   return seen.dtype();
 }
 
-}  // namespace
+// A producer's own refusal, such as torch's of a tensor that requires a gradient. Axle's own errors say what to do already.
+bool is_refusal(const nb::python_error& error) {
+  const nb::handle type = error.type();
+  return type.is(PyExc_BufferError) || type.is(PyExc_RuntimeError) || type.is(PyExc_ValueError);
+}
 
-bool has_dlpack(nb::handle value) { return nb::hasattr(value, "__dlpack__"); }
-
-Converted from_dlpack_object(nb::handle value, const std::string& subject) {
+Converted import_object(nb::handle value, const std::string& subject) {
   if (nb::hasattr(value, "__dlpack_device__")) {
     const nb::object device = value.attr("__dlpack_device__")();
     const int type = nb::cast<int>(device[0]);
@@ -116,6 +118,19 @@ Converted from_dlpack_object(nb::handle value, const std::string& subject) {
   Tensor tensor = take(read_only ? Tensor::borrow_const(type, std::move(shape), data, size)
                                  : Tensor::borrow(type, std::move(shape), data, size));
   return {std::move(tensor), producer.capsule, false};
+}
+
+}  // namespace
+
+bool has_dlpack(nb::handle value) { return nb::hasattr(value, "__dlpack__"); }
+
+Converted from_dlpack_object(nb::handle value, const std::string& subject) {
+  try {
+    return import_object(value, subject);
+  } catch (const nb::python_error& error) {
+    if (!is_refusal(error)) throw;
+    raise_status(invalid_argument_error(subject + " cannot be exported: " + nb::cast<std::string>(nb::str(error.value()))));
+  }
 }
 
 std::string torch_name(DataType type) {

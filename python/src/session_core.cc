@@ -102,11 +102,9 @@ void SessionCore::count_copy(const InputSlot& slot, size_t index) {
   ++copies_;
   if (copy_said_[index]) return;
   copy_said_[index] = true;
-  const nb::object category = nb::module_::import_("axle.errors").attr("CopyWarning");
-  const std::string text = "input '" + slot.spec.name +
-                           "' is strided, misaligned or byte-swapped: it is copied in each call (session.copies counts; "
-                           "np.ascontiguousarray(x) once avoids it)";
-  if (PyErr_WarnEx(category.ptr(), text.c_str(), 1) < 0) throw nb::python_error();
+  warn_of_copy("input '" + slot.spec.name +
+               "' is strided, misaligned or byte-swapped: it is copied in each call (session.copies counts; "
+               "np.ascontiguousarray(x) once avoids it)");
 }
 
 void SessionCore::set_inputs(Lane& lane, nb::handle feeds) {

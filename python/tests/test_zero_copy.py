@@ -198,6 +198,15 @@ def test_torch_tensors(add_session, make_session):
     np.testing.assert_array_equal(out["z"], [1, 2, 3, 4])
     with pytest.raises(axle.InvalidArgumentError, match=r"x\.to\(torch\.float32\)"):
         add_session.run({"x": torch.arange(4), "y": torch.ones(4)})
+    with pytest.raises(axle.InvalidArgumentError, match="detach"):
+        add_session.run({"x": torch.ones(4, requires_grad=True), "y": torch.ones(4)})
+    binding, z = add_session.make_binding(), torch.empty(4)
+    binding.bind_input("x", torch.ones(4))
+    binding.bind_input("y", torch.ones(4))
+    binding.bind_output("z", z)
+    binding.run()
+    assert z.tolist() == [2, 2, 2, 2]
+    assert binding.output("z") is z
     node = helper.make_node("Identity", ["x"], ["y"])
     session = make_session([node], [("x", TensorProto.BFLOAT16, ["n"])], [("y", TensorProto.BFLOAT16, ["n"])])
     x = torch.tensor([1.5, -2], dtype=torch.bfloat16)
