@@ -15,7 +15,6 @@ Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
   EngineRegistryOptions registry_options;
   registry_options.plugin_folders = options.engine_folders;
   registry_options.only = options.engines;
-  AXLE_ASSIGN_OR_RETURN(state->registry, EngineRegistry::create(std::move(registry_options)));
   if (options.use_cache) {
     auto cache = Cache::open({.folder = options.cache_folder});
     if (cache) {
@@ -29,6 +28,11 @@ Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
       state->problems.push_back("nothing is cached: " + cache.error().to_string());
     }
   }
+  // Hashing the engines' libraries takes longer than loading a small model.
+  if (state->cache && !state->cache->read_only()) {
+    registry_options.digest_memo = state->cache->path() + "/library-digests-1.json";
+  }
+  AXLE_ASSIGN_OR_RETURN(state->registry, EngineRegistry::create(std::move(registry_options)));
   state->options = std::move(options);
   return std::shared_ptr<Runtime>(new Runtime(std::move(state)));
 }
