@@ -123,6 +123,20 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machi
   return artefact;
 }
 
+// Without an artefact where it could not be made: loading from the graph says whether the model is at fault. A full disk, for
+// one, shows only as an engine that cannot write. Not for an engine that runs only what was compiled before.
+Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const Machine& machine, const Model& model,
+                                  const Partition& part, const BuildOptions& options) {
+  auto artefact = artefact_of(runtime, engine, machine, model, part, options);
+  if (artefact) return artefact;
+  const Status& status = artefact.error();
+  if (status.code() == StatusCode::kCancelled || status.code() == StatusCode::kDeadlineExceeded) return artefact;
+  const auto capability = engine.capability(part.candidate.resource);
+  if (!capability || capability->needs_compile) return artefact;
+  AXLE_LOG(kWarning, "runtime", "going on without an artefact of {}: {}", part.candidate.format(), status.to_string());
+  return Artefact{};
+}
+
 Status check_effective(const Partition& part, const EffectiveValues& effective) {
   const std::string name = part.candidate.format();
   const auto differs = [&](const std::string& what) {
@@ -165,7 +179,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
   BuiltPartition built;
   const int64_t compile_started = steady_ns();
-  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, machine, model, part, options));
+  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_or_none(runtime, *engine, machine, model, part, options));
   built.cache = artefact.cache;
   const int64_t load_started = steady_ns();
   if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
