@@ -20,6 +20,9 @@ std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy
   std::vector<std::string> wanted = policy.execution.precisions;
   wanted.insert(wanted.end(), policy.fallback.precision.begin(), policy.fallback.precision.end());
   wanted.push_back(model.float_dtype.empty() ? "f32" : model.float_dtype);
+  // More precision than the model's own is never less; a quantised model may run in its integers.
+  if (model.float_dtype == "f16" || model.float_dtype == "bf16") wanted.emplace_back("f32");
+  if (model.quantised) wanted.emplace_back("int8");
   if (policy.accuracy.present() && policy.execution.precisions.empty()) {
     for (const PrecisionSpec& precision : capability.precisions) wanted.push_back(precision.name);
   }
