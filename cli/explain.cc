@@ -1,8 +1,14 @@
 // axle explain: why this plan.
+#include <unistd.h>
+
+#include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include "axle/explain.h"
 #include "axle/lock.h"
+#include "axle/session.h"
+#include "axle/tune.h"
 #include "choice.h"
 #include "command.h"
 #include "console.h"
@@ -14,23 +20,34 @@ struct ExplainArguments {
   std::string subject;
   std::string format = "table";
   std::string output_file;
+  int64_t runs = 3;
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
 };
 
 Status emit(const ExplainArguments& arguments, const std::string& text) {
-  if (arguments.output_file.empty()) {
-    std::fputs(text.c_str(), stdout);
-    return ok_status();
+  if (!arguments.output_file.empty()) return write_text_file(arguments.output_file, text);
+  if ((arguments.format == "html" || arguments.format == "perfetto") && ::isatty(STDOUT_FILENO) != 0) {
+    return invalid_argument_error("--format " + arguments.format + " is not for a terminal")
+        .with_hint(std::string("add -o ") + (arguments.format == "html" ? "report.html" : "trace.json"));
   }
-  return write_text_file(arguments.output_file, text);
+  std::fputs(text.c_str(), stdout);
+  return ok_status();
 }
 
-Status render(const ExplainArguments& arguments, const RunDocument& document) {
+Status render(const ExplainArguments& arguments, const RunDocument& document, const Session* recorded = nullptr) {
   if (arguments.format == "json") {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
     return emit(arguments, json + "\n");
+  }
+  if (arguments.format == "html") {
+    AXLE_ASSIGN_OR_RETURN(const std::string page, render_plan_html(document, recorded));
+    return emit(arguments, page);
+  }
+  if (arguments.format == "perfetto") {
+    AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(*recorded));
+    return emit(arguments, trace + "\n");
   }
   TextStyle style;
   style.color = arguments.output_file.empty() && use_color();
@@ -40,6 +57,10 @@ Status render(const ExplainArguments& arguments, const RunDocument& document) {
 }
 
 Status explain_lock(const ExplainArguments& arguments) {
+  if (arguments.format == "perfetto" || arguments.inputs.given()) {
+    return invalid_argument_error("a lock holds no model to run")
+        .with_hint("axle run MODEL --locked " + arguments.subject + " --inputs in.npz --profile trace.json records its run");
+  }
   AXLE_ASSIGN_OR_RETURN(const Lock lock, load_lock(arguments.subject));
   AXLE_ASSIGN_OR_RETURN(const Policy policy, locked_policy(lock));
   RunDocument document;
@@ -48,17 +69,40 @@ Status explain_lock(const ExplainArguments& arguments) {
   return render(arguments, document);
 }
 
-Status explain(const ExplainArguments& arguments) {
-  if (arguments.format != "table" && arguments.format != "json") {
-    return invalid_argument_error("--format '" + arguments.format + "' is not table or json");
+// Loads the plan with recording on and runs it; the document then says how long that took.
+Result<Session> record(const Model& model, const Plan& plan, const ExplainArguments& arguments, SessionOptions options,
+                       std::vector<NamedTensor> feeds, RunDocument& document) {
+  if (feeds.empty()) {
+    std::fputs("axle: no inputs were given: they are generated\n", stderr);
+    AXLE_ASSIGN_OR_RETURN(feeds, generate_inputs(model));
   }
-  if (arguments.subject.ends_with(".lock")) return explain_lock(arguments);
+  options.profile = true;
+  AXLE_ASSIGN_OR_RETURN(const Session session, Session::load(model, plan, std::move(options)));
+  RunOptions run_options;
+  run_options.cancel = interrupt_token();
+  for (int64_t i = 0; i < arguments.runs; ++i) {
+    const auto started = std::chrono::steady_clock::now();
+    AXLE_RETURN_IF_ERROR(session.run(feeds, run_options).status());
+    document.run_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - started).count();
+    if (i == 0) document.first_run_ns = document.run_ns;
+  }
+  return session;
+}
+
+Status explain_model(const ExplainArguments& arguments) {
+  ProgressLine progress;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Policy policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.subject));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
+  SessionOptions options;
+  options.policy = policy;
+  options.runtime = runtime;
+  options.cancel = interrupt_token();
+  options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   PlanRequest request;
   request.policy = policy;
+  request.progress = options.progress;
   AXLE_ASSIGN_OR_RETURN(request.samples, arguments.inputs.load(model));
   AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*runtime, model, request));
   RunDocument document;
@@ -66,7 +110,22 @@ Status explain(const ExplainArguments& arguments) {
   document.policy = &policy;
   document.machine = &machine;
   document.plan = &report.plan;
-  return render(arguments, document);
+  const bool runs = arguments.format == "perfetto" || (arguments.format == "html" && arguments.inputs.given());
+  std::optional<Session> session;
+  if (runs) {
+    AXLE_ASSIGN_OR_RETURN(session, record(model, report.plan, arguments, std::move(options), request.samples, document));
+  }
+  progress.clear();
+  return render(arguments, document, session ? &*session : nullptr);
+}
+
+Status explain(const ExplainArguments& arguments) {
+  const std::string& format = arguments.format;
+  if (format != "table" && format != "json" && format != "html" && format != "perfetto") {
+    return invalid_argument_error("--format '" + format + "' is none of table, json, html and perfetto");
+  }
+  if (arguments.runs < 1 || arguments.runs > 1000) return invalid_argument_error("--runs must be 1 to 1000");
+  return arguments.subject.ends_with(".lock") ? explain_lock(arguments) : explain_model(arguments);
 }
 
 }  // namespace
@@ -75,12 +134,15 @@ int run_explain(int argc, char** argv) {
   ExplainArguments arguments;
   Arguments spec("explain", "Why this plan: what runs where, every candidate turned down and the reason.");
   spec.positional(arguments.subject, "SUBJECT", "model file or folder, or a .lock file");
-  arguments.choice.declare(spec);
-  arguments.inputs.declare(spec);
-  arguments.output.declare(spec);
-  spec.option(arguments.format, "--format", "FORMAT", "table or json");
+  spec.option(
+      arguments.format, "--format", "FORMAT",
+      "table, json, html (one page; with inputs also a timeline of a run) or perfetto (runs the model, writes its trace)");
   spec.option(arguments.output_file, "-o,--output", "FILE", "write there instead of the terminal");
-  spec.example("axle explain model.onnx --inputs in.npz -v", "every candidate and node reason");
+  spec.option(arguments.runs, "--runs", "N", "runs that are recorded (default 3; html shows the last)");
+  arguments.inputs.declare(spec);
+  arguments.choice.declare(spec);
+  arguments.output.declare(spec);
+  spec.example("axle explain model.onnx --inputs in.npz --format html -o report.html", "a page to read or to send");
   spec.example("axle explain model.lock --format json", "what a lock holds, for scripts");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   arguments.inputs.finish(spec);
