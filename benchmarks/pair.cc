@@ -1,0 +1,222 @@
+// Times axle's plan of a model against engines' own C APIs, interleaved in this process; prints one JSON document.
+//   axle_benchmark_pair MODEL INPUTS.flat [--engine NAME] [--threads N] [--precision P] [--policy FILE.toml] [--session]
+//     [--peer NAME=LIBRARY:T[,T...]]... [--rounds N] [--block-ms N] [--limit-s N]
+// A peer with several thread counts is measured with the one that is fastest at a first look.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+
+#include "axle/session.h"
+#include "paired.h"
+#include "peer.h"
+
+namespace axle_benchmarks {
+namespace {
+
+using Json = nlohmann::json;
+
+struct PeerWish {
+  std::string name, library;
+  std::vector<int> threads;
+};
+
+struct Arguments {
+  std::string model, inputs, policy;
+  std::vector<std::pair<std::string, std::string>> flags;  // choice flags, laid over the policy
+  bool through_session = false;
+  std::vector<PeerWish> peers;
+  PairedOptions paired;
+};
+
+PeerWish parse_peer(const std::string& text) {
+  const size_t equals = text.find('=');
+  const size_t colon = text.rfind(':');
+  if (equals == std::string::npos || colon == std::string::npos || colon < equals) {
+    throw std::runtime_error("--peer wants NAME=LIBRARY:T[,T]");
+  }
+  PeerWish wish{text.substr(0, equals), text.substr(equals + 1, colon - equals - 1), {}};
+  std::istringstream counts(text.substr(colon + 1));
+  for (std::string count; std::getline(counts, count, ',');) wish.threads.push_back(std::stoi(count));
+  return wish;
+}
+
+Arguments parse(int argc, char** argv) {
+  if (argc < 3) throw std::runtime_error("usage: MODEL INPUTS.flat [options]");
+  Arguments arguments;
+  arguments.model = argv[1];
+  arguments.inputs = argv[2];
+  for (int i = 3; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--session") {
+      arguments.through_session = true;
+      continue;
+    }
+    if (i + 1 >= argc) throw std::runtime_error(word + " wants a value");
+    const std::string value = argv[++i];
+    if (word == "--peer")
+      arguments.peers.push_back(parse_peer(value));
+    else if (word == "--rounds")
+      arguments.paired.rounds = std::stoll(value);
+    else if (word == "--block-ms")
+      arguments.paired.block_ns = std::stoll(value) * 1'000'000;
+    else if (word == "--limit-s")
+      arguments.paired.limit_ns = std::stoll(value) * 1'000'000'000;
+    else if (word == "--policy")
+      arguments.policy = value;
+    else
+      arguments.flags.emplace_back(word, value);
+  }
+  return arguments;
+}
+
+template <typename T>
+T value_of(axle::Result<T> result) {
+  if (!result) throw std::runtime_error("axle: " + result.error().to_string());
+  return std::move(*result);
+}
+
+void check(const axle::Status& status) {
+  if (!status.ok()) throw std::runtime_error("axle: " + status.to_string());
+}
+
+// Our side: a session, its bound tensors, and how it is called.
+class Ours {
+ public:
+  Ours(const Arguments& arguments, std::vector<FlatTensor>& inputs) {
+    axle::SessionOptions options;
+    if (!arguments.policy.empty()) options.policy = value_of(axle::load_policy(arguments.policy));
+    for (const auto& [flag, value] : arguments.flags) check(axle::apply_policy_flag(options.policy, flag, value));
+    for (FlatTensor& input : inputs) {
+      feeds_.push_back({input.name, value_of(axle::Tensor::borrow(static_cast<axle::DataType>(input.dtype), input.shape,
+                                                                  input.data.get(), input.size_bytes))});
+    }
+    options.samples = feeds_;
+    session_ = value_of(axle::Session::create(arguments.model, std::move(options)));
+    binding_ = value_of(session_->make_binding());
+    for (const axle::NamedTensor& feed : feeds_) check(binding_->bind_input(feed.name, feed.tensor));
+    check(binding_->run());
+    for (size_t i = 0; i < session_->outputs().size(); ++i) {
+      const axle::Tensor made = value_of(binding_->output(i));
+      outputs_.push_back(value_of(axle::Tensor::allocate(made.dtype(), made.shape())));
+    }
+    for (size_t i = 0; i < outputs_.size(); ++i) check(binding_->bind_output(i, outputs_[i]));
+  }
+
+  void run_bound() {
+    if (const axle::Status status = binding_->run(); !status.ok()) [[unlikely]]
+      check(status);
+  }
+  void run_session() { value_of(session_->run(feeds_)); }
+
+  std::vector<FlatView> outputs() const {
+    std::vector<FlatView> views;
+    for (const axle::Tensor& tensor : outputs_) {
+      views.push_back({static_cast<int32_t>(tensor.dtype()), tensor.shape(), tensor.data()});
+    }
+    return views;
+  }
+  const axle::Plan& plan() const { return session_->plan(); }
+
+ private:
+  std::vector<axle::NamedTensor> feeds_;
+  std::optional<axle::Session> session_;
+  std::optional<axle::Binding> binding_;
+  std::vector<axle::Tensor> outputs_;
+};
+
+std::unique_ptr<Peer> open_ready(const PeerWish& wish, int threads, const std::string& model, std::vector<FlatTensor>& inputs) {
+  auto peer = open_peer(wish.name, {wish.library, model, threads, ""});
+  peer->bind_inputs(inputs);
+  peer->first_run();
+  peer->bind_outputs();
+  peer->run();
+  return peer;
+}
+
+// The thread count that is fastest at a first look, loaded.
+std::pair<std::unique_ptr<Peer>, int> best_of(const PeerWish& wish, const std::string& model, std::vector<FlatTensor>& inputs) {
+  std::unique_ptr<Peer> best;
+  int best_threads = 0;
+  double best_ns = 0;
+  for (const int threads : wish.threads) {
+    auto peer = open_ready(wish, threads, model, inputs);
+    Contender contender{wish.name, [&] { peer->run(); }, {}};
+    const double time_ns = wish.threads.size() == 1 ? 0 : look_ns(contender);
+    if (best && time_ns >= best_ns) continue;
+    best = std::move(peer);
+    best_ns = time_ns;
+    best_threads = threads;
+  }
+  if (!best) throw std::runtime_error("a peer needs a thread count");
+  return {std::move(best), best_threads};
+}
+
+Json row_of(const Contender& ours, const Contender& theirs, int threads, double error) {
+  const axle::RatioInterval ratio = axle::paired_ratio(ours.block_ns, theirs.block_ns);
+  const Difference added = paired_difference(theirs.block_ns, ours.block_ns);
+  return {{"peer", theirs.name},
+          {"threads", threads},
+          {"call_ns", axle::median(theirs.block_ns)},
+          {"ratio", ratio.ratio},
+          {"interval", {ratio.low, ratio.high}},
+          {"added_ns", added.median_ns},
+          {"added_interval_ns", {added.low_ns, added.high_ns}},
+          {"pairs", ratio.pairs},
+          {"max_relative_error", error}};
+}
+
+int run(int argc, char** argv) {
+  const Arguments arguments = parse(argc, argv);
+  std::vector<FlatTensor> inputs = read_flat(arguments.inputs);
+  Ours ours(arguments, inputs);
+  std::vector<Contender> contenders;
+  contenders.push_back({"axle", [&] { ours.run_bound(); }, {}});
+  if (arguments.through_session) contenders.push_back({"axle session", [&] { ours.run_session(); }, {}});
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::vector<int> threads;
+  for (const PeerWish& wish : arguments.peers) {
+    auto [peer, count] = best_of(wish, arguments.model, inputs);
+    contenders.push_back({wish.name, [raw = peer.get()] { raw->run(); }, {}});
+    peers.push_back(std::move(peer));
+    threads.push_back(count);
+  }
+  const PairedResult paired = run_paired(contenders, arguments.paired);
+  ours.run_bound();
+  const axle::Partition& part = ours.plan().partitions.front();
+  Json rows = Json::array();
+  const size_t first_peer = contenders.size() - peers.size();
+  for (size_t i = 0; i < peers.size(); ++i) {
+    peers[i]->run();
+    rows.push_back(
+        row_of(contenders[0], contenders[first_peer + i], threads[i], max_relative_error(ours.outputs(), peers[i]->outputs())));
+  }
+  Json document = {{"candidate", part.candidate.format()},
+                   {"partitions", ours.plan().partitions.size()},
+                   {"from_evidence", part.expected_from_evidence},
+                   {"call_ns", axle::median(contenders[0].block_ns)},
+                   {"rounds", paired.rounds},
+                   {"disturbed_rounds", paired.disturbed},
+                   {"peers", rows}};
+  if (arguments.through_session) {
+    const Difference added = paired_difference(contenders[0].block_ns, contenders[1].block_ns);
+    document["session"] = {{"call_ns", axle::median(contenders[1].block_ns)}, {"added_to_bound_ns", added.median_ns}};
+  }
+  std::puts(document.dump().c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace axle_benchmarks
+
+int main(int argc, char** argv) {
+  try {
+    return axle_benchmarks::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 1;
+  }
+}

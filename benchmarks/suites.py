@@ -1,0 +1,209 @@
+"""The suites that time calls: each measures one promise and says whether its goal is met. Processes: process_suites.py."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, met, microseconds, ratio_text
+from inputs import write_add, write_mlp
+from process_suites import cold_warm_start, memory
+
+
+def peer(context: Context, engine: str, threads: list[int]) -> list[str]:
+    """Arguments that add a peer to axle_benchmark_pair."""
+    return ["--peer", f"{engine}={context.library(engine)}:{','.join(map(str, threads))}"]
+
+
+def conditions(document: dict[str, Any]) -> str:
+    """What must be known to believe a pair."""
+    return f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed"
+
+
+# ---- 1. what axle adds to a call ---------------------------------------------------------------------------------
+
+
+def call_overhead(context: Context) -> Report:
+    """A bound call through axle against the same call on the engine's own C API, tensors bound in advance."""
+    report = Report("call_overhead")
+    rounds = ["--rounds", "8" if context.quick else "30", "--block-ms", "60", "--limit-s", "40"]
+    tiny, millisecond = context.scratch / "add.onnx", context.scratch / "mlp.onnx"
+    cases = [("1 Add, 4 floats", tiny, write_add(tiny)), ("MLP, 32 rows", millisecond, write_mlp(millisecond, (256, 1024, 1024, 64), 32))]
+    for name, path, arrays in cases:
+        for engine in ENGINES:
+            cache = context.cache("overhead")
+            document = context.call(
+                [
+                    *map(str, (context.program("pair"), path, context.flat(name, arrays))),
+                    *("--engine", engine, "--threads", "1", "--session"),
+                    *peer(context, engine, [1]),
+                    *rounds,
+                ],
+                cache=cache,
+            )
+            theirs = document["peers"][0]
+            low, high = theirs["added_interval_ns"]
+            is_tiny = path == tiny
+            goal_met = theirs["added_ns"] <= 1000 if is_tiny else 1 / theirs["ratio"] <= 1.01
+            report.rows.append(
+                Row(
+                    f"{name}, {engine}",
+                    microseconds(document["call_ns"]),
+                    microseconds(theirs["call_ns"]),
+                    f"added {theirs['added_ns']:+.0f} ns [{low:+.0f}, {high:+.0f}]"
+                    if is_tiny
+                    else ratio_text(theirs["ratio"], theirs["interval"]),
+                    "<= 1 us added" if is_tiny else ">= 0.990",
+                    met(goal_met, document["rounds"]),
+                    f"{conditions(document)}; Session::run adds {document['session']['added_to_bound_ns']:.0f} ns",
+                )
+            )
+            report.data.append({"case": name, "engine": engine, **document})
+    return report
+
+
+# ---- 2. what the Python package adds -----------------------------------------------------------------------------
+
+
+def alternating(calls: dict[str, Callable[[], object]], *, rounds: int, block_s: float) -> dict[str, list[float]]:
+    """Seconds per call of each block, in ABBA order; the first two rounds are dropped."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for i in range(rounds + 2):
+        order = list(calls.items())
+        for name, call in order if i % 2 == 0 else reversed(order):
+            for _ in range(50):
+                call()
+            batches, started = [], time.perf_counter()
+            while time.perf_counter() - started < block_s:
+                before = time.perf_counter()
+                for _ in range(100):
+                    call()
+                batches.append((time.perf_counter() - before) / 100)
+            if i >= 2:
+                times[name].append(statistics.median(batches))
+    return times
+
+
+def python_overhead(context: Context) -> Report:
+    """session.run of the Python package against onnxruntime's own, tiny model, dict of numpy arrays in and out."""
+    try:
+        axle, onnxruntime = importlib.import_module("axle"), importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise SkipError(f"{error}: put the built packages on PYTHONPATH (./dev python does)") from None
+    report = Report("python_overhead")
+    path = context.scratch / "add_python.onnx"
+    feeds = write_add(path)
+    os.environ["AXLE_CACHE_DIR"] = str(context.cache("python"))
+    ours = axle.Session.create(str(path), engine="onnxruntime", threads=1)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    theirs = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    calls = {"axle": lambda: ours.run(feeds), "onnxruntime": lambda: theirs.run(None, feeds)}
+    times = alternating(calls, rounds=8 if context.quick else 30, block_s=0.06)
+    ratio, low, high = (math.exp(v) for v in bootstrap([math.log(b / a) for a, b in zip(times["axle"], times["onnxruntime"], strict=True)]))
+    added, added_low, added_high = bootstrap([(a - b) * 1e9 for a, b in zip(times["axle"], times["onnxruntime"], strict=True)])
+    report.rows.append(
+        Row(
+            "1 Add, 4 floats, Python",
+            microseconds(statistics.median(times["axle"]) * 1e9),
+            microseconds(statistics.median(times["onnxruntime"]) * 1e9),
+            f"added {added:+.0f} ns [{added_low:+.0f}, {added_high:+.0f}]",
+            "<= 1 us added",
+            met(added <= 1000),
+            f"ratio {ratio_text(ratio, [low, high])}",
+        )
+    )
+    report.data.append({"axle_ns": [t * 1e9 for t in times["axle"]], "onnxruntime_ns": [t * 1e9 for t in times["onnxruntime"]]})
+    return report
+
+
+# ---- 3. whether the plan is the best choice ----------------------------------------------------------------------
+
+
+def tuned_pair(context: Context, model: RealModel, cache: Path, policy: Path | None) -> dict[str, Any]:
+    """Tune, then pair what the policy plans with both engines used well."""
+    extra = ["--policy", str(policy)] if policy else []
+    budget = "4s" if context.quick else "20s"
+    context.call(
+        [str(context.command()), "tune", str(model.model), "--inputs", str(model.npz), "--budget", budget, "--json", *extra], cache=cache
+    )
+    threads = sorted({1, context.cores})
+    peers = [argument for engine in ENGINES for argument in peer(context, engine, threads)]
+    limits = ["--rounds", "6" if context.quick else "16", "--block-ms", "100", "--limit-s", "20" if context.quick else "45"]
+    return context.call([*map(str, (context.program("pair"), model.model, model.flat)), *extra, *peers, *limits], cache=cache)
+
+
+def auto_plan(context: Context) -> Report:
+    """The plan after tuning against both engines used well, f32 and then within an error of 1e-2."""
+    report = Report("auto_plan")
+    gate = context.scratch / "gate.toml"
+    gate.write_text("[accuracy]\nmax_relative_error = 1e-2\n")
+    gains: dict[str, float] = {}
+    for model in context.real_models():
+        cache = context.cache(model.name)
+        for name, policy in (("f32", None), ("1e-2", gate)):
+            document = tuned_pair(context, model, cache, policy)
+            by_peer = sorted(document["peers"], key=lambda row: row["ratio"])
+            better = by_peer[0]
+            row = Row(
+                f"{model.name}, {name}",
+                f"{microseconds(document['call_ns'])} {document['candidate']}",
+                ", ".join(f"{row['peer']} t{row['threads']} {microseconds(row['call_ns'])}" for row in by_peer),
+                ratio_text(better["ratio"], better["interval"]),
+                ">= 0.990, low > 0.97" if policy is None else "",
+                "",
+                f"{conditions(document)}; error to {better['peer']} {better['max_relative_error']:.1e}",
+            )
+            if policy is None:
+                row.verdict = met(better["ratio"] >= 0.99 and better["interval"][0] > 0.97, document["rounds"])
+            elif "/bf16/" in document["candidate"] or "/f16/" in document["candidate"] or "/int8/" in document["candidate"]:
+                gains[model.name] = better["ratio"]
+            report.rows.append(row)
+            report.data.append({"model": model.name, "policy": name, **document})
+    gated = [row["peers"] for row in report.data if row["policy"] == "1e-2"]
+    logs = [math.log(min(peer["ratio"] for peer in peers)) for peers in gated]
+    report.notes.append(f"within 1e-2: geometric mean over all models {math.exp(statistics.mean(logs)):.2f}x the better f32 engine")
+    report.notes.append(
+        "a lower precision passed the gate for: " + (", ".join(f"{name} ({gain:.2f}x)" for name, gain in gains.items()) or "none")
+    )
+    return report
+
+
+# ---- 6. planning -------------------------------------------------------------------------------------------------
+
+
+def plan_speed(context: Context) -> Report:
+    """One decision on 1,000 nodes, graph and verdicts in memory."""
+    report = Report("plan_speed")
+    document = context.call([str(context.program("plan_speed")), "1000", "50" if context.quick else "300"], cache=context.scratch)
+    for case in ("all_supported", "half_refused"):
+        found = document[case]
+        report.rows.append(
+            Row(
+                f"1000 nodes, {case.replace('_', ' ')}",
+                f"{found['p50_us'] / 1e3:.2f} ms",
+                "",
+                f"p95 {found['p95_us'] / 1e3:.2f} ms",
+                "< 10 ms",
+                met(found["p50_us"] < 10_000),
+                f"{found['decisions']} decisions, {document['repetitions']} repetitions",
+            )
+        )
+    report.data.append(document)
+    return report
+
+
+SUITES: dict[str, Callable[[Context], Report]] = {
+    "call_overhead": call_overhead,
+    "python_overhead": python_overhead,
+    "auto_plan": auto_plan,
+    "cold_warm_start": cold_warm_start,
+    "memory": memory,
+    "plan_speed": plan_speed,
+}
