@@ -3,63 +3,81 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "help.h"
+
 namespace axle::cli {
+namespace {
+
+std::function<void(const CommandDescription&)>& description_sink() {
+  static std::function<void(const CommandDescription&)> sink;
+  return sink;
+}
+
+}  // namespace
+
+void set_description_sink(std::function<void(const CommandDescription&)> sink) { description_sink() = std::move(sink); }
 
 struct Arguments::Impl {
   CLI::App app;
   std::string heading = "Options";
-  std::vector<std::pair<std::string, std::string>> examples;
+  CommandDescription description;
 };
 
-Arguments::Arguments(const std::string& command, const std::string& summary) : impl_(std::make_unique<Impl>()) {
+Arguments::Arguments(std::string command, std::string summary) : impl_(std::make_unique<Impl>()) {
   impl_->app.name("axle " + command);
-  impl_->app.description(std::move(summary));
-  impl_->app.get_formatter()->column_width(36);
-  impl_->app.get_formatter()->label("REQUIRED", "(required)");
+  impl_->description.name = std::move(command);
+  impl_->description.summary = std::move(summary);
 }
 Arguments::~Arguments() = default;
 
 void Arguments::positional(std::string& target, const std::string& name, const std::string& help, bool required) {
-  impl_->app.add_option(name, target, help)->required(required)->type_name("");
+  impl_->app.add_option(name, target, help)->required(required);
+  impl_->description.lines.push_back({"", name, "", help, required, false});
 }
 
 void Arguments::positionals(std::vector<std::string>& target, const std::string& name, const std::string& help) {
-  impl_->app.add_option(name, target, help)->type_name("");
+  impl_->app.add_option(name, target, help);
+  impl_->description.lines.push_back({"", name, "", help, false, true});
 }
 
 void Arguments::option(std::string& target, const std::string& flag, const std::string& value, const std::string& help) {
-  impl_->app.add_option(flag, target, help)->type_name(value)->group(impl_->heading);
+  impl_->app.add_option(flag, target, help);
+  impl_->description.lines.push_back({impl_->heading, flag, value, help});
 }
 
 void Arguments::option(int64_t& target, const std::string& flag, const std::string& value, const std::string& help) {
-  impl_->app.add_option(flag, target, help)->type_name(value)->group(impl_->heading);
+  impl_->app.add_option(flag, target, help);
+  impl_->description.lines.push_back({impl_->heading, flag, value, help});
 }
 
 void Arguments::option(std::vector<std::string>& target, const std::string& flag, const std::string& value,
                        const std::string& help) {
-  impl_->app.add_option(flag, target, help)->type_name(value)->group(impl_->heading)->expected(1, 1000)->take_all();
+  impl_->app.add_option(flag, target, help)->expected(1, 1000)->take_all();
+  impl_->description.lines.push_back({impl_->heading, flag, value, help, false, true});
 }
 
 void Arguments::flag(bool& target, const std::string& flag, const std::string& help) {
-  impl_->app.add_flag(flag, target, help)->group(impl_->heading);
+  impl_->app.add_flag(flag, target, help);
+  impl_->description.lines.push_back({impl_->heading, flag, "", help});
 }
 
 void Arguments::group(std::string heading) { impl_->heading = std::move(heading); }
 
 void Arguments::example(std::string command_line, std::string what) {
-  impl_->examples.emplace_back(std::move(command_line), std::move(what));
+  impl_->description.examples.emplace_back(std::move(command_line), std::move(what));
 }
 
 bool Arguments::given(const std::string& flag) const { return impl_->app.get_option(flag)->count() > 0; }
 
 int Arguments::parse(int argc, char** argv) {
-  std::string footer = "Examples:\n";
-  for (const auto& [line, what] : impl_->examples) footer += "  " + line + "\n      " + what + "\n";
-  impl_->app.footer(footer);
+  if (const auto& sink = description_sink()) {
+    sink(impl_->description);
+    return 0;
+  }
   try {
     impl_->app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(impl_->app.help().c_str(), stdout);
+    std::fputs(help_text(impl_->description, help_width()).c_str(), stdout);
     return 0;
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "axle: %s\n  see: %s --help\n", error.what(), impl_->app.get_name().c_str());

@@ -1,16 +1,34 @@
-// Command-line arguments of one command, declared once: parsing, --help and its examples come from the same list.
+// Command-line arguments of one command, declared once: parsing, --help, the manual page and docs/cli.md come from the same list.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace axle::cli {
 
+// What a command declares of itself.
+struct CommandDescription {
+  struct Line {
+    std::string heading;  // "" for positionals
+    std::string names;  // "-o,--output", "MODEL"
+    std::string value;  // "FILE"; "" for flags and positionals
+    std::string help;
+    bool required = false;
+    bool repeated = false;
+  };
+  std::string name;
+  std::string summary;
+  std::vector<Line> lines;
+  std::vector<std::pair<std::string, std::string>> examples;  // command line, what it is for
+};
+
 class Arguments {
  public:
-  Arguments(const std::string& command, const std::string& summary);
+  Arguments(std::string command, std::string summary);
   ~Arguments();
 
   // Each binds `target`, which keeps its value when the argument is not given.
@@ -34,5 +52,8 @@ class Arguments {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// While a sink is set, parse() hands it the description and returns 0 instead of parsing: how the manual asks each command.
+void set_description_sink(std::function<void(const CommandDescription&)> sink);
 
 }  // namespace axle::cli

@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "command.h"
 #include "console.h"
+#include "help.h"
 
 namespace axle::cli {
 namespace {
@@ -29,21 +31,7 @@ constexpr std::array kCommands = {
     Command{"version", "version and build", "Machine", run_version},
 };
 
-void print_overview() {
-  std::puts(
-      "axle runs a model on the best of what this machine has, and says why.\n\n"
-      "usage: axle COMMAND [ARGS]   (axle COMMAND --help for details)");
-  std::string_view group;
-  for (const char* heading : {"Use a model", "Understand", "Machine", "Stores"}) {
-    std::printf("\n%s\n", heading);
-    for (const Command& command : kCommands) {
-      if (command.group == heading) {
-        std::printf("  %-10s %s\n", std::string(command.name).c_str(), std::string(command.summary).c_str());
-      }
-    }
-  }
-  std::puts("\nstart here:  axle doctor  |  axle run model.onnx --random 1  |  axle tune model.onnx");
-}
+std::vector<Command> commands() { return {kCommands.begin(), kCommands.end()}; }
 
 int unknown_command(const std::string& word) {
   std::string nearest;
@@ -60,16 +48,32 @@ int unknown_command(const std::string& word) {
   return 2;
 }
 
+// axle help, axle help COMMAND; --man and --markdown are for the build and docs/cli.md.
+int run_help(const std::string& word) {
+  if (word == "--man" || word == "--markdown") {
+    std::fputs((word == "--man" ? manual_page(commands()) : markdown_reference(commands())).c_str(), stdout);
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name != word) continue;
+    std::string name = word, flag = "--help";
+    char* argv[] = {name.data(), flag.data(), nullptr};
+    return command.run(2, argv);
+  }
+  return unknown_command(word);
+}
+
 }  // namespace
 
 int main_of(int argc, char** argv) {
   if (argc < 2) {
-    print_overview();
+    std::fputs(overview_text(commands()).c_str(), stdout);
     return 2;
   }
   std::string word = argv[1];
+  if (word == "help" && argc > 2) return run_help(argv[2]);
   if (word == "--help" || word == "-h" || word == "help") {
-    print_overview();
+    std::fputs(overview_text(commands()).c_str(), stdout);
     return 0;
   }
   if (word == "--version") word = "version";

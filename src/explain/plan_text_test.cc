@@ -9,6 +9,15 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+EvidenceSummary measured(int64_t p50_ns, int64_t runs, double low = 0, double high = 0) {
+  EvidenceSummary summary;
+  summary.p50_ns = p50_ns;
+  summary.runs = runs;
+  summary.interval_low = low;
+  summary.interval_high = high;
+  return summary;
+}
+
 Plan example_plan() {
   Plan plan;
   plan.model_digest = "sha256:" + std::string(64, 'a');
@@ -24,12 +33,12 @@ Plan example_plan() {
   chosen.candidate = part.candidate.format();
   chosen.verdict = DecisionVerdict::kChosen;
   chosen.reason = "fastest measured";
-  chosen.evidence = EvidenceSummary{.p50_ns = 1'700, .runs = 400};
+  chosen.evidence = measured(1'700, 400);
   Decision slower;
   slower.candidate = "openvino@cpu:0/f32/t2/default";
   slower.verdict = DecisionVerdict::kRejected;
   slower.reason = "3.2x slower";
-  slower.evidence = EvidenceSummary{.p50_ns = 5'440, .runs = 200, .interval_low = 3.1, .interval_high = 3.3};
+  slower.evidence = measured(5'440, 200, 3.1, 3.3);
   Decision refused;
   refused.candidate = "tensorrt";
   refused.reason = "no NVIDIA GPU here";

@@ -33,3 +33,4 @@ c++ -std=c++20 "$here/main.cc" "${flags[@]}" -o "$work/by_pkg_config"
 LD_LIBRARY_PATH=$(dirname "$pc") "$work/by_pkg_config"
 
 "$prefix/bin/axle" version
+[[ -s $prefix/share/man/man1/axle.1 ]] || { echo "no manual page was installed"; exit 1; }
