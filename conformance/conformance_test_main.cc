@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <vector>
 #include <cstdlib>
 
 #include "conformance.h"
@@ -24,7 +25,8 @@ void register_loopback(const std::string& engine, const std::string& folder) {
   if (!plugin.ok()) return;
   auto made = Loopback::create(*plugin);
   if (!made.ok()) return;
-  Loopback* const loopback = made->release();
+  static std::vector<Loopback*> kept;
+  Loopback* const loopback = kept.emplace_back(made->release());
   EngineRegistryOptions options;
   options.default_folders = false;
   options.in_process[engine] = loopback->query();

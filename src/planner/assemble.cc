@@ -62,7 +62,7 @@ uint64_t declared_bytes(const IoSpec& spec) {
 bool own_memory(const Resource& resource) { return resource.kind != ResourceKind::kCpu; }
 
 // Spinning between parallel sections pays when the cores are ours alone.
-bool may_spin(const Context& context, const Considered& c) {
+bool may_spin(const PlanningContext& context, const Considered& c) {
   const int32_t threads = c.candidate.threads;
   if (c.place.resource->kind != ResourceKind::kCpu || threads < 2) return false;
   return threads <= usable_cores(context.machine, *c.place.resource);
@@ -83,7 +83,7 @@ std::string reason_about(const std::vector<Decision>& refused, const std::vector
 
 }  // namespace
 
-Partition make_partition(const Context& context, const Considered& c) {
+Partition make_partition(const PlanningContext& context, const Considered& c) {
   Partition partition;
   partition.candidate = c.candidate;
   partition.engine_version = c.place.engine->library_version;
@@ -100,7 +100,7 @@ Partition make_partition(const Context& context, const Considered& c) {
   return partition;
 }
 
-std::vector<Transfer> make_transfers(const Context& context, const Considered& c) {
+std::vector<Transfer> make_transfers(const PlanningContext& context, const Considered& c) {
   std::vector<Transfer> transfers;
   if (!own_memory(*c.place.resource)) return transfers;
   const ModelFacts& model = context.input.model;
@@ -109,7 +109,7 @@ std::vector<Transfer> make_transfers(const Context& context, const Considered& c
   return transfers;
 }
 
-std::vector<Substitution> make_substitutions(const Context& context, const Demand& demand, const Considered& chosen,
+std::vector<Substitution> make_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                              const std::vector<Decision>& refused) {
   const Policy& policy = context.input.policy;
   std::vector<Substitution> ledger;
@@ -140,7 +140,7 @@ std::vector<Substitution> make_substitutions(const Context& context, const Deman
   return ledger;
 }
 
-std::vector<std::string> make_notes(const Context& context, const Demand& demand, const Considered& chosen) {
+std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen) {
   const PlannerInput& input = context.input;
   std::vector<std::string> notes;
   const std::string& precision = chosen.candidate.precision;
@@ -181,6 +181,12 @@ std::vector<std::string> make_notes(const Context& context, const Demand& demand
       notes.push_back(fmt::format("kernels.{}: {} is preferred, but no engine here lets its kernels be chosen by name", op,
                                   join(choice.prefer, ", ")));
     }
+  }
+  if (const VerdictRow* row = context.verdict(chosen.candidate.engine, chosen.place.resource->id, precision);
+      row != nullptr && row->verdict.graph.kind == VerdictKind::kUnknown && precision != own_precision(input.model)) {
+    notes.push_back(
+        fmt::format("{} says what it runs at {} only when it loads; it is read back then, and refused if it differs",
+                    chosen.candidate.engine, precision));
   }
   if (!chosen.place.engine->info.honours_cpu_set) {
     notes.push_back(fmt::format("{} cannot keep its threads on given cores: it may use all of {}", chosen.candidate.engine,

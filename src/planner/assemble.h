@@ -9,13 +9,13 @@
 namespace axle {
 
 // The whole model on one candidate, with complete options, core set and spin rule.
-Partition make_partition(const Context& context, const Considered& considered);
+Partition make_partition(const PlanningContext& context, const Considered& considered);
 // Copies between the caller and a device with memory of its own; none for host memory.
-std::vector<Transfer> make_transfers(const Context& context, const Considered& considered);
+std::vector<Transfer> make_transfers(const PlanningContext& context, const Considered& considered);
 // What was wanted and what came instead, for every fallback of `demand`; `refused` holds the decisions on the demand as written.
-std::vector<Substitution> make_substitutions(const Context& context, const Demand& demand, const Considered& chosen,
+std::vector<Substitution> make_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                              const std::vector<Decision>& refused);
 // What a user should know of this plan, one sentence each.
-std::vector<std::string> make_notes(const Context& context, const Demand& demand, const Considered& chosen);
+std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen);
 
 }  // namespace axle

@@ -15,7 +15,7 @@ namespace {
 constexpr double kTieLow = 0.99, kTieHigh = 1.01;
 constexpr double kUnpairedSlack = 1.1;
 
-bool by_memory(const Context& context) { return context.input.policy.objective == Objective::kMemory; }
+bool by_memory(const PlanningContext& context) { return context.input.policy.objective == Objective::kMemory; }
 
 // A row without runs comes from a first look: its time was not taken side by side with the others'.
 bool raced(const EvidenceRow& row) { return row.runs > 0; }
@@ -27,7 +27,7 @@ struct Cost {
   bool raced = false;
 };
 
-Cost cost_of(const Context& context, const Considered& c) {
+Cost cost_of(const PlanningContext& context, const Considered& c) {
   if (by_memory(context)) {
     if (c.evidence.memory != nullptr) return {true, static_cast<int64_t>(c.evidence.memory->peak_memory_bytes)};
     return {false, static_cast<int64_t>(c.estimate_bytes)};
@@ -48,7 +48,7 @@ int preference(const std::vector<std::string>& order, const std::string& name) {
   return static_cast<int>(found - order.begin());
 }
 
-int preferred_by_pins(const Context& context, const Considered& c) {
+int preferred_by_pins(const PlanningContext& context, const Considered& c) {
   int count = 0;
   for (const Pin& pin : context.input.policy.pins) {
     if (!pin.prefer) continue;
@@ -77,7 +77,7 @@ std::string ratio_text(const TimeRatio& ratio) {
 
 class Chooser {
  public:
-  Chooser(const Context& context, const Demand& demand, const std::vector<Considered>& admitted)
+  Chooser(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted)
       : context_(context), demand_(demand), admitted_(admitted) {
     for (const Considered& c : admitted) costs_.push_back(cost_of(context, c));
   }
@@ -247,7 +247,7 @@ class Chooser {
     }
   }
 
-  const Context& context_;
+  const PlanningContext& context_;
   const Demand& demand_;
   const std::vector<Considered>& admitted_;
   std::vector<Cost> costs_;
@@ -265,7 +265,7 @@ bool is_undecided(const TimeRatio& ratio) {
   return ratio.ratio < kUnpairedSlack && ratio.ratio > 1 / kUnpairedSlack;
 }
 
-bool simpler(const Context& context, const Considered& a, const Considered& b) {
+bool simpler(const PlanningContext& context, const Considered& a, const Considered& b) {
   const auto rank = [&](const Considered& c) {
     return std::tuple(c.candidate.format() != context.input.incumbent, -preferred_by_pins(context, c),
                       preference(context.input.policy.engines.prefer, c.candidate.engine),
@@ -281,7 +281,7 @@ bool simpler(const Context& context, const Considered& a, const Considered& b) {
          std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset);
 }
 
-Choice choose(const Context& context, const Demand& demand, const std::vector<Considered>& admitted) {
+Choice choose(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted) {
   return Chooser(context, demand, admitted).run();
 }
 

@@ -15,11 +15,11 @@ struct Choice {
 };
 
 // `admitted` must not be empty. Candidates that were measured go before those that were only estimated.
-Choice choose(const Context& context, const Demand& demand, const std::vector<Considered>& admitted);
+Choice choose(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted);
 
 // The order among equals: in use already, preferred by a pin or the policy, real before simulated, nearest to the model's own
 // precision, default preset, fewer threads, then by name.
-bool simpler(const Context& context, const Considered& a, const Considered& b);
+bool simpler(const PlanningContext& context, const Considered& a, const Considered& b);
 
 // The 95 % interval of the paired ratio lies within [0.99, 1.01].
 bool is_tie(const TimeRatio& ratio);

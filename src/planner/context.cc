@@ -43,10 +43,8 @@ Result<Machine> split_machine(const PlannerInput& input) {
   return machine;
 }
 
-Context::Context(const PlannerInput& planner_input, Machine split)
-    : input(planner_input),
-      machine(std::move(split)),
-      fingerprint(input.machine.fingerprint()),
+PlanningContext::PlanningContext(const PlannerInput& planner_input, Machine split)
+    : input(planner_input), machine(std::move(split)), fingerprint(input.machine.fingerprint()),
       evidence(planner_input, fingerprint) {
   for (const EngineFacts& engine : input.engines) engines.push_back(&engine);
   std::sort(engines.begin(), engines.end(),
@@ -54,12 +52,13 @@ Context::Context(const PlannerInput& planner_input, Machine split)
   for (const VerdictRow& row : input.verdicts) verdicts_.emplace(std::tuple(row.engine, row.resource, row.precision), &row);
 }
 
-const VerdictRow* Context::verdict(const std::string& engine, const std::string& resource, const std::string& precision) const {
+const VerdictRow* PlanningContext::verdict(const std::string& engine, const std::string& resource,
+                                           const std::string& precision) const {
   const auto found = verdicts_.find(std::tuple(engine, whole_resource(resource), precision));
   return found == verdicts_.end() ? nullptr : found->second;
 }
 
-const CapabilityFacts* Context::capability(const EngineFacts& engine, const Resource& resource) const {
+const CapabilityFacts* PlanningContext::capability(const EngineFacts& engine, const Resource& resource) const {
   return find_capability(engine, resource.part >= 0 ? whole_resource(resource.id) : resource.id);
 }
 

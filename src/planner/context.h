@@ -1,4 +1,4 @@
-// Context: the planner's input in a fixed order, with the look-ups its steps need.
+// PlanningContext: the planner's input in a fixed order, with the look-ups its steps need.
 #pragma once
 
 #include <map>
@@ -12,10 +12,10 @@
 
 namespace axle {
 
-struct Context {
-  Context(const PlannerInput& planner_input, Machine split_machine);
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
+struct PlanningContext {
+  PlanningContext(const PlannerInput& planner_input, Machine split_machine);
+  PlanningContext(const PlanningContext&) = delete;
+  PlanningContext& operator=(const PlanningContext&) = delete;
 
   const PlannerInput& input;
   const Machine machine;                    // with the core sets that policy or target ask for

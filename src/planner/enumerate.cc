@@ -56,7 +56,7 @@ std::vector<Preset> presets_of(const Capability& capability) {
 // One engine on one resource: walks precisions, presets and threads.
 class PlaceWalk {
  public:
-  PlaceWalk(const Context& context, const Demand& demand, Place place, Field& field)
+  PlaceWalk(const PlanningContext& context, const Demand& demand, Place place, Field& field)
       : context_(context), demand_(demand), place_(place), field_(field),
         own_options_(options_of(context.input.policy, place.engine->info.name)) {}
 
@@ -159,7 +159,7 @@ class PlaceWalk {
     field_.admitted.push_back(std::move(considered));
   }
 
-  const Context& context_;
+  const PlanningContext& context_;
   const Demand& demand_;
   Place place_;
   Field& field_;
@@ -178,7 +178,7 @@ std::string resources_text(const Machine& machine) {
 }
 
 // Targets that match nothing here, and demanded engines that nobody knows.
-void decide_missing(const Context& context, const Demand& demand, Field& field) {
+void decide_missing(const PlanningContext& context, const Demand& demand, Field& field) {
   for (const std::string& target : demand.targets) {
     const Result<Selector> selector = parse_selector(target);
     if (selector.has_value() && select(*selector, context.machine).empty()) {
@@ -201,7 +201,7 @@ void decide_missing(const Context& context, const Demand& demand, Field& field) 
 }
 
 template <typename Gates, typename Thing>
-bool passes(const Context& context, const Demand& demand, Gates gates, const Thing& thing, const std::string& name,
+bool passes(const PlanningContext& context, const Demand& demand, Gates gates, const Thing& thing, const std::string& name,
             Field& field) {
   for (const auto gate : gates) {
     if (Gate rejection = gate(context, demand, thing)) {
@@ -214,7 +214,7 @@ bool passes(const Context& context, const Demand& demand, Gates gates, const Thi
 
 }  // namespace
 
-std::optional<EvidenceSummary> summarise(const Context& context, const Considered& considered) {
+std::optional<EvidenceSummary> summarise(const PlanningContext& context, const Considered& considered) {
   const CandidateEvidence& e = considered.evidence;
   const EvidenceRow* row = e.timing != nullptr    ? e.timing
                            : e.error != nullptr   ? e.error
@@ -232,7 +232,7 @@ std::optional<EvidenceSummary> summarise(const Context& context, const Considere
   return summary;
 }
 
-Result<Field> enumerate(const Context& context, const Demand& demand) {
+Result<Field> enumerate(const PlanningContext& context, const Demand& demand) {
   Field field;
   decide_missing(context, demand, field);
   std::vector<const EngineFacts*> engines;

@@ -14,9 +14,9 @@ struct Field {
 };
 
 // INVALID_ARGUMENT: an option of the policy that an engine does not have, or outside its domain.
-Result<Field> enumerate(const Context& context, const Demand& demand);
+Result<Field> enumerate(const PlanningContext& context, const Demand& demand);
 
 // What evidence says of a candidate, for its decision.
-std::optional<EvidenceSummary> summarise(const Context& context, const Considered& considered);
+std::optional<EvidenceSummary> summarise(const PlanningContext& context, const Considered& considered);
 
 }  // namespace axle

@@ -33,7 +33,7 @@ std::string target_text(const PinTarget& target) {
   return join(parts, ", ");
 }
 
-Gate gate_pins(const Context& context, const Demand&, const Considered& considered) {
+Gate gate_pins(const PlanningContext& context, const Demand&, const Considered& considered) {
   const auto& pins = context.input.policy.pins;
   for (size_t i = 0; i < pins.size(); ++i) {
     if (pins[i].require && !meets(*pins[i].require, considered)) {
@@ -48,7 +48,7 @@ Gate gate_pins(const Context& context, const Demand&, const Considered& consider
 
 // ---- threads
 
-Gate gate_threads(const Context&, const Demand&, const Considered& considered) {
+Gate gate_threads(const PlanningContext&, const Demand&, const Considered& considered) {
   const Resource& resource = *considered.place.resource;
   const int32_t threads = considered.candidate.threads;
   if (resource.kind == ResourceKind::kCpu && !resource.cpus.empty() && threads > static_cast<int32_t>(resource.cpus.size())) {
@@ -64,7 +64,7 @@ Gate gate_threads(const Context&, const Demand&, const Considered& considered) {
 
 // ---- negative evidence
 
-Gate gate_failure(const Context&, const Demand&, const Considered& considered) {
+Gate gate_failure(const PlanningContext&, const Demand&, const Considered& considered) {
   const EvidenceRow* failure = considered.evidence.failure;
   if (failure == nullptr) return std::nullopt;
   return Rejection{failure->failure_code.empty() ? "FAILED" : failure->failure_code,
@@ -81,7 +81,7 @@ void append_bound(std::string& text, bool broken, const char* name, double value
   text += fmt::format("{} is {:.3g}, {} {:.3g}", name, value, relation, bound);
 }
 
-Gate gate_accuracy(const Context& context, const Demand& demand, const Considered& considered) {
+Gate gate_accuracy(const PlanningContext& context, const Demand& demand, const Considered& considered) {
   const AccuracyGate bound = bound_in_force(context, demand);
   const EvidenceRow* row = considered.evidence.error;
   if (row == nullptr) {
@@ -99,7 +99,7 @@ Gate gate_accuracy(const Context& context, const Demand& demand, const Considere
 }
 
 // Results that differ beyond precision are the user's to ask for.
-Gate gate_numerics(const Context& context, const Demand& demand, const Considered& considered) {
+Gate gate_numerics(const PlanningContext& context, const Demand& demand, const Considered& considered) {
   if (!considered.changes_numerics || bound_in_force(context, demand).present()) return std::nullopt;
   return Rejection{"NUMERICS",
                    fmt::format("preset {} changes how results are computed: set an [accuracy] bound to admit it",
@@ -144,7 +144,7 @@ int64_t mean_ns(const EvidenceRow& row) {
   return whole + rest / count;
 }
 
-Gate gate_latency(const Context& context, const Demand&, const Considered& considered) {
+Gate gate_latency(const PlanningContext& context, const Demand&, const Considered& considered) {
   const Constraints& c = context.input.policy.constraints;
   const EvidenceRow* row = considered.evidence.timing;
   const int64_t runs = row == nullptr ? 0 : row->runs;
@@ -158,7 +158,7 @@ Gate gate_latency(const Context& context, const Demand&, const Considered& consi
   return std::nullopt;
 }
 
-Gate gate_throughput(const Context& context, const Demand&, const Considered& considered) {
+Gate gate_throughput(const PlanningContext& context, const Demand&, const Considered& considered) {
   const double wanted = context.input.policy.constraints.throughput_min_per_s;
   if (wanted <= 0) return std::nullopt;
   const EvidenceRow* row = considered.evidence.timing;
@@ -172,7 +172,7 @@ Gate gate_throughput(const Context& context, const Demand&, const Considered& co
                    {}};
 }
 
-Gate gate_memory(const Context& context, const Demand&, const Considered& considered) {
+Gate gate_memory(const PlanningContext& context, const Demand&, const Considered& considered) {
   const uint64_t allowed = context.input.policy.constraints.memory_bytes;
   if (allowed == 0) return std::nullopt;
   const EvidenceRow* row = considered.evidence.memory;
@@ -185,7 +185,7 @@ Gate gate_memory(const Context& context, const Demand&, const Considered& consid
       {}};
 }
 
-Gate gate_required_evidence(const Context& context, const Demand&, const Considered& considered) {
+Gate gate_required_evidence(const PlanningContext& context, const Demand&, const Considered& considered) {
   if (context.input.policy.tuning.evidence != EvidenceUse::kRequire || considered.evidence.timing != nullptr)
     return std::nullopt;
   return unmeasured("NOT_MEASURED",
@@ -198,13 +198,19 @@ constexpr std::array<CandidateGate, 9> kCandidateGates = {gate_pins,       gate_
 
 }  // namespace
 
-AccuracyGate bound_in_force(const Context& context, const Demand& demand) {
+AccuracyGate bound_of(const Policy& policy) {
+  AccuracyGate bound = policy.accuracy;
+  if (!bound.present() && policy.execution.precisions.size() > 1) bound.max_relative_error = kListedPrecisionBound;
+  return bound;
+}
+
+AccuracyGate bound_in_force(const PlanningContext& context, const Demand& demand) {
   AccuracyGate bound = context.input.policy.accuracy;
   if (!bound.present() && demand.precisions.size() > 1) bound.max_relative_error = kListedPrecisionBound;
   return bound;
 }
 
-bool needs_accuracy_gate(const Context& context, const Demand& demand, const Considered& considered) {
+bool needs_accuracy_gate(const PlanningContext& context, const Demand& demand, const Considered& considered) {
   const ModelFacts& model = context.input.model;
   if (!bound_in_force(context, demand).present()) return false;
   if (considered.changes_numerics || model.quantised) return true;

@@ -41,11 +41,11 @@ struct Considered {
   CandidateEvidence evidence;
 };
 
-using EngineGate = Gate (*)(const Context&, const Demand&, const EngineFacts&);
-using ResourceGate = Gate (*)(const Context&, const Demand&, const Resource&);
-using PlaceGate = Gate (*)(const Context&, const Place&);
-using PrecisionGate = Gate (*)(const Context&, const Demand&, const Place&, const PrecisionSpec&);
-using CandidateGate = Gate (*)(const Context&, const Demand&, const Considered&);
+using EngineGate = Gate (*)(const PlanningContext&, const Demand&, const EngineFacts&);
+using ResourceGate = Gate (*)(const PlanningContext&, const Demand&, const Resource&);
+using PlaceGate = Gate (*)(const PlanningContext&, const Place&);
+using PrecisionGate = Gate (*)(const PlanningContext&, const Demand&, const Place&, const PrecisionSpec&);
+using CandidateGate = Gate (*)(const PlanningContext&, const Demand&, const Considered&);
 
 std::span<const EngineGate> engine_gates();
 std::span<const ResourceGate> resource_gates();
@@ -54,9 +54,11 @@ std::span<const PrecisionGate> precision_gates();
 std::span<const CandidateGate> candidate_gates();
 
 // True when the candidate's error must be known and within the bound before it is admitted.
-bool needs_accuracy_gate(const Context& context, const Demand& demand, const Considered& considered);
+bool needs_accuracy_gate(const PlanningContext& context, const Demand& demand, const Considered& considered);
 // The bound in force: the policy's, or max_relative_error 1e-2 where it lists several precisions and gives none.
-AccuracyGate bound_in_force(const Context& context, const Demand& demand);
+AccuracyGate bound_in_force(const PlanningContext& context, const Demand& demand);
+// The same for a policy as it is written.
+AccuracyGate bound_of(const Policy& policy);
 // "max relative error 4.1e-3 (bound 1e-2)" for each bound that is broken, or "" when all hold.
 std::string broken_bounds(const AccuracyGate& bound, const ErrorFigures& error);
 

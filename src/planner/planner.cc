@@ -18,11 +18,11 @@
 namespace axle {
 namespace {
 
-Result<std::unique_ptr<Context>> make_context(const PlannerInput& input) {
+Result<std::unique_ptr<PlanningContext>> make_context(const PlannerInput& input) {
   AXLE_RETURN_IF_ERROR(check_policy(input.policy));
   AXLE_RETURN_IF_ERROR(refuse_unexecuted(input.policy));
   AXLE_ASSIGN_OR_RETURN(Machine machine, split_machine(input));
-  return std::make_unique<Context>(input, std::move(machine));
+  return std::make_unique<PlanningContext>(input, std::move(machine));
 }
 
 int rank_of(const Decision& decision) {
@@ -67,7 +67,7 @@ void keep_telling(std::vector<Decision>& refused, const Candidate& chosen) {
   });
 }
 
-Plan make_plan_of(const Context& context, const Demand& demand, Field field, std::vector<Decision> refused) {
+Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
   Choice choice = choose(context, demand, field.admitted);
   const Considered& chosen = field.admitted[choice.chosen];
   Plan plan;
@@ -103,7 +103,7 @@ int weight_of(const Decision& decision) {
 }
 
 // The decisions that explain best why a demand could not be met, the nearest first, each reason once.
-std::vector<const Decision*> nearest_reasons(const Context& context, const Demand& demand,
+std::vector<const Decision*> nearest_reasons(const PlanningContext& context, const Demand& demand,
                                              const std::vector<Decision>& decisions) {
   // A missing engine explains something only when it was asked for, or when there is no other.
   const bool engines_matter = !demand.engines.empty() || std::none_of(context.engines.begin(), context.engines.end(),
@@ -124,7 +124,7 @@ std::vector<const Decision*> nearest_reasons(const Context& context, const Deman
   return reasons;
 }
 
-std::string hint_for(const Context& context, const Decision& decision) {
+std::string hint_for(const PlanningContext& context, const Decision& decision) {
   const Policy& policy = context.input.policy;
   const std::string& code = decision.code;
   if ((code == "NO_RESOURCE" || code == "NO_ENGINE") && !policy.execution.targets.empty() && policy.fallback.resource.empty()) {
@@ -162,7 +162,7 @@ std::string reasons_text(const std::vector<const Decision*>& reasons, size_t sho
 }
 
 // Only missing engines stand in the way: of those asked for, or all of them.
-bool only_engines_missing(const Context& context, const Attempt& attempt) {
+bool only_engines_missing(const PlanningContext& context, const Attempt& attempt) {
   const auto is = [](const Decision& d, std::initializer_list<std::string_view> codes) {
     return std::find(codes.begin(), codes.end(), d.code) != codes.end();
   };
@@ -176,7 +176,7 @@ bool only_engines_missing(const Context& context, const Attempt& attempt) {
   return nothing_else && ((absent && !attempt.demand.engines.empty()) || none_present);
 }
 
-Status nothing_remains(const Context& context, std::vector<Attempt> attempts) {
+Status nothing_remains(const PlanningContext& context, std::vector<Attempt> attempts) {
   for (Attempt& attempt : attempts) sort_decisions(attempt.decisions);
   const Attempt& written = attempts.front();
   const auto reasons = nearest_reasons(context, written.demand, written.decisions);

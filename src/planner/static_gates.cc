@@ -29,7 +29,7 @@ bool selected(const std::vector<std::string>& selectors, const Resource& resourc
 
 // ---- engines
 
-Gate gate_engine_policy(const Context& context, const Demand& demand, const EngineFacts& engine) {
+Gate gate_engine_policy(const PlanningContext& context, const Demand& demand, const EngineFacts& engine) {
   const std::string& name = engine.info.name;
   if (holds(context.input.policy.engines.deny, name))
     return Rejection{"POLICY", fmt::format("the policy denies {} (engines.deny)", name), {}};
@@ -39,7 +39,7 @@ Gate gate_engine_policy(const Context& context, const Demand& demand, const Engi
   return std::nullopt;
 }
 
-Gate gate_engine_present(const Context&, const Demand&, const EngineFacts& engine) {
+Gate gate_engine_present(const PlanningContext&, const Demand&, const EngineFacts& engine) {
   if (engine.present) return std::nullopt;
   std::string reason =
       engine.absent_reason.empty() ? fmt::format("{} is not installed", engine.info.name) : engine.absent_reason;
@@ -49,7 +49,7 @@ Gate gate_engine_present(const Context&, const Demand&, const EngineFacts& engin
 
 // ---- resources
 
-Gate gate_resource_target(const Context&, const Demand& demand, const Resource& resource) {
+Gate gate_resource_target(const PlanningContext&, const Demand& demand, const Resource& resource) {
   if (demand.targets.empty()) {
     if (resource.part >= 0) return Rejection{"POLICY", "core sets are used only when they are named as a target", {}};
     return std::nullopt;
@@ -58,7 +58,7 @@ Gate gate_resource_target(const Context&, const Demand& demand, const Resource& 
   return Rejection{"POLICY", fmt::format("the policy asks for {}", join(demand.targets, " or ")), {}};
 }
 
-Gate gate_resource_rules(const Context& context, const Demand&, const Resource& resource) {
+Gate gate_resource_rules(const PlanningContext& context, const Demand&, const Resource& resource) {
   const ResourceRules& rules = context.input.policy.resources;
   const auto covers = [&](const std::vector<std::string>& selectors) {
     return std::any_of(selectors.begin(), selectors.end(), [&](const std::string& text) {
@@ -73,7 +73,7 @@ Gate gate_resource_rules(const Context& context, const Demand&, const Resource& 
   return std::nullopt;
 }
 
-Gate gate_resource_simulated(const Context& context, const Demand& demand, const Resource& resource) {
+Gate gate_resource_simulated(const PlanningContext& context, const Demand& demand, const Resource& resource) {
   if (!resource.simulated || context.input.policy.resources.allow_simulated || !demand.targets.empty()) return std::nullopt;
   return Rejection{
       "SIMULATED", fmt::format("{} is simulated: name it as the target, or set resources.allow_simulated", resource.id), {}};
@@ -81,7 +81,7 @@ Gate gate_resource_simulated(const Context& context, const Demand& demand, const
 
 // ---- an engine on a resource
 
-Gate gate_format(const Context& context, const Place& place) {
+Gate gate_format(const PlanningContext& context, const Place& place) {
   const auto& formats = place.facts->capability.formats;
   if (holds(formats, context.input.model.format)) return std::nullopt;
   return Rejection{"FORMAT",
@@ -90,7 +90,7 @@ Gate gate_format(const Context& context, const Place& place) {
                    {}};
 }
 
-Gate gate_boundary_dtypes(const Context& context, const Place& place) {
+Gate gate_boundary_dtypes(const PlanningContext& context, const Place& place) {
   const auto& dtypes = place.facts->capability.dtypes;
   if (dtypes.empty()) return std::nullopt;
   const ModelFacts& model = context.input.model;
@@ -107,7 +107,7 @@ Gate gate_boundary_dtypes(const Context& context, const Place& place) {
   return std::nullopt;
 }
 
-Gate gate_dynamic_shapes(const Context& context, const Place& place) {
+Gate gate_dynamic_shapes(const PlanningContext& context, const Place& place) {
   const auto& axes = context.input.model.dynamic_axes;
   if (axes.empty() || place.facts->capability.dynamic_shapes != DynamicShapes::kNo) return std::nullopt;
   return Rejection{
@@ -117,7 +117,7 @@ Gate gate_dynamic_shapes(const Context& context, const Place& place) {
       {}};
 }
 
-Gate gate_limits(const Context& context, const Place& place) {
+Gate gate_limits(const PlanningContext& context, const Place& place) {
   const auto& limits = place.facts->capability.limits;
   const auto limit = [&](const char* name) {
     const auto found = limits.find(name);
@@ -140,7 +140,7 @@ Gate gate_limits(const Context& context, const Place& place) {
   return std::nullopt;
 }
 
-Gate gate_resource_memory(const Context& context, const Place& place) {
+Gate gate_resource_memory(const PlanningContext& context, const Place& place) {
   const uint64_t has = place.resource->memory_bytes;
   const uint64_t needs = estimate_memory_bytes(context.input.model, own_precision(context.input.model));
   if (has == 0 || needs <= has) return std::nullopt;
@@ -150,7 +150,7 @@ Gate gate_resource_memory(const Context& context, const Place& place) {
                    {}};
 }
 
-Gate gate_core_set(const Context&, const Place& place) {
+Gate gate_core_set(const PlanningContext&, const Place& place) {
   if (place.resource->part < 0 || place.engine->info.honours_cpu_set) return std::nullopt;
   return Rejection{"CORE_SET",
                    fmt::format("{} cannot keep its threads on the core set {}; it would need a process of its own, which this "
@@ -159,14 +159,14 @@ Gate gate_core_set(const Context&, const Place& place) {
                    {}};
 }
 
-Gate gate_needs_compile(const Context&, const Place& place) {
+Gate gate_needs_compile(const PlanningContext&, const Place& place) {
   if (!place.facts->capability.needs_compile || place.facts->capability.can_compile) return std::nullopt;
   return Rejection{
       "NEEDS_COMPILE", fmt::format("{} runs compiled artefacts only, and its plugin cannot make them here", place.name()), {}};
 }
 
 // No engine offers named kernels yet, so a forced or forbidden one can only be met by leave to do without.
-Gate gate_kernels(const Context& context, const Place& place) {
+Gate gate_kernels(const PlanningContext& context, const Place& place) {
   const Policy& policy = context.input.policy;
   if (holds(policy.fallback.kernel, kEngineKernel)) return std::nullopt;
   for (const auto& [op, choice] : policy.kernels) {
@@ -183,7 +183,7 @@ Gate gate_kernels(const Context& context, const Place& place) {
 
 // ---- a precision
 
-Gate gate_precision_policy(const Context& context, const Demand& demand, const Place&, const PrecisionSpec& precision) {
+Gate gate_precision_policy(const PlanningContext& context, const Demand& demand, const Place&, const PrecisionSpec& precision) {
   const PlannerInput& input = context.input;
   if (!demand.precisions.empty()) {
     if (holds(demand.precisions, precision.name)) return std::nullopt;
@@ -201,7 +201,8 @@ Gate gate_precision_policy(const Context& context, const Demand& demand, const P
       {}};
 }
 
-Gate gate_precision_native(const Context& context, const Demand& demand, const Place& place, const PrecisionSpec& precision) {
+Gate gate_precision_native(const PlanningContext& context, const Demand& demand, const Place& place,
+                           const PrecisionSpec& precision) {
   if (precision.native || keeps_precision(context.input.model, precision.name) || demand.precisions.size() == 1)
     return std::nullopt;
   return Rejection{
@@ -224,7 +225,7 @@ Rejection unsupported(const Place& place, std::vector<NodeReason> nodes, size_t 
   return rejection;
 }
 
-Gate judge_verdict(const Context& context, const Place& place, const GraphVerdict& verdict) {
+Gate judge_verdict(const PlanningContext& context, const Place& place, const GraphVerdict& verdict) {
   if (verdict.graph.kind == VerdictKind::kYes) return std::nullopt;
   const ModelFacts& model = context.input.model;
   std::vector<NodeReason> nodes;
@@ -251,7 +252,7 @@ Gate judge_verdict(const Context& context, const Place& place, const GraphVerdic
 }
 
 // Without an answer for this model, what the engine lists is all there is to go by.
-Gate judge_listed_ops(const Context& context, const Place& place) {
+Gate judge_listed_ops(const PlanningContext& context, const Place& place) {
   const Capability& capability = place.facts->capability;
   if (capability.ops_probed || capability.ops.empty()) return std::nullopt;
   const ModelFacts& model = context.input.model;
@@ -282,21 +283,19 @@ Gate judge_listed_ops(const Context& context, const Place& place) {
   return unsupported(place, std::move(nodes), count, model.nodes.size());
 }
 
-Gate gate_support(const Context& context, const Demand&, const Place& place, const PrecisionSpec& precision) {
+Gate gate_support(const PlanningContext& context, const Demand&, const Place& place, const PrecisionSpec& precision) {
   const VerdictRow* row = context.verdict(place.engine->info.name, place.resource->id, precision.name);
   if (row != nullptr) return judge_verdict(context, place, row->verdict);
   return judge_listed_ops(context, place);
 }
 
-// An engine that cannot say what it will run at lower precision might run anything.
-Gate gate_unknown_support(const Context& context, const Demand&, const Place& place, const PrecisionSpec& precision) {
+// An engine that was not asked might run anything. One that can only say when it loads is read back then, and what comes out
+// otherwise is refused.
+Gate gate_unknown_support(const PlanningContext& context, const Demand&, const Place& place, const PrecisionSpec& precision) {
   const VerdictRow* row = context.verdict(place.engine->info.name, place.resource->id, precision.name);
-  const bool known = row != nullptr && row->verdict.graph.kind != VerdictKind::kUnknown;
-  if (known || precision.name == own_precision(context.input.model)) return std::nullopt;
-  const bool asked = row != nullptr;
+  if (row != nullptr || precision.name == own_precision(context.input.model)) return std::nullopt;
   return Rejection{"UNVERIFIED",
-                   fmt::format("{} {} {}; until that is known only {} is admitted", place.name(),
-                               asked ? "cannot say before compiling what it runs at" : "was not asked what it runs at",
+                   fmt::format("{} was not asked what it runs at {}; until that is known only {} is admitted", place.name(),
                                precision.name, own_precision(context.input.model)),
                    {}};
 }

@@ -92,7 +92,7 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   }
   for (const double block : contender.block_ns) row.block_ns.push_back(static_cast<int64_t>(block));
   row.runs = static_cast<int64_t>(contender.call_ns.size());
-  row.p50_ns = static_cast<int64_t>(contender.typical_ns());
+  if (contender.measured()) row.p50_ns = static_cast<int64_t>(contender.typical_ns());
   if (contender.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.call_ns, 0.95);
   if (contender.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.call_ns, 0.99);
   row.first_run_ns = contender.first_run_ns;

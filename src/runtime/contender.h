@@ -20,12 +20,14 @@ struct Contender {
   bool dropped = false;               // not among the finalists
   bool sent_home = false;             // left the finals, clearly slower
   std::optional<ErrorFigures> error;
+  std::string gate_broken;            // the bound of the policy that the error breaks
   std::vector<double> block_ns;       // one per counted round; the same index is the same round for all
   std::vector<int64_t> call_ns;
   int64_t screen_ns = 0;
   int64_t disturbed = 0;
   int64_t first_run_ns = 0;
 
+  bool in_play() const { return failure.ok() && gate_broken.empty(); }
   bool measured() const { return failure.ok() && (!block_ns.empty() || screen_ns > 0); }
   double typical_ns() const;
 };

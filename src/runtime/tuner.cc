@@ -8,6 +8,7 @@
 #include "axle/session.h"
 #include "axle/tune.h"
 #include "base/clock.h"
+#include "planner/gates.h"
 #include "planner/planner.h"
 #include "runtime/blocks.h"
 #include "runtime/contender.h"
@@ -38,7 +39,7 @@ class Tuning {
  private:
   Status prepare();
   Status measure_reference();
-  void judge_errors();
+  void judge_error(Contender& contender);
   Result<int64_t> screen_block(Contender& contender);
   void screen_one(Contender& contender);
   void screen();
@@ -123,17 +124,16 @@ Status Tuning::measure_reference() {
   return ok_status();
 }
 
-void Tuning::judge_errors() {
+// What breaks the policy's bound is not timed: the error is the evidence that rejects it.
+void Tuning::judge_error(Contender& contender) {
   if (reference_outputs_.empty()) return;
-  for (Contender& contender : contenders_) {
-    if (!contender.failure.ok() || !contender.session || contender.error) continue;
-    const auto outputs = contender.session->run(samples_);
-    if (!outputs) {
-      contender.failure = outputs.error();
-      continue;
-    }
-    contender.error = worst_error(*outputs, reference_outputs_, reference_);
+  const auto outputs = contender.session->run(samples_);
+  if (!outputs) {
+    contender.failure = outputs.error();
+    return;
   }
+  contender.error = worst_error(*outputs, reference_outputs_, reference_);
+  contender.gate_broken = broken_bounds(bound_of(options_.policy), *contender.error);
 }
 
 // A block during which the machine was busy elsewhere is taken again, twice at most; the best one counts.
@@ -167,7 +167,9 @@ void Tuning::screen() {
   for (Contender& contender : contenders_) {
     if (spent()) break;
     load_contender(runtime_, model_, samples_, options_.cancel, contender);
-    if (contender.failure.ok()) contender.failure = run_block([&] { return contender.binding->run(); }, {0, 3}).status();
+    if (contender.failure.ok()) judge_error(contender);
+    if (!contender.in_play()) continue;
+    contender.failure = run_block([&] { return contender.binding->run(); }, {0, 3}).status();
     if (contender.failure.ok()) screen_one(contender);
     if (contender.measured()) best_ns = best_ns == 0 ? contender.screen_ns : std::min(best_ns, contender.screen_ns);
     show();
@@ -282,7 +284,7 @@ void Tuning::store() {
   std::vector<EvidenceRow> rows;
   for (const Contender& contender : contenders_) {
     const bool cancelled = contender.failure.code() == StatusCode::kCancelled;
-    if ((contender.measured() || !contender.failure.ok()) && !cancelled)
+    if ((contender.measured() || contender.error || !contender.failure.ok()) && !cancelled)
       rows.push_back(evidence_row(contender, contenders_, input_));
   }
   EvidenceStore* store = runtime_.evidence();
@@ -303,6 +305,11 @@ TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) c
   if (!contender.failure.ok()) {
     row.verdict = "failed";
     row.reason = contender.failure.message();
+    return row;
+  }
+  if (!contender.gate_broken.empty()) {
+    row.verdict = "gated";
+    row.reason = contender.gate_broken;
     return row;
   }
   if (!contender.measured()) {
@@ -370,7 +377,6 @@ Result<TuneReport> Tuning::run() {
   AXLE_RETURN_IF_ERROR(prepare());
   AXLE_RETURN_IF_ERROR(measure_reference());
   screen();
-  judge_errors();
   finals();
   store();
   if (options_.cancel.cancelled()) return options_.cancel.check();

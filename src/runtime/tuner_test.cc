@@ -131,6 +131,19 @@ TEST_F(Tuner, ErrorsAreJudgedAgainstTheReference) {
   EXPECT_GT(std::max(one->error->max_relative, other->error->max_relative), 0.01);
 }
 
+TEST_F(Tuner, WhatBreaksTheBoundIsNotRaced) {
+  // The reference is the simpler of equals, by name: hare.
+  tortoise().script().compute = after(100us, 0.5F);
+  options_.policy.accuracy.max_relative_error = 1e-3;
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  const TuneRow* gated = row_of(report, "tortoise@cpu:0/f32/t1/default");
+  ASSERT_NE(gated, nullptr);
+  EXPECT_EQ(gated->verdict, "gated");
+  EXPECT_THAT(gated->reason, HasSubstr("max relative error"));
+  EXPECT_EQ(gated->blocks, 0);
+  EXPECT_EQ(report.plan.partitions.front().candidate.engine, "hare");
+}
+
 TEST_F(Tuner, CancelEndsItWithoutEvidenceLost) {
   options_.budget_ns = 60'000 * kMillisecond;
   options_.cancel = CancelToken();
