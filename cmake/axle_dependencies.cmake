@@ -1,4 +1,14 @@
 # Every third-party library of the host, found once. docs/dependencies.md says what each is for.
+
+# Outside of ./dev, a checkout that it has set up is found by the link that it left.
+if(NOT AXLE_DEPS_PREFIX AND EXISTS ${PROJECT_SOURCE_DIR}/build/.prefix/.complete)
+  file(REAL_PATH ${PROJECT_SOURCE_DIR}/build/.prefix AXLE_DEPS_PREFIX)
+endif()
+if(NOT EXISTS "${AXLE_DEPS_PREFIX}/lib/libonnx.a")
+  message(FATAL_ERROR "axle needs the onnx C++ library and the engines' headers, and '${AXLE_DEPS_PREFIX}' has none. In this checkout run\n"
+    "  ./dev setup run\nwhich makes them and installs the system packages, then try again; or set AXLE_DEPS_PREFIX (an environment "
+    "variable for pip, -DAXLE_DEPS_PREFIX= for cmake) to a prefix that another checkout's ./dev setup has made: its build/.prefix.")
+endif()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)

@@ -115,11 +115,14 @@ bool Lane::set_input(const InputSlot& slot, size_t index, PyObject* value) {
   const nb::object kept = nb::borrow(value);  // the conversion may run Python code that changes the caller's mapping
   Converted converted = to_tensor(kept, slot.spec.dtype, slot.spec.name);
   bind(input, index, converted.tensor);
-  // Bytes of our own may be reused at the same address for other content of the same shape, so such inputs are always bound.
-  if (!converted.hold.is_valid()) input.bound = false;
-  const bool owned = !converted.hold.is_valid();
-  input.held = owned ? kept : std::move(converted.hold);
-  if (owned) input.converted = std::move(converted.tensor);
+  if (converted.hold.is_valid()) {
+    input.held = std::move(converted.hold);
+  } else {
+    // Bytes of our own go with the call, so that they are bound anew in the next.
+    input.bound = false;
+    input.held = kept;
+    input.converted = std::move(converted.tensor);
+  }
   return converted.copied;
 }
 

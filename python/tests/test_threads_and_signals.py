@@ -110,17 +110,18 @@ def test_a_binding_lets_go_of_the_gil_and_refuses_a_second_thread(slow_session):
         binding.bind_input(name, array)
     refused = []
 
-    def second():
-        try:
-            binding.run()
-        except axle.FailedPreconditionError as error:
-            refused.append(error)
+    def work():
+        while not refused:
+            try:
+                binding.run()
+            except axle.FailedPreconditionError as error:
+                refused.append(error)
 
-    inside = threading.Thread(target=binding.run)
-    inside.start()
-    while not refused and inside.is_alive():
-        second()
-    inside.join()
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert "one binding per thread" in refused[0].hint
 
 
@@ -148,7 +149,6 @@ INTERRUPTED = """
     def interrupt_soon():
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
-    threading.Thread(target=interrupt_soon, daemon=True)
 """
 
 
@@ -166,8 +166,8 @@ def test_ctrl_c_stops_a_run_and_the_session_goes_on(slow_model, warm):
         session = axle.Session.create(sys.argv[1], engine="onnxruntime", threads=1)
         for _ in range({warm}):
             session.run(feeds(50_000))
-        threading.Thread(target=interrupt_soon, daemon=True).start()
         try:
+            threading.Thread(target=interrupt_soon, daemon=True).start()
             session.run(feeds(1_000_000_000))
             print("not interrupted")
         except KeyboardInterrupt:
@@ -197,9 +197,9 @@ def test_a_signal_handler_that_does_not_raise_changes_nothing(slow_model):
 def test_ctrl_c_stops_tuning(slow_model):
     out = run_script(
         """
-        threading.Thread(target=interrupt_soon, daemon=True).start()
         started = time.monotonic()
         try:
+            threading.Thread(target=interrupt_soon, daemon=True).start()
             axle.tune(sys.argv[1], engine="onnxruntime", budget="100s", samples=feeds(2000))
             print("not interrupted")
         except KeyboardInterrupt:
