@@ -67,6 +67,7 @@ bool Execution::shared_output(const TensorSource& source) const {
 Status Execution::connect() {
   readers_.resize(plan_->inputs.size());
   bound_inputs_.resize(plan_->inputs.size());
+  kept_outputs_.resize(plan_->outputs.size());
   for (const LoadedPartition& part : plan_->partitions) {
     AXLE_ASSIGN_OR_RETURN(Context context, part.executable->make_context());
     contexts_.push_back(std::move(context));

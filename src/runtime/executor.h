@@ -55,6 +55,8 @@ class Execution {
 
   // View into the engine's memory or the bound tensor, valid until the next run.
   Result<OutputView> output(size_t index);
+  // A place beside the bindings: memory that stays bound to an output from call to call. Undefined until it is set.
+  Tensor& kept_output(size_t index) { return kept_outputs_[index]; }
 
  private:
   struct Handover {        // a tensor that is passed on by pointer after its producer ran
@@ -79,6 +81,7 @@ class Execution {
   std::vector<size_t> first_handover_;   // per partition, into handovers_
   std::vector<Tensor> between_;          // fixed-shape tensors between partitions
   std::vector<Tensor> bound_inputs_;     // only kept for outputs that are inputs
+  std::vector<Tensor> kept_outputs_;
   bool single_ = false;
 };
 
