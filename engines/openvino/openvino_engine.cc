@@ -70,6 +70,15 @@ bool process_confined_to(std::span<const int32_t> cpu_set) {
   return !error;
 }
 
+// Listing devices opens every plugin of the library. Its GPU and NPU plugins reach devices only through these nodes.
+bool may_have_accelerators() {
+  std::error_code error;
+  for (const char* node : {"/dev/dri", "/dev/accel", "/dev/dxg"}) {
+    if (std::filesystem::exists(node, error)) return true;
+  }
+  return false;
+}
+
 // Precision as the vendor's property reports it: "f32", "bf16", "f16".
 std::string reported_precision(const std::string& text) {
   if (contains(text, "bf16") || contains(text, "bfloat16")) return "bf16";
@@ -96,10 +105,10 @@ class OpenVinoEngine final : public kit::Engine {
   OpenVinoEngine(std::shared_ptr<const Api> api, const kit::CreateArgs& args)
       : api_(std::move(api)), scratch_folder_(args.scratch_folder), search_(library_candidates(args.search_folders)),
         core_(make_core(*api_)) {
-    ov_available_devices_t list{};
-    check(*api_, api_->ov_core_get_available_devices(core_.get(), &list), "listing OpenVINO's devices");
-    for (size_t i = 0; i < list.size; ++i) add_device(list.devices[i]);
-    api_->ov_available_devices_free(&list);
+    if (may_have_accelerators())
+      add_devices();
+    else
+      add_device("CPU");
   }
 
   static kit::EngineInfo facts();
@@ -122,6 +131,7 @@ class OpenVinoEngine final : public kit::Engine {
   kit::Loaded load(const kit::LoadArgs& args) override;
 
  private:
+  void add_devices();
   void add_device(const std::string& device);
   const kit::ResourceInfo& resource(std::string_view id) const;
   std::vector<std::string> formats() const;
@@ -151,6 +161,13 @@ kit::EngineInfo OpenVinoEngine::facts() {
   info.cancel_latency = kit::CancelLatency::kNode;
   info.install_command = kInstallCommand;
   return info;
+}
+
+void OpenVinoEngine::add_devices() {
+  ov_available_devices_t list{};
+  check(*api_, api_->ov_core_get_available_devices(core_.get(), &list), "listing OpenVINO's devices");
+  for (size_t i = 0; i < list.size; ++i) add_device(list.devices[i]);
+  api_->ov_available_devices_free(&list);
 }
 
 void OpenVinoEngine::add_device(const std::string& device) {
