@@ -200,6 +200,7 @@ int run(int argc, char** argv) {
                    {"call_ns", axle::median(contenders[0].block_ns)},
                    {"rounds", paired.rounds},
                    {"disturbed_rounds", paired.disturbed},
+                   {"noisy", paired.noisy},
                    {"peers", rows}};
   if (arguments.through_session) {
     const Difference added = paired_difference(contenders[0].block_ns, contenders[1].block_ns);

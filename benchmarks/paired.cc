@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kFewestCalls = 5;
 constexpr int kDroppedRounds = 2;
+constexpr int64_t kFewestRounds = 6;
 constexpr double kSlowSentinel = 1.25;
 constexpr int64_t kBatchNs = 20'000;         // reading the clock once per batch keeps it out of what is measured
 constexpr int64_t kAwakeNs = 10'000'000;     // untimed calls before a block
@@ -136,6 +137,7 @@ class Timer {
 PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions& options) {
   Timer timer;
   PairedResult result;
+  std::vector<std::vector<double>> left_out;
   const int64_t started = now_ns();
   for (int64_t i = 0; result.rounds < options.rounds && now_ns() - started < options.limit_ns; ++i) {
     std::vector<double> times(contenders.size());
@@ -149,10 +151,17 @@ PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions&
     if (i < kDroppedRounds) continue;
     if (disturbed) {
       ++result.disturbed;
+      left_out.push_back(std::move(times));
       continue;
     }
     ++result.rounds;
     for (size_t k = 0; k < contenders.size(); ++k) contenders[k].block_ns.push_back(times[k]);
+  }
+  if (result.rounds < kFewestRounds && result.disturbed > 0) {
+    result.noisy = true;
+    for (const std::vector<double>& times : left_out) {
+      for (size_t k = 0; k < contenders.size(); ++k) contenders[k].block_ns.push_back(times[k]);
+    }
   }
   return result;
 }

@@ -27,6 +27,7 @@ struct PairedOptions {
 struct PairedResult {
   int64_t rounds = 0;
   int64_t disturbed = 0;
+  bool noisy = false;  // too few rounds were undisturbed, so the disturbed ones count as well: the interval shows it
 };
 
 // The first two rounds are not counted.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, met, microseconds, ratio_text
+from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, met, microseconds, progress, ratio_text
 from inputs import write_add, write_mlp
 from process_suites import cold_warm_start, memory
 
@@ -23,7 +23,12 @@ def peer(context: Context, engine: str, threads: list[int]) -> list[str]:
 
 def conditions(document: dict[str, Any]) -> str:
     """What must be known to believe a pair."""
-    return f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed"
+    return f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed" + (" and counted" if document["noisy"] else "")
+
+
+def rounds_of(document: dict[str, Any]) -> int:
+    """How many rounds stand behind the figures."""
+    return document["rounds"] + (document["disturbed_rounds"] if document["noisy"] else 0)
 
 
 # ---- 1. what axle adds to a call ---------------------------------------------------------------------------------
@@ -60,7 +65,7 @@ def call_overhead(context: Context) -> Report:
                     if is_tiny
                     else ratio_text(theirs["ratio"], theirs["interval"]),
                     "<= 1 us added" if is_tiny else ">= 0.990",
-                    met(goal_met, document["rounds"]),
+                    met(goal_met, rounds_of(document)),
                     f"{conditions(document)}; Session::run adds {document['session']['added_to_bound_ns']:.0f} ns",
                 )
             )
@@ -130,13 +135,14 @@ def tuned_pair(context: Context, model: RealModel, cache: Path, policy: Path | N
     """Tune, then pair what the policy plans with both engines used well."""
     extra = ["--policy", str(policy)] if policy else []
     budget = "4s" if context.quick else "20s"
-    context.call(
+    tuned = context.call(
         [str(context.command()), "tune", str(model.model), "--inputs", str(model.npz), "--budget", budget, "--json", *extra], cache=cache
     )
     threads = sorted({1, context.cores})
     peers = [argument for engine in ENGINES for argument in peer(context, engine, threads)]
     limits = ["--rounds", "6" if context.quick else "16", "--block-ms", "100", "--limit-s", "20" if context.quick else "45"]
-    return context.call([*map(str, (context.program("pair"), model.model, model.flat)), *extra, *peers, *limits], cache=cache)
+    document = context.call([*map(str, (context.program("pair"), model.model, model.flat)), *extra, *peers, *limits], cache=cache)
+    return {**document, "tune": {key: tuned[key] for key in ("candidates", "elapsed_ms", "noisy_machine", "notes")}}
 
 
 def auto_plan(context: Context) -> Report:
@@ -161,11 +167,12 @@ def auto_plan(context: Context) -> Report:
                 f"{conditions(document)}; error to {better['peer']} {better['max_relative_error']:.1e}",
             )
             if policy is None:
-                row.verdict = met(better["ratio"] >= 0.99 and better["interval"][0] > 0.97, document["rounds"])
+                row.verdict = met(better["ratio"] >= 0.99 and better["interval"][0] > 0.97, rounds_of(document))
             elif "/bf16/" in document["candidate"] or "/f16/" in document["candidate"] or "/int8/" in document["candidate"]:
                 gains[model.name] = better["ratio"]
             report.rows.append(row)
             report.data.append({"model": model.name, "policy": name, **document})
+            progress(f"{row.case}: {row.ours}; {row.theirs}; {row.ratio}")
     gated = [row["peers"] for row in report.data if row["policy"] == "1e-2"]
     logs = [math.log(min(peer["ratio"] for peer in peers)) for peers in gated]
     report.notes.append(f"within 1e-2: geometric mean over all models {math.exp(statistics.mean(logs)):.2f}x the better f32 engine")
