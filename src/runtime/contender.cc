@@ -1,5 +1,7 @@
 #include "runtime/contender.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -15,14 +17,15 @@ namespace {
 
 constexpr size_t kFewestCallsForP95 = 20;
 constexpr size_t kFewestCallsForP99 = 1000;
-constexpr size_t kFewestPairs = 4;
 
 // JSON has no infinity: the largest finite number stands for "not comparable".
 double finite_or(double value, double otherwise) { return std::isfinite(value) ? value : otherwise; }
 
 }  // namespace
 
-double Contender::typical_ns() const { return block_ns.empty() ? static_cast<double>(screen_ns) : median(block_ns); }
+double Contender::typical_ns() const {
+  return timings.block_ns.empty() ? static_cast<double>(screen_ns) : median(timings.block_ns);
+}
 
 void load_contender(Runtime& runtime, const Model& model, const std::vector<NamedTensor>& samples, const CancelToken& cancel,
                     Contender& contender) {
@@ -90,11 +93,11 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
     row.failure_text = contender.failure.message();
     return row;
   }
-  for (const double block : contender.block_ns) row.block_ns.push_back(static_cast<int64_t>(block));
-  row.runs = static_cast<int64_t>(contender.call_ns.size());
+  for (const double block : contender.timings.block_ns) row.block_ns.push_back(static_cast<int64_t>(block));
+  row.runs = static_cast<int64_t>(contender.timings.call_ns.size());
   if (contender.measured()) row.p50_ns = static_cast<int64_t>(contender.typical_ns());
-  if (contender.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.call_ns, 0.95);
-  if (contender.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.call_ns, 0.99);
+  if (contender.timings.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.timings.call_ns, 0.95);
+  if (contender.timings.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.timings.call_ns, 0.99);
   row.first_run_ns = contender.first_run_ns;
   if (contender.session) {
     row.load_ns = contender.session->timing().load_ns;
@@ -102,12 +105,74 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   }
   row.error = contender.error;
   for (const Contender& rival : all) {
-    if (&rival == &contender || rival.block_ns.size() < kFewestPairs || contender.block_ns.size() < kFewestPairs) continue;
-    const RatioInterval interval = paired_ratio(contender.block_ns, rival.block_ns);
+    if (&rival == &contender || rival.timings.block_ns.size() < kFewestPairs ||
+        contender.timings.block_ns.size() < kFewestPairs)
+      continue;
+    const RatioInterval interval = paired_ratio(contender.timings.block_ns, rival.timings.block_ns);
     if (interval.high > 0) row.paired.push_back({rival.name, interval.ratio, interval.low, interval.high, interval.pairs});
   }
   const auto state = canonical_json(machine_to_json_value(input.machine)["state"]);
   if (state) row.state_json = *state;
+  return row;
+}
+
+TuneRow tune_row(const Contender& contender, const Contender* winner) {
+  TuneRow row;
+  row.candidate = contender.name;
+  row.blocks = static_cast<int64_t>(contender.timings.block_ns.size());
+  row.disturbed_blocks = contender.disturbed;
+  row.error = contender.error;
+  if (!contender.failure.ok()) {
+    row.verdict = "failed";
+    row.reason = contender.failure.message();
+    return row;
+  }
+  if (!contender.gate_broken.empty()) {
+    row.verdict = "gated";
+    row.reason = contender.gate_broken;
+    return row;
+  }
+  if (!contender.measured()) {
+    row.verdict = "not_measured";
+    row.reason = "the budget ended before its turn";
+    return row;
+  }
+  row.p50_ns = static_cast<int64_t>(contender.typical_ns());
+  if (&contender == winner) {
+    row.verdict = "winner";
+    row.ratio = 1;
+    return row;
+  }
+  row.ratio = winner == nullptr ? 0 : contender.typical_ns() / winner->typical_ns();
+  if (contender.dropped) {
+    // Times of the first look compare with each other only.
+    if (winner != nullptr && winner->screen_ns > 0) {
+      row.ratio = static_cast<double>(contender.screen_ns) / static_cast<double>(winner->screen_ns);
+    }
+    row.verdict = "dropped";
+    row.reason = fmt::format("{:.2f}x the winner's time in a first look", row.ratio);
+    return row;
+  }
+  const RatioInterval interval = paired_ratio(winner->timings.block_ns, contender.timings.block_ns);
+  if (interval.pairs < static_cast<int32_t>(kFewestPairs)) {
+    row.verdict = "undecided";
+    row.reason = fmt::format("only {} undisturbed blocks: measure longer to tell", interval.pairs);
+    return row;
+  }
+  row.ratio = interval.ratio;
+  row.ratio_low = interval.low;
+  row.ratio_high = interval.high;
+  switch (compare(interval)) {
+    case Comparison::kTie:
+      row.verdict = "tie";
+      row.reason = "as fast within 1 %";
+      break;
+    case Comparison::kUndecided:
+      row.verdict = "undecided";
+      row.reason = "the interval holds 1: measure longer to tell";
+      break;
+    default: row.verdict = "slower"; row.reason = fmt::format("{:.2f}x the winner's time", interval.ratio);
+  }
   return row;
 }
 

@@ -7,9 +7,18 @@
 
 #include "axle/evidence.h"
 #include "axle/session.h"
+#include "axle/tune.h"
 #include "spec/planner_input.h"
 
 namespace axle {
+
+// Comparisons of fewer pairs say nothing.
+inline constexpr size_t kFewestPairs = 4;
+
+struct Timings {
+  std::vector<double> block_ns;  // median per round; the same index is the same round for all
+  std::vector<int64_t> call_ns;
+};
 
 struct Contender {
   Partition part;
@@ -21,14 +30,14 @@ struct Contender {
   bool sent_home = false;             // left the finals, clearly slower
   std::optional<ErrorFigures> error;
   std::string gate_broken;            // the bound of the policy that the error breaks
-  std::vector<double> block_ns;       // one per counted round; the same index is the same round for all
-  std::vector<int64_t> call_ns;
+  Timings timings;
+  Timings disturbed_timings;          // of rounds that do not count
   int64_t screen_ns = 0;
   int64_t disturbed = 0;
   int64_t first_run_ns = 0;
 
   bool in_play() const { return failure.ok() && gate_broken.empty(); }
-  bool measured() const { return failure.ok() && (!block_ns.empty() || screen_ns > 0); }
+  bool measured() const { return failure.ok() && (!timings.block_ns.empty() || screen_ns > 0); }
   double typical_ns() const;
 };
 
@@ -42,5 +51,8 @@ ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vec
 
 // What is kept of a contender, with the paired ratios to its rivals of the same run.
 EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender>& all, const PlannerInput& input);
+
+// The line of the table; `winner` may be null.
+TuneRow tune_row(const Contender& contender, const Contender* winner);
 
 }  // namespace axle

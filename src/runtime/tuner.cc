@@ -27,7 +27,6 @@ constexpr int kMostRounds = 200;
 constexpr int64_t kScreenBlockNs = 20'000'000;
 constexpr int kScreenTries = 3;
 constexpr double kClearlyBehind = 1.2;  // slower than that in every pair: leaves the finals
-constexpr size_t kFewestPairs = 4;
 
 class Tuning {
  public:
@@ -46,6 +45,7 @@ class Tuning {
   void pick_finalists();
   void finals();
   void send_home();
+  void settle_for_disturbed();
   bool round(std::vector<Contender*>& racing);
   bool decided() const;
   int64_t left_ns() const { return options_.budget_ns - (steady_ns() - started_ns_); }
@@ -53,7 +53,6 @@ class Tuning {
   std::vector<Contender*> racing();
   const Contender* best() const;
   void store();
-  TuneRow table_row(const Contender& contender, const Contender* winner) const;
   TuneReport report() const;
   void show() const {
     if (options_.progress) options_.progress(report());
@@ -221,12 +220,26 @@ bool Tuning::round(std::vector<Contender*>& racing) {
     disturbed = disturbed || block->disturbed;
     blocks.push_back(std::move(*block));
   }
-  if (disturbed) return false;
   for (size_t i = 0; i < racing.size(); ++i) {
-    racing[i]->block_ns.push_back(static_cast<double>(blocks[i].median_ns));
-    racing[i]->call_ns.insert(racing[i]->call_ns.end(), blocks[i].call_ns.begin(), blocks[i].call_ns.end());
+    Timings& timings = disturbed ? racing[i]->disturbed_timings : racing[i]->timings;
+    timings.block_ns.push_back(static_cast<double>(blocks[i].median_ns));
+    timings.call_ns.insert(timings.call_ns.end(), blocks[i].call_ns.begin(), blocks[i].call_ns.end());
   }
-  return true;
+  return !disturbed;
+}
+
+// A machine that is never quiet: figures from disturbed blocks, taken in turns all the same, are better than none, and said.
+void Tuning::settle_for_disturbed() {
+  const std::vector<Contender*> list = racing();
+  const bool lacking = std::any_of(list.begin(), list.end(), [](const Contender* c) { return c->timings.block_ns.empty(); });
+  const bool noise_only = std::all_of(
+      list.begin(), list.end(), [](const Contender* c) { return c->sent_home || !c->disturbed_timings.block_ns.empty(); });
+  if (!lacking || !noise_only || list.empty()) return;
+  for (Contender* contender : list) {
+    if (contender->timings.block_ns.empty()) contender->timings = contender->disturbed_timings;
+  }
+  noisy_ = true;
+  notes_.push_back("the machine was busy elsewhere in every block: these figures are from disturbed blocks");
 }
 
 const Contender* Tuning::best() const {
@@ -241,23 +254,23 @@ const Contender* Tuning::best() const {
 // What is clearly behind in every pair so far has lost; the time is better spent on the others.
 void Tuning::send_home() {
   const Contender* winner = best();
-  if (winner == nullptr || winner->block_ns.size() < kFewestPairs) return;
+  if (winner == nullptr || winner->timings.block_ns.size() < kFewestPairs) return;
   for (Contender& rival : contenders_) {
-    if (&rival == winner || rival.sent_home || rival.block_ns.size() != winner->block_ns.size()) continue;
+    if (&rival == winner || rival.sent_home || rival.timings.block_ns.size() != winner->timings.block_ns.size()) continue;
     size_t behind = 0;
-    for (size_t i = 0; i < rival.block_ns.size(); ++i)
-      behind += rival.block_ns[i] > kClearlyBehind * winner->block_ns[i] ? 1 : 0;
-    rival.sent_home = behind == rival.block_ns.size();
+    for (size_t i = 0; i < rival.timings.block_ns.size(); ++i)
+      behind += rival.timings.block_ns[i] > kClearlyBehind * winner->timings.block_ns[i] ? 1 : 0;
+    rival.sent_home = behind == rival.timings.block_ns.size();
   }
 }
 
 // Nothing left to learn: every rival is slower for sure or a tie.
 bool Tuning::decided() const {
   const Contender* winner = best();
-  if (winner == nullptr || winner->block_ns.size() < 8) return false;
+  if (winner == nullptr || winner->timings.block_ns.size() < 8) return false;
   for (const Contender& rival : contenders_) {
     if (&rival == winner || !rival.measured() || rival.dropped || rival.sent_home) continue;
-    if (compare(paired_ratio(winner->block_ns, rival.block_ns)) == Comparison::kUndecided) return false;
+    if (compare(paired_ratio(winner->timings.block_ns, rival.timings.block_ns)) == Comparison::kUndecided) return false;
   }
   return true;
 }
@@ -278,6 +291,7 @@ void Tuning::finals() {
     if (decided()) break;
   }
   noisy_ = uncounted > counted;
+  settle_for_disturbed();
 }
 
 void Tuning::store() {
@@ -296,66 +310,6 @@ void Tuning::store() {
     notes_.push_back("the evidence is not kept: " + status.message());
 }
 
-TuneRow Tuning::table_row(const Contender& contender, const Contender* winner) const {
-  TuneRow row;
-  row.candidate = contender.name;
-  row.blocks = static_cast<int64_t>(contender.block_ns.size());
-  row.disturbed_blocks = contender.disturbed;
-  row.error = contender.error;
-  if (!contender.failure.ok()) {
-    row.verdict = "failed";
-    row.reason = contender.failure.message();
-    return row;
-  }
-  if (!contender.gate_broken.empty()) {
-    row.verdict = "gated";
-    row.reason = contender.gate_broken;
-    return row;
-  }
-  if (!contender.measured()) {
-    row.verdict = "not_measured";
-    row.reason = "the budget ended before its turn";
-    return row;
-  }
-  row.p50_ns = static_cast<int64_t>(contender.typical_ns());
-  if (&contender == winner) {
-    row.verdict = "winner";
-    row.ratio = 1;
-    return row;
-  }
-  row.ratio = winner == nullptr ? 0 : contender.typical_ns() / winner->typical_ns();
-  if (contender.dropped) {
-    // Times of the first look compare with each other only.
-    if (winner != nullptr && winner->screen_ns > 0) {
-      row.ratio = static_cast<double>(contender.screen_ns) / static_cast<double>(winner->screen_ns);
-    }
-    row.verdict = "dropped";
-    row.reason = fmt::format("{:.2f}x the winner's time in a first look", row.ratio);
-    return row;
-  }
-  const RatioInterval interval = paired_ratio(winner->block_ns, contender.block_ns);
-  if (interval.pairs < static_cast<int32_t>(kFewestPairs)) {
-    row.verdict = "undecided";
-    row.reason = fmt::format("only {} undisturbed blocks: measure longer to tell", interval.pairs);
-    return row;
-  }
-  row.ratio = interval.ratio;
-  row.ratio_low = interval.low;
-  row.ratio_high = interval.high;
-  switch (compare(interval)) {
-    case Comparison::kTie:
-      row.verdict = "tie";
-      row.reason = "as fast within 1 %";
-      break;
-    case Comparison::kUndecided:
-      row.verdict = "undecided";
-      row.reason = "the interval holds 1: measure longer to tell";
-      break;
-    default: row.verdict = "slower"; row.reason = fmt::format("{:.2f}x the winner's time", interval.ratio);
-  }
-  return row;
-}
-
 TuneReport Tuning::report() const {
   TuneReport report;
   report.notes = notes_;
@@ -363,7 +317,7 @@ TuneReport Tuning::report() const {
   report.noisy_machine = noisy_;
   report.elapsed_ns = steady_ns() - started_ns_;
   const Contender* winner = best();
-  for (const Contender& contender : contenders_) report.rows.push_back(table_row(contender, winner));
+  for (const Contender& contender : contenders_) report.rows.push_back(tune_row(contender, winner));
   // Who raced comes first, then who was looked at, then the rest.
   const auto place = [](const TuneRow& row) {
     return std::tuple(row.p50_ns == 0, row.verdict == "dropped", row.ratio > 0 ? row.ratio : 1e300);
