@@ -2,8 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <vector>
 #include <cstdlib>
+#include <memory>
+#include <vector>
 
 #include "conformance.h"
 #include "engine/loopback.h"
@@ -25,8 +26,8 @@ void register_loopback(const std::string& engine, const std::string& folder) {
   if (!plugin.ok()) return;
   auto made = Loopback::create(*plugin);
   if (!made.ok()) return;
-  static std::vector<Loopback*> kept;
-  Loopback* const loopback = kept.emplace_back(made->release());
+  static auto* const kept = new std::vector<std::unique_ptr<Loopback>>;
+  Loopback* const loopback = kept->emplace_back(std::move(*made)).get();
   EngineRegistryOptions options;
   options.default_folders = false;
   options.in_process[engine] = loopback->query();

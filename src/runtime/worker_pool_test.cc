@@ -20,8 +20,8 @@ TEST(WorkerPool, RunsWhatIsQueuedBeforeItStops) {
 }
 
 TEST(WorkerPool, RunsJobsAtTheSameTime) {
+  std::promise<void> first, second;  // outlive the pool, which waits for its jobs
   WorkerPool pool(2);
-  std::promise<void> first, second;
   pool.submit([&] {
     first.set_value();
     second.get_future().wait();

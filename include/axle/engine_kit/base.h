@@ -30,14 +30,15 @@ inline axle_text_t to_text(std::string_view value) noexcept { return {value.data
 //   throw kit::Error(AXLE_UNAVAILABLE, "libfoo.so is missing").hint("pip install foo");
 class Error : public std::exception {
  public:
-  Error(axle_code_t code, std::string message) : code_(code), message_(std::move(message)) {}
+  // `code` is an axle_code_t, of this version or a later one.
+  Error(int32_t code, std::string message) : code_(code), message_(std::move(message)) {}
 
   Error&& hint(std::string text) && { return hint_ = std::move(text), std::move(*this); }
   Error&& vendor_code(int64_t code) && { return vendor_code_ = code, std::move(*this); }
   // With AXLE_OUT_OF_RANGE from bind_output or run: what the output needs.
   Error&& required_bytes(uint64_t bytes) && { return required_bytes_ = bytes, std::move(*this); }
 
-  axle_code_t code() const noexcept { return code_; }
+  int32_t code() const noexcept { return code_; }
   int64_t vendor_code() const noexcept { return vendor_code_; }
   uint64_t required_bytes() const noexcept { return required_bytes_; }
   const std::string& message() const noexcept { return message_; }
@@ -45,7 +46,7 @@ class Error : public std::exception {
   const char* what() const noexcept override { return message_.c_str(); }
 
  private:
-  axle_code_t code_;
+  int32_t code_;
   int64_t vendor_code_ = 0;
   uint64_t required_bytes_ = 0;
   std::string message_;

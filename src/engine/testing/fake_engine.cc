@@ -17,7 +17,7 @@ struct FakeState {
   struct Fault {
     std::string verb;
     int64_t at;
-    axle_code_t code;
+    int32_t code;
     std::string message;
   };
   std::vector<Fault> faults;
@@ -359,7 +359,7 @@ FakeEngine::~FakeEngine() { g_slots[static_cast<size_t>(slot_)].store(nullptr); 
 
 FakeScript& FakeEngine::script() { return state_->script; }
 
-void FakeEngine::fail(const std::string& verb, int64_t nth, axle_code_t code, const std::string& message) {
+void FakeEngine::fail(const std::string& verb, int64_t nth, int32_t code, const std::string& message) {
   const std::lock_guard lock(state_->mutex);
   state_->faults.push_back({verb, state_->calls[verb] + nth, code, message});
 }

@@ -74,7 +74,7 @@ class FakeEngine {
   FakeScript& script();
   // The `nth` next call (1 = the next) of a verb fails: create describe resources capability support compile load io
   // context_create bind_input bind_output run output counters.
-  void fail(const std::string& verb, int64_t nth, axle_code_t code, const std::string& message);
+  void fail(const std::string& verb, int64_t nth, int32_t code, const std::string& message);
   int64_t calls(const std::string& verb) const;
   // Executables and contexts that exist now.
   int64_t live_executables() const;
