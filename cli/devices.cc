@@ -25,6 +25,7 @@ Status devices(const std::string& record, const OutputFlags& output) {
   }
   TextStyle style;
   style.color = use_color();
+  style.width = terminal_width();
   style.verbose = output.verbose;
   std::fputs(render_devices_text(machine, runtime->engines().states(), style).c_str(), stdout);
   return ok_status();

@@ -25,8 +25,9 @@ std::string render_doctor_text(const DoctorReport& report, const TextStyle& styl
   for (const EngineState& engine : report.engines) {
     out += fmt::format("{}  engine {}", mark(engine.present, style.color), engine.name);
     if (engine.present) {
-      out += fmt::format(" {}\n", engine.info.library ? engine.info.library->version + "  " + engine.info.library->path
-                                                      : engine.info.plugin_version);
+      const bool named = engine.info.library && !engine.info.library->path.empty();
+      out += " " + (engine.info.library ? engine.info.library->version : engine.info.plugin_version) + "\n";
+      if (named) out += toned("        " + engine.info.library->path, Tone::kDim, style.color) + "\n";
     } else {
       out += ": " + engine.reason + "\n";
       if (!engine.install_command.empty()) out += "        install: " + engine.install_command + "\n";

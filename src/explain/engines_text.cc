@@ -23,7 +23,8 @@ std::string render_engines_text(const std::vector<EngineState>& engines, const T
   TextTable table({{"engine"}, {"version"}, {"resources"}, {"library, or why not", false, true}});
   std::string notes;
   for (const EngineState& engine : engines) {
-    std::string last = engine.info.library ? engine.info.library->path : engine.plugin_path;
+    std::string last =
+        engine.info.library && !engine.info.library->path.empty() ? engine.info.library->path : engine.plugin_path;
     if (!engine.present)
       last = engine.reason + (engine.install_command.empty() ? "" : "  (install: " + engine.install_command + ")");
     table.add_row({{engine.name, Tone::kStrong},

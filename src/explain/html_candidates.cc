@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "axle/explain.h"
+#include "explain/decision_words.h"
 #include "explain/html.h"
 
 namespace axle::html {
 namespace {
 
 constexpr size_t kMostNodes = 500;
+constexpr size_t kMostNodesOfDecision = 100;  // a plan keeps no more
 
 const char* badge_class(DecisionVerdict verdict) {
   switch (verdict) {
@@ -20,19 +22,6 @@ const char* badge_class(DecisionVerdict verdict) {
     case DecisionVerdict::kNotMeasured: break;
   }
   return "dim";
-}
-
-std::string verdict_words(const Decision& decision) {
-  switch (decision.verdict) {
-    case DecisionVerdict::kChosen: return "chosen";
-    case DecisionVerdict::kTie: return "tie";
-    case DecisionVerdict::kFailed: return "failed";
-    case DecisionVerdict::kNotMeasured: return "not measured";
-    case DecisionVerdict::kRejected: break;
-  }
-  if (decision.code == "SLOWER") return "slower";
-  if (decision.code == "UNDECIDED") return "undecided";
-  return "rejected";
 }
 
 int64_t time_of(const Decision& decision) {
@@ -101,7 +90,7 @@ std::string row(const Decision& decision, const Scale& scale) {
   return fmt::format(
       "<div class=\"row{}\"><div>{}<br><span class=\"badge {}\">{}</span></div><div>{}</div><div>{}</div></div>\n",
       decision.verdict == DecisionVerdict::kChosen ? " chosen" : "", code(decision.candidate), badge_class(decision.verdict),
-      verdict_words(decision), figures(decision, scale), escaped(decision.reason));
+      decision_word(decision), figures(decision, scale), escaped(decision.reason));
 }
 
 std::string rows(const std::string& inner) { return inner.empty() ? "" : "<div class=\"rows\">" + inner + "</div>\n"; }
@@ -146,7 +135,8 @@ std::string node_reasons(const Plan& plan) {
     }
     body += "</table></div>";
     if (decision.nodes.size() > kMostNodes) body += fmt::format("<p>... and {} more</p>", decision.nodes.size() - kMostNodes);
-    out += folded(fmt::format("{} <span class=\"dim\">{} node{}</span>", code(decision.candidate), decision.nodes.size(),
+    out += folded(fmt::format("{} <span class=\"dim\">{}{} node{}</span>", code(decision.candidate),
+                              decision.nodes.size() >= kMostNodesOfDecision ? "the first " : "", decision.nodes.size(),
                               decision.nodes.size() == 1 ? "" : "s"),
                   body);
   }

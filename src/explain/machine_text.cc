@@ -50,7 +50,11 @@ std::string cpu_line(const Machine& machine) {
 
 std::string render_devices_text(const Machine& machine, const std::vector<EngineState>& engines, const TextStyle& style) {
   std::string out = toned(cpu_line(machine), Tone::kStrong, style.color) + "\n";
-  if (!machine.isa.empty()) out += fmt::format("  {}\n", joined(machine.isa, " "));
+  if (!machine.isa.empty()) {
+    for (const std::string& line : wrap_text(joined(machine.isa, " "), static_cast<size_t>(std::max(style.width, 40)) - 2)) {
+      out += "  " + line + "\n";
+    }
+  }
   out += "\n";
   TextTable table({{"resource"}, {"vendor"}, {"name", false, true}, {"memory", true}, {"driver"}, {"tags"}, {"engines"}});
   for (const Resource& resource : all_resources(machine, engines)) {
@@ -61,7 +65,7 @@ std::string render_devices_text(const Machine& machine, const std::vector<Engine
                    {resource.vendor},
                    {resource.name},
                    {resource.memory_bytes > 0 ? format_size(resource.memory_bytes) : "-"},
-                   {resource.driver.empty() ? "-" : resource.driver},
+                   {resource.driver},
                    {joined(tags)},
                    {names.empty() ? "none here" : joined(names), names.empty() ? Tone::kWarn : Tone::kGood}});
   }

@@ -3,17 +3,18 @@
 #include <algorithm>
 
 #include "axle/explain.h"
+#include "explain/decision_words.h"
 #include "explain/text_table.h"
 
 namespace axle {
 namespace {
 
-Tone tone_of(DecisionVerdict verdict) {
-  switch (verdict) {
+Tone tone_of(const Decision& decision) {
+  switch (decision.verdict) {
     case DecisionVerdict::kChosen: return Tone::kGood;
     case DecisionVerdict::kTie: return Tone::kWarn;
-    case DecisionVerdict::kFailed:
-    case DecisionVerdict::kRejected: return Tone::kBad;
+    case DecisionVerdict::kFailed: return Tone::kBad;
+    case DecisionVerdict::kRejected: return decision.evidence ? Tone::kPlain : Tone::kBad;
     case DecisionVerdict::kNotMeasured: break;
   }
   return Tone::kDim;
@@ -25,9 +26,21 @@ std::string time_of(const Decision& decision) {
   return "-";
 }
 
-std::string ratio_of(const Decision& decision) {
-  if (!decision.evidence || decision.evidence->interval_high <= 0) return "";
-  return fmt::format("{:.2f}-{:.2f}x", decision.evidence->interval_low, decision.evidence->interval_high);
+// The interval of the paired ratio where there is one, else the ratio of the medians.
+std::string ratio_of(const Decision& decision, int64_t chosen_ns) {
+  if (!decision.evidence || decision.verdict == DecisionVerdict::kChosen) return "";
+  if (decision.evidence->interval_high > 0) {
+    return fmt::format("{:.2f}-{:.2f}x", decision.evidence->interval_low, decision.evidence->interval_high);
+  }
+  if (chosen_ns <= 0 || decision.evidence->p50_ns <= 0) return "";
+  return fmt::format("{:.2f}x", static_cast<double>(decision.evidence->p50_ns) / static_cast<double>(chosen_ns));
+}
+
+int64_t chosen_time(const Plan& plan) {
+  for (const Decision& decision : plan.decisions) {
+    if (decision.verdict == DecisionVerdict::kChosen && decision.evidence) return decision.evidence->p50_ns;
+  }
+  return 0;
 }
 
 std::string error_of(const Decision& decision) {
@@ -60,16 +73,17 @@ void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) 
 void add_decisions(const Plan& plan, const TextStyle& style, std::string& out) {
   TextTable table({{"verdict"}, {"candidate"}, {"p50", true}, {"time / chosen"}, {"error"}, {"why", false, true}});
   size_t hidden = 0;
+  const int64_t chosen_ns = chosen_time(plan);
   for (size_t rank = 0; rank < plan.decisions.size(); ++rank) {
     const Decision& decision = plan.decisions[rank];
     if (!style.verbose && !shown_briefly(decision, rank)) {
       ++hidden;
       continue;
     }
-    table.add_row({{std::string(decision_verdict_name(decision.verdict)), tone_of(decision.verdict)},
+    table.add_row({{std::string(decision_word(decision)), tone_of(decision)},
                    {decision.candidate},
                    {time_of(decision)},
-                   {ratio_of(decision)},
+                   {ratio_of(decision, chosen_ns)},
                    {error_of(decision)},
                    {decision.reason}});
   }
@@ -77,18 +91,56 @@ void add_decisions(const Plan& plan, const TextStyle& style, std::string& out) {
   if (hidden > 0) out += fmt::format("  ... {} more: add -v\n", hidden);
 }
 
+constexpr size_t kMostNodesOfDecision = 100;
+
+// Nodes of one kind that are refused for one reason.
+struct RefusedKind {
+  const NodeReason* first = nullptr;
+  size_t count = 0;
+};
+
+std::vector<RefusedKind> refused_kinds(const std::vector<NodeReason>& nodes) {
+  std::vector<RefusedKind> kinds;
+  for (const NodeReason& node : nodes) {
+    const auto same = std::find_if(kinds.begin(), kinds.end(), [&](const RefusedKind& kind) {
+      return kind.first->op == node.op && kind.first->code == node.code && kind.first->reason == node.reason;
+    });
+    if (same != kinds.end())
+      ++same->count;
+    else
+      kinds.push_back({&node, 1});
+  }
+  std::stable_sort(kinds.begin(), kinds.end(), [](const RefusedKind& a, const RefusedKind& b) { return a.count > b.count; });
+  return kinds;
+}
+
+std::string refused_kinds_text(const std::vector<NodeReason>& nodes, const TextStyle& style) {
+  constexpr size_t kShown = 5;
+  const std::vector<RefusedKind> kinds = refused_kinds(nodes);
+  TextTable table({{"op"}, {"nodes", true}, {"first"}, {"code"}, {"why", false, true}});
+  for (size_t i = 0; i < kinds.size() && i < kShown; ++i) {
+    const NodeReason& first = *kinds[i].first;
+    table.add_row({{first.op}, {std::to_string(kinds[i].count)}, {first.node}, {first.code}, {first.reason}});
+  }
+  std::string out = table.render(style.width, style.color, "  ");
+  if (kinds.size() > kShown) out += fmt::format("  ... {} more kinds: add -v\n", kinds.size() - kShown);
+  return out;
+}
+
 void add_node_reasons(const Plan& plan, const TextStyle& style, std::string& out) {
   for (const Decision& decision : plan.decisions) {
     if (decision.nodes.empty()) continue;
-    out += fmt::format("\nnodes that stop {}\n", decision.candidate);
-    TextTable table({{"node"}, {"op"}, {"code"}, {"why", false, true}});
-    const size_t limit = style.verbose ? decision.nodes.size() : std::min<size_t>(decision.nodes.size(), 5);
-    for (size_t i = 0; i < limit; ++i) {
-      const NodeReason& node = decision.nodes[i];
-      table.add_row({{node.node}, {node.op}, {node.code}, {node.reason}});
+    // A plan keeps the first of them only.
+    const bool cut = decision.nodes.size() >= kMostNodesOfDecision;
+    out += fmt::format("\nnodes that stop {}{}\n", decision.candidate,
+                       cut ? fmt::format(", the first {}", decision.nodes.size()) : "");
+    if (!style.verbose) {
+      out += refused_kinds_text(decision.nodes, style);
+      continue;
     }
+    TextTable table({{"node"}, {"op"}, {"code"}, {"why", false, true}});
+    for (const NodeReason& node : decision.nodes) table.add_row({{node.node}, {node.op}, {node.code}, {node.reason}});
     out += table.render(style.width, style.color, "  ");
-    if (limit < decision.nodes.size()) out += fmt::format("  ... {} more: add -v\n", decision.nodes.size() - limit);
   }
 }
 

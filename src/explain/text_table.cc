@@ -7,6 +7,8 @@ namespace {
 
 constexpr size_t kGap = 2;
 constexpr size_t kNarrowest = 16;
+constexpr size_t kRoomy = 40;  // a sentence in less than this is a ribbon
+constexpr size_t kHang = 4;    // indent of text below its row
 
 std::string padded(const std::string& text, size_t width, bool right) {
   const size_t used = display_width(text);
@@ -23,6 +25,16 @@ size_t prefix_bytes(std::string_view text, size_t columns) {
     --columns;
   }
   return bytes;
+}
+
+size_t widest_word(std::string_view text) {
+  size_t widest = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t space = std::min(text.find(' ', at), text.size());
+    widest = std::max(widest, display_width(text.substr(at, space - at)));
+    at = space + 1;
+  }
+  return widest;
 }
 
 }  // namespace
@@ -66,55 +78,86 @@ TextTable::TextTable(std::vector<Column> columns) : columns_(std::move(columns))
 
 void TextTable::add_row(std::vector<Cell> cells) {
   cells.resize(columns_.size());
+  // What comes from models and engines must not speak to the terminal.
+  for (Cell& cell : cells) {
+    for (char& c : cell.text) c = c == '\n' || c == '\t' ? ' ' : static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+  }
   rows_.push_back(std::move(cells));
 }
 
-std::vector<size_t> TextTable::fit(size_t width) const {
-  std::vector<size_t> widths(columns_.size());
+TextTable::Layout TextTable::fit(size_t width) const {
+  Layout layout;
+  size_t others = 0;
+  size_t natural = 0;  // of the stretched column
+  size_t longest_word = 0;
   for (size_t c = 0; c < columns_.size(); ++c) {
-    widths[c] = display_width(columns_[c].title);
-    for (const auto& row : rows_) widths[c] = std::max(widths[c], display_width(row[c].text));
+    size_t widest = 0;
+    for (const auto& row : rows_) {
+      widest = std::max(widest, display_width(row[c].text));
+      if (columns_[c].stretch) longest_word = std::max(longest_word, widest_word(row[c].text));
+    }
+    if (widest == 0 && !rows_.empty()) continue;
+    layout.columns.push_back(c);
+    layout.widths.push_back(std::max(widest, display_width(columns_[c].title)));
+    if (columns_[c].stretch)
+      natural = layout.widths.back();
+    else
+      others += layout.widths.back() + kGap;
   }
-  for (size_t c = 0; c < columns_.size(); ++c) {
-    if (!columns_[c].stretch) continue;
-    size_t others = kGap * (columns_.size() - 1);
-    for (size_t k = 0; k < columns_.size(); ++k) others += k == c ? 0 : widths[k];
-    const size_t left = width > others + kNarrowest ? width - others : kNarrowest;
-    widths[c] = std::min(widths[c], left);
+  const size_t left = width > others + kNarrowest ? width - others : kNarrowest;
+  if (natural <= left) return layout;
+  for (size_t i = 0; i < layout.columns.size(); ++i) {
+    if (columns_[layout.columns[i]].stretch) layout.widths[i] = left;
   }
-  return widths;
+  const bool is_last = columns_[layout.columns.back()].stretch && layout.columns.size() > 1;
+  layout.hanging = is_last && (left < kRoomy || longest_word > left);
+  return layout;
+}
+
+// One line of the shown columns; `cells` holds one for each of them.
+void TextTable::add_line(const std::vector<Cell>& cells, const Layout& layout, bool color, std::string_view indent,
+                         std::string& out) const {
+  std::string line(indent);
+  const size_t count = cells.size() - (layout.hanging ? 1 : 0);
+  for (size_t i = 0; i < count; ++i) {
+    const bool last = i + 1 == count;
+    const bool right = columns_[layout.columns[i]].right;
+    const std::string text = last && !right ? cells[i].text : padded(cells[i].text, layout.widths[i], right);
+    line += toned(text, cells[i].tone, color);
+    if (!last) line.append(kGap, ' ');
+  }
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  out += line + "\n";
 }
 
 std::string TextTable::render(int32_t width, bool color, std::string_view indent) const {
-  const std::vector<size_t> widths = fit(static_cast<size_t>(std::max(width, 40)) - indent.size());
+  const size_t room = static_cast<size_t>(std::max(width, 40)) - indent.size();
+  const Layout layout = fit(room);
   std::string out;
-  const auto add_line = [&](const std::vector<std::pair<std::string, Tone>>& cells) {
-    std::string line(indent);
-    for (size_t c = 0; c < cells.size(); ++c) {
-      const bool last = c + 1 == cells.size();
-      std::string text = last && !columns_[c].right ? cells[c].first : padded(cells[c].first, widths[c], columns_[c].right);
-      line += toned(text, cells[c].second, color);
-      if (!last) line.append(kGap, ' ');
-    }
-    while (!line.empty() && line.back() == ' ') line.pop_back();
-    out += line + "\n";
-  };
-  std::vector<std::pair<std::string, Tone>> titles;
-  for (const Column& column : columns_) titles.emplace_back(column.title, Tone::kDim);
-  add_line(titles);
+  std::vector<Cell> titles;
+  for (const size_t c : layout.columns) titles.push_back({columns_[c].title, Tone::kDim});
+  add_line(titles, layout, color, indent, out);
   for (const auto& row : rows_) {
     std::vector<std::vector<std::string>> wrapped;
     size_t height = 1;
-    for (size_t c = 0; c < row.size(); ++c) {
-      wrapped.push_back(wrap_text(row[c].text, widths[c]));
-      height = std::max(height, wrapped.back().size());
+    for (size_t i = 0; i < layout.columns.size(); ++i) {
+      const bool below = layout.hanging && i + 1 == layout.columns.size();
+      const std::string& text = row[layout.columns[i]].text;
+      // A path that is longer than the line is left to the terminal: broken by us it could not be copied.
+      const size_t room_below = std::max(room - kHang, widest_word(text));
+      wrapped.push_back(wrap_text(text, below ? room_below : layout.widths[i]));
+      if (!below) height = std::max(height, wrapped.back().size());
     }
     for (size_t line = 0; line < height; ++line) {
-      std::vector<std::pair<std::string, Tone>> cells;
-      for (size_t c = 0; c < row.size(); ++c) {
-        cells.emplace_back(line < wrapped[c].size() ? wrapped[c][line] : "", row[c].tone);
+      std::vector<Cell> cells;
+      for (size_t i = 0; i < layout.columns.size(); ++i) {
+        cells.push_back({line < wrapped[i].size() ? wrapped[i][line] : "", row[layout.columns[i]].tone});
       }
-      add_line(cells);
+      add_line(cells, layout, color, indent, out);
+    }
+    if (!layout.hanging || row[layout.columns.back()].text.empty()) continue;
+    for (const std::string& line : wrapped.back()) {
+      out += std::string(indent) + std::string(kHang, ' ') + toned(line, row[layout.columns.back()].tone, color) + "\n";
     }
   }
   return out;

@@ -1,4 +1,6 @@
-// TextTable: columns that fit a width, with wrapped cells, and colour per cell. Knows nothing of what it shows.
+// TextTable: columns that fit a width, with wrapped cells, and colour per cell. Columns without content are left out. Where the
+// last column is the stretched one and has too little room, its text stands in lines of its own below each row. Knows nothing of
+// what it shows.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +27,25 @@ class TextTable {
   };
   struct Column {
     std::string title;
-    bool right = false;   // numbers
-    bool stretch = false; // takes what width is left and wraps; at most one
+    bool right = false;  // numbers
+    bool stretch = false;  // takes what width is left and wraps; at most one
   };
 
   explicit TextTable(std::vector<Column> columns);
-  // Missing cells are empty; more cells than columns are dropped.
+  // Missing cells are empty; more cells than columns are dropped. Control characters are shown as '?'.
   void add_row(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
   std::string render(int32_t width, bool color, std::string_view indent = "") const;
 
  private:
-  std::vector<size_t> fit(size_t width) const;
+  struct Layout {
+    std::vector<size_t> columns;  // that are shown
+    std::vector<size_t> widths;  // one for each of them
+    bool hanging = false;  // the last column's text stands below each row
+  };
+  Layout fit(size_t width) const;
+  void add_line(const std::vector<Cell>& cells, const Layout& layout, bool color, std::string_view indent,
+                std::string& out) const;
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
 };

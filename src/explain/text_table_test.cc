@@ -14,16 +14,46 @@ TEST(TextTable, AlignsColumnsAndDropsTrailingBlanks) {
   EXPECT_EQ(table.render(80, false), "name    us  why\na       10  first\nlonger   7\n");
 }
 
-TEST(TextTable, WrapsTheStretchColumnAtSpaces) {
+std::string rows_of_two(int32_t width) {
   TextTable table({{"k"}, {"why", false, true}});
-  table.add_row({{"x"}, {"one two three four five six seven eight nine ten eleven"}});
-  const std::string text = table.render(40, false);
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = text.find('\n', start);
-    EXPECT_LE(display_width(text.substr(start, end - start)), 40u) << text;
-    start = end + 1;
-  }
-  EXPECT_NE(text.find("eleven"), std::string::npos);
+  table.add_row({{"x"}, {"one two three four five six seven eight nine ten eleven twelve thirteen"}});
+  table.add_row({{"y"}, {""}});
+  return table.render(width, false);
+}
+
+TEST(TextTable, WrapsTheStretchColumnAtSpaces) {
+  EXPECT_EQ(rows_of_two(60),
+            "k  why\n"
+            "x  one two three four five six seven eight nine ten eleven\n"
+            "   twelve thirteen\n"
+            "y\n");
+}
+
+TEST(TextTable, HangsTheStretchColumnBelowItsRowWhereRoomIsScarce) {
+  EXPECT_EQ(rows_of_two(41),
+            "k\n"
+            "x\n"
+            "    one two three four five six seven\n"
+            "    eight nine ten eleven twelve thirteen\n"
+            "y\n");
+}
+
+TEST(TextTable, HangsRatherThanBreakingAWord) {
+  TextTable table({{"engine"}, {"library", false, true}});
+  table.add_row({{"onnxruntime"}, {"/a/path/of/more/than/forty/columns/libonnxruntime.so"}});
+  EXPECT_EQ(table.render(50, false), "engine\nonnxruntime\n    /a/path/of/more/than/forty/columns/libonnxruntime.so\n");
+}
+
+TEST(TextTable, LeavesOutColumnsWithoutContent) {
+  TextTable table({{"name"}, {"tags"}, {"engines"}});
+  table.add_row({{"cpu:0"}, {""}, {"null"}});
+  EXPECT_EQ(table.render(80, false), "name   engines\ncpu:0  null\n");
+}
+
+TEST(TextTable, ControlCharactersDoNotReachTheTerminal) {
+  TextTable table({{"name"}});
+  table.add_row({{"a\x1b[31mb\nc\x7f"}});
+  EXPECT_EQ(table.render(80, false), "name\na?[31mb c?\n");
 }
 
 TEST(TextTable, ColoursOnlyWhenAsked) {
