@@ -3,7 +3,8 @@
 # usage: add_engine_guide_test.sh CHECKOUT FOLDER_OF_AXLE_CONFORMANCE CMAKE
 set -euo pipefail
 export AXLE_ROOT=$1
-export PATH="$2:$(dirname "$3"):$PATH"
+cmake_folder=$(dirname "$3")
+export PATH="$2:$cmake_folder:$PATH"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # The ```sh blocks, one after the other.

@@ -17,6 +17,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 
 def as_arrays(prefix, infos, values):
+    """Give the values as arrays by "prefix:name", or None where one is no plain array."""
     arrays = {}
     for info, value in zip(infos, values, strict=True):
         if not isinstance(value, numpy.ndarray | numpy.generic) or value.dtype.kind not in "biufUSO":
@@ -29,6 +30,7 @@ def as_arrays(prefix, infos, values):
 
 
 def export(case, folder):
+    """Write model.onnx and io.npz of one case; False when it cannot be written down that way."""
     if case.model is None or not case.data_sets:
         return False
     inputs, outputs = case.data_sets[0]
@@ -49,6 +51,7 @@ def export(case, folder):
 
 
 def main():
+    """Export every node test into the folder that is named."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
