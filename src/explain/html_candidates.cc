@@ -82,7 +82,7 @@ std::string figures(const Decision& decision, const Scale& scale) {
   text += "</span>" + bar(decision, scale);
   std::string small = evidence.runs > 0 ? fmt::format("{} runs", evidence.runs) : "a first look only";
   if (evidence.error) small += fmt::format(", error {:.1e}", evidence.error->max_relative);
-  if (evidence.stale) small += ", more than 90 days old";
+  if (evidence.stale) small += ", no longer current";
   return text + "<span class=\"dim\">" + small + "</span>";
 }
 
