@@ -227,8 +227,7 @@ int run_deploy(int argc, char** argv) {
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);
   arguments.output.declare(spec);
-  spec.example("axle deploy model.onnx --inputs in.npz",
-               "measures on real inputs, leaves model.lock");
+  spec.example("axle deploy model.onnx --inputs in.npz", "measures on real inputs, leaves model.lock");
   spec.example("axle deploy model.onnx -o deployment --policy policy.toml --json",
                "a folder with the lock and all that was found");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
