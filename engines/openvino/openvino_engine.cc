@@ -103,7 +103,7 @@ class OpenVinoEngine final : public kit::Engine {
   static constexpr bool kCounts = true;
 
   OpenVinoEngine(std::shared_ptr<const Api> api, const kit::CreateArgs& args)
-      : api_(std::move(api)), scratch_folder_(args.scratch_folder), search_(library_candidates(args.search_folders)),
+      : api_(std::move(api)), scratch_folder_(args.scratch_folder), search_folders_(args.search_folders),
         core_(make_core(*api_)) {
     if (may_have_accelerators())
       add_devices();
@@ -119,7 +119,7 @@ class OpenVinoEngine final : public kit::Engine {
 
   kit::EngineInfo describe() override {
     kit::EngineInfo info = facts();
-    info.search = search_;
+    info.search = library_candidates(search_folders_);
     info.opened = true;
     info.library = {api_->path, api_->version, api_->build, other_copies(api_->path)};
     return info;
@@ -143,8 +143,9 @@ class OpenVinoEngine final : public kit::Engine {
 
   std::shared_ptr<const Api> api_;
   std::string scratch_folder_;
-  std::vector<std::string> search_;
-  Handle<ov_core_t> core_;
+  std::vector<std::string> search_folders_;
+  std::shared_ptr<ov_core_t> core_;
+  mutable std::atomic<bool> core_given_{false};
   std::vector<kit::ResourceInfo> resources_;
   std::mutex mutex_;
   std::map<std::string, std::optional<std::string>> known_;  // by device and digest
@@ -249,7 +250,8 @@ CompileFor OpenVinoEngine::target(std::string_view device, std::string_view prec
     throw kit::unimplemented("OpenVINO's " + std::string(device) + " does not offer precision " + std::string(precision) +
                              " here");
   }
-  return {device_of(device), precision, threads, parse_settings(options)};
+  // The first program takes the core that the devices were asked through: a second one costs a start some milliseconds.
+  return {device_of(device), precision, threads, parse_settings(options), core_given_.exchange(true) ? nullptr : core_};
 }
 
 std::optional<std::string> OpenVinoEngine::refusal(const kit::SupportArgs& args) {

@@ -238,7 +238,7 @@ Handle<ov_model_t> read_model(const Api& api, const ov_core_t* core, const kit::
 }
 
 Program::Program(std::shared_ptr<const Api> api, const CompileFor& target)
-    : api_(std::move(api)), core_(make_core(*api_)), model_(nullptr, api_->ov_compiled_model_free) {
+    : api_(std::move(api)), core_(target.core ? target.core : make_core(*api_)), model_(nullptr, api_->ov_compiled_model_free) {
   configure(*api_, core_.get(), target.device, target.settings, target.precision, target.threads);
 }
 

@@ -15,6 +15,8 @@ struct CompileFor {
   std::string_view precision;
   int32_t threads = 1;
   Settings settings;
+  // A core whose settings nobody else needs any more; null: the program makes one. Each core starts its own device plugins.
+  std::shared_ptr<ov_core_t> core;
 };
 
 class Program {
@@ -44,7 +46,7 @@ class Program {
 
   std::shared_ptr<const Api> api_;
   std::shared_ptr<const void> bytes_;  // of an imported blob, which the vendor reads from in place
-  Handle<ov_core_t> core_;
+  std::shared_ptr<ov_core_t> core_;
   Handle<ov_compiled_model_t> model_;
   std::vector<Port> inputs_, outputs_;
   kit::Io io_;

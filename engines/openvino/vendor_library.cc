@@ -66,6 +66,37 @@ std::shared_ptr<const Api> open_one(const std::string& path) {
   return api;
 }
 
+std::vector<std::string> folder_candidates(const std::vector<std::string>& search_folders) {
+  std::vector<std::string> candidates;
+  for (const std::string& folder : search_folders) {
+    add_libraries_in(fs::path(folder) / "openvino" / "libs", candidates);
+    add_libraries_in(folder, candidates);
+  }
+  return candidates;
+}
+
+std::vector<std::string> system_candidates() {
+  std::vector<std::string> candidates;
+  for (const char* folder : {"/opt/intel/openvino/runtime/lib/intel64", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu",
+                             "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"}) {
+    add_libraries_in(folder, candidates);
+  }
+  candidates.emplace_back(kFilePrefix);
+  return candidates;
+}
+
+// The first that opens, or null; what was wrong with the others is added to `refused`.
+std::shared_ptr<const Api> open_first(const std::vector<std::string>& candidates, std::string& refused) {
+  for (const std::string& candidate : candidates) {
+    try {
+      return open_one(candidate);
+    } catch (const kit::Error& error) {
+      if (candidate != kFilePrefix) refused += (refused.empty() ? "" : "; ") + error.message();
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 int leading_number(std::string_view text) {
@@ -88,16 +119,9 @@ void check(const Api& api, ov_status_e status, const std::string& what) {
 }
 
 std::vector<std::string> library_candidates(const std::vector<std::string>& search_folders) {
-  std::vector<std::string> candidates;
-  for (const std::string& folder : search_folders) {
-    add_libraries_in(fs::path(folder) / "openvino" / "libs", candidates);
-    add_libraries_in(folder, candidates);
-  }
-  for (const char* folder : {"/opt/intel/openvino/runtime/lib/intel64", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu",
-                             "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"}) {
-    add_libraries_in(folder, candidates);
-  }
-  candidates.emplace_back(kFilePrefix);
+  std::vector<std::string> candidates = folder_candidates(search_folders);
+  const std::vector<std::string> system = system_candidates();
+  candidates.insert(candidates.end(), system.begin(), system.end());
   return candidates;
 }
 
@@ -118,13 +142,9 @@ std::shared_ptr<const Api> open_vendor_library(const kit::CreateArgs& args) {
     }
   }
   std::string refused;
-  for (const std::string& candidate : library_candidates(args.search_folders)) {
-    try {
-      return open_one(candidate);
-    } catch (const kit::Error& error) {
-      if (candidate != kFilePrefix) refused += (refused.empty() ? "" : "; ") + error.message();
-    }
-  }
+  // The system's folders are long: they are read only when they are needed.
+  if (auto api = open_first(folder_candidates(args.search_folders), refused)) return api;
+  if (auto api = open_first(system_candidates(), refused)) return api;
   if (!refused.empty()) throw kit::unavailable("no usable OpenVINO: " + refused).hint(kInstallCommand);
   throw kit::unavailable("OpenVINO was not found in " + std::to_string(args.search_folders.size()) +
                          " search folders nor on the system (" + std::string(kFilePrefix) + ")")
