@@ -10,18 +10,16 @@
 namespace axle_benchmarks {
 namespace {
 
-#define AXLE_BENCHMARKS_FUNCTIONS(X)                                                                               \
-  X(ov_core_create)                                                                                                \
-  X(ov_core_free)                                                                                                  \
-  X(ov_core_set_property)                                                                                          \
-  X(ov_core_compile_model_from_file)                                                                               \
-  X(ov_compiled_model_free)                                                                                        \
-  X(ov_compiled_model_create_infer_request) X(ov_compiled_model_outputs_size) X(ov_compiled_model_output_by_index) \
-      X(ov_output_const_port_free) X(ov_port_get_partial_shape) X(ov_partial_shape_free) X(ov_infer_request_free)  \
-          X(ov_infer_request_set_tensor) X(ov_infer_request_infer) X(ov_infer_request_get_output_tensor_by_index)  \
-              X(ov_infer_request_set_output_tensor_by_index) X(ov_tensor_create_from_host_ptr) X(ov_tensor_free)   \
-                  X(ov_tensor_get_shape) X(ov_shape_free) X(ov_tensor_get_element_type) X(ov_tensor_get_byte_size) \
-                      X(ov_tensor_data) X(ov_get_last_err_msg)
+// clang-format off: it moves one line more each time it runs
+#define AXLE_BENCHMARKS_FUNCTIONS(X) \
+  X(ov_core_create) X(ov_core_free) X(ov_core_set_property) X(ov_core_compile_model_from_file) \
+  X(ov_compiled_model_free) X(ov_compiled_model_create_infer_request) X(ov_compiled_model_outputs_size) \
+  X(ov_compiled_model_output_by_index) X(ov_output_const_port_free) X(ov_port_get_partial_shape) \
+  X(ov_partial_shape_free) X(ov_infer_request_free) X(ov_infer_request_set_tensor) X(ov_infer_request_infer) \
+  X(ov_infer_request_get_output_tensor_by_index) X(ov_infer_request_set_output_tensor_by_index) \
+  X(ov_tensor_create_from_host_ptr) X(ov_tensor_free) X(ov_tensor_get_shape) X(ov_shape_free) \
+  X(ov_tensor_get_element_type) X(ov_tensor_get_byte_size) X(ov_tensor_data) X(ov_get_last_err_msg)
+// clang-format on
 
 struct Api {
 #define AXLE_BENCHMARKS_SLOT(name) decltype(&::name) name = nullptr;
