@@ -42,7 +42,7 @@ def conditions() -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "load_at_start": load(),
-        "realtime": os.sched_getscheduler(0) == os.SCHED_FIFO,
+        "realtime": os.sched_getscheduler(0) == os.SCHED_RR,
         "python": platform.python_version(),
     }
 
@@ -67,16 +67,17 @@ def main() -> int:
     parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this real model; may be repeated")
     parser.add_argument("--only", action="append", default=[], choices=sorted(SUITES), metavar="SUITE", help=", ".join(SUITES))
     parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it works, intervals are wide")
-    parser.add_argument("--realtime", action="store_true", help="run as SCHED_FIFO, so that other processes cannot take the cores (root)")
+    parser.add_argument("--realtime", action="store_true", help="run as SCHED_RR, so that other processes cannot take the cores (root)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     arguments = parser.parse_args()
     models = arguments.models or next((path for path in [ROOT.parent / "shared" / "models"] if path.is_dir()), None)
     context = Context(arguments.build, models, quick=arguments.quick, only_models=arguments.model)
     if arguments.realtime:
-        # Every program that is started from here inherits it.
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+        # Every program that is started from here inherits it. Not SCHED_FIFO: a thread that spins for another one of its own
+        # process could then keep that one from ever running.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
     found = conditions()
-    scheduling = "SCHED_FIFO" if found["realtime"] else "normal scheduling"
+    scheduling = "SCHED_RR" if found["realtime"] else "normal scheduling"
     print(f"{found['cpu']}, {found['cores']} cores, load {found['load_at_start']:.2f}, {scheduling}, {found['date']}")
     document: dict[str, object] = {"conditions": found, "suites": {}}
     failed = False
