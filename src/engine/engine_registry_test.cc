@@ -121,7 +121,7 @@ TEST(EngineRegistry, JoinsResourcesByAddressNeverByName) {
 }
 
 TEST(RegisterEngine, AddsToEveryRegistryOnce) {
-  FakeEngine* fake = new FakeEngine("registered");  // stays registered for the life of the process
+  static FakeEngine* const fake = new FakeEngine("registered");  // stays registered for the life of the process
   EngineRegistryOptions options;
   options.only = {"registered"};
   AXLE_ASSERT_OK_AND_ASSIGN(const auto before, EngineRegistry::create(options));

@@ -51,7 +51,7 @@ class Bench : public ::testing::Test {
 
  private:
   static FakeEngine& registered(const std::string& name) {
-    static std::map<std::string, FakeEngine*> engines;
+    static auto& engines = *new std::map<std::string, FakeEngine*>;  // never destroyed
     FakeEngine*& engine = engines[name];
     if (engine == nullptr) {
       engine = new FakeEngine(name);

@@ -14,7 +14,7 @@ namespace axle::testing {
 // Registered on first use; lives as long as the process, as registered engines must. Its script is set anew by each call of
 // reset_fake.
 inline FakeEngine& registered_fake(const std::string& name) {
-  static std::map<std::string, FakeEngine*> engines;
+  static auto& engines = *new std::map<std::string, FakeEngine*>;  // never destroyed
   FakeEngine*& engine = engines[name];
   if (engine == nullptr) {
     engine = new FakeEngine(name);
