@@ -6,8 +6,7 @@
 #include <thread>
 
 #include "base/testing/status_matchers.h"
-#include "engine/testing/fake_engine.h"
-#include "model/testing/model_builder.h"
+#include "runtime/testing/fake_engines.h"
 
 namespace axle {
 namespace {
@@ -25,12 +24,12 @@ constexpr int64_t kMillisecond = 1'000'000;
 // Two registered engines that live as long as the process, as registered engines must; scripts are set anew by each test.
 class Bench : public ::testing::Test {
  protected:
-  static FakeEngine& quick() { return registered("bench_quick"); }
-  static FakeEngine& slow() { return registered("bench_slow"); }
+  static FakeEngine& quick() { return testing::registered_fake("bench_quick"); }
+  static FakeEngine& slow() { return testing::registered_fake("bench_slow"); }
 
   void SetUp() override {
-    quick().script() = fresh("bench_quick", 200us);
-    slow().script() = fresh("bench_slow", 600us);
+    testing::reset_fake("bench_quick").script().run_delay = 200us;
+    testing::reset_fake("bench_slow").script().run_delay = 600us;
     RuntimeOptions options;
     options.use_cache = false;
     options.engines = {"bench_quick", "bench_slow"};
@@ -48,24 +47,6 @@ class Bench : public ::testing::Test {
   std::shared_ptr<Runtime> runtime_;
   std::optional<Model> model_;
   BenchOptions options_;
-
- private:
-  static FakeEngine& registered(const std::string& name) {
-    static auto& engines = *new std::map<std::string, FakeEngine*>;  // never destroyed
-    FakeEngine*& engine = engines[name];
-    if (engine == nullptr) {
-      engine = new FakeEngine(name);
-      EXPECT_THAT(register_engine(engine->query(), name), IsOk());
-    }
-    return *engine;
-  }
-
-  static testing::FakeScript fresh(const std::string& name, std::chrono::nanoseconds run_delay) {
-    FakeEngine pattern(name);
-    testing::FakeScript script = pattern.script();
-    script.run_delay = run_delay;
-    return script;
-  }
 };
 
 TEST_F(Bench, ReportsADistributionThatIsInOrder) {
