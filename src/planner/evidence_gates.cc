@@ -198,16 +198,19 @@ constexpr std::array<CandidateGate, 9> kCandidateGates = {gate_pins,       gate_
 
 }  // namespace
 
-AccuracyGate bound_of(const Policy& policy) {
-  AccuracyGate bound = policy.accuracy;
-  if (!bound.present() && policy.execution.precisions.size() > 1) bound.max_relative_error = kListedPrecisionBound;
+namespace {
+
+AccuracyGate bound_with(AccuracyGate bound, size_t listed_precisions) {
+  if (!bound.present() && listed_precisions > 1) bound.max_relative_error = kListedPrecisionBound;
   return bound;
 }
 
+}  // namespace
+
+AccuracyGate bound_of(const Policy& policy) { return bound_with(policy.accuracy, policy.execution.precisions.size()); }
+
 AccuracyGate bound_in_force(const PlanningContext& context, const Demand& demand) {
-  AccuracyGate bound = context.input.policy.accuracy;
-  if (!bound.present() && demand.precisions.size() > 1) bound.max_relative_error = kListedPrecisionBound;
-  return bound;
+  return bound_with(context.input.policy.accuracy, demand.precisions.size());
 }
 
 bool needs_accuracy_gate(const PlanningContext& context, const Demand& demand, const Considered& considered) {
