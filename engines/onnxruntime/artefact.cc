@@ -59,10 +59,13 @@ std::string instruction_set() {
   return text;
 }
 
-kit::Manifest compile_artefact(const std::shared_ptr<const Runtime>& runtime, Providers& providers, const kit::CompileArgs& args) {
+kit::Manifest compile_artefact(const std::shared_ptr<const Runtime>& runtime, Providers& providers,
+                               const kit::CompileArgs& args) {
   const Api& api = runtime->api();
   const Settings settings = parse_settings(args.options);
-  if (settings.provider != "cpu") throw kit::unimplemented("artefacts of execution provider '" + settings.provider + "' are not supported; load works from the graph");
+  if (settings.provider != "cpu")
+    throw kit::unimplemented("artefacts of execution provider '" + settings.provider +
+                             "' are not supported; load works from the graph");
   providers.names_on(args.resource);
   check_precision_name(args.precision);
   if (const auto reason = refuse_precision(types_of(args.graph), args.precision)) throw kit::unimplemented(*reason);

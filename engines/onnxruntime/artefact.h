@@ -13,7 +13,8 @@ inline constexpr const char* kOrtFormat = "ort-optimised";
 inline constexpr const char* kOnnxFormat = "onnx-optimised";
 
 // Writes into args.scratch_folder. Throws what the vendor says.
-kit::Manifest compile_artefact(const std::shared_ptr<const Runtime>& runtime, Providers& providers, const kit::CompileArgs& args);
+kit::Manifest compile_artefact(const std::shared_ptr<const Runtime>& runtime, Providers& providers,
+                               const kit::CompileArgs& args);
 
 // An artefact's files as a model source; views of blob data, or of files mapped here.
 class LoadedArtefact {

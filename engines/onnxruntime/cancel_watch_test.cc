@@ -33,7 +33,9 @@ TEST(CancelWatch, StopsOnceWhenTheTokenIsCancelled) {
 
 TEST(CancelWatch, NeverCallsAfterItsEnd) {
   std::atomic<int> flag{0}, calls{0};
-  { const CancelWatch watch(cancel_of(flag), &count, &calls); }
+  {
+    const CancelWatch watch(cancel_of(flag), &count, &calls);
+  }
   flag = 1;
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_EQ(calls, 0);

@@ -77,7 +77,8 @@ OrtContext::Value OrtContext::wrap(const kit::IoSpec& spec, const axle_tensor_t&
   return make<OrtValue>(api(), api()->ReleaseValue, spec.name, [&](OrtValue** out) {
     const ONNXTensorElementDataType type = to_vendor_type(spec.dtype);
     const auto rank = static_cast<size_t>(tensor.rank);
-    if (spec.dtype == kString) return api()->CreateTensorAsOrtValue(session_->runtime().allocator(), tensor.shape, rank, type, out);
+    if (spec.dtype == kString)
+      return api()->CreateTensorAsOrtValue(session_->runtime().allocator(), tensor.shape, rank, type, out);
     const size_t needed = static_cast<size_t>(kit::dense_size_bytes(spec.dtype, kit::shape_of(tensor)));
     void* data = needed == 0 ? static_cast<void*>(empty_place) : tensor.data;
     return api()->CreateTensorWithDataAsOrtValue(session_->runtime().cpu_memory(), data, needed, tensor.shape, rank, type, out);
@@ -146,7 +147,8 @@ void OrtContext::refill_strings() {
 void OrtContext::rebuild_binding() {
   binding_ = make<OrtIoBinding>(api(), api()->ReleaseIoBinding, "making an I/O binding",
                                 [&](OrtIoBinding** out) { return api()->CreateIoBinding(session_->get(), out); });
-  for (size_t i = 0; i < inputs_.size(); ++i) check(api(), api()->BindInput(binding_.get(), input_names_[i], input_values_[i]), "binding an input");
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    check(api(), api()->BindInput(binding_.get(), input_names_[i], input_values_[i]), "binding an input");
   for (size_t i = 0; i < outputs_.size(); ++i) {
     check(api(), api()->BindOutput(binding_.get(), output_names_[i], outputs_[i].value.get()), "binding an output");
   }
@@ -243,8 +245,9 @@ void OrtContext::read_shape(const OrtValue* value, std::vector<int64_t>& shape) 
     return shape.assign(sizes, sizes + rank);
   }
 #endif
-  const auto info = make<OrtTensorTypeAndShapeInfo>(api(), api()->ReleaseTensorTypeAndShapeInfo, "reading an output's shape",
-                                                    [&](OrtTensorTypeAndShapeInfo** out) { return api()->GetTensorTypeAndShape(value, out); });
+  const auto info = make<OrtTensorTypeAndShapeInfo>(
+      api(), api()->ReleaseTensorTypeAndShapeInfo, "reading an output's shape",
+      [&](OrtTensorTypeAndShapeInfo** out) { return api()->GetTensorTypeAndShape(value, out); });
   size_t rank = 0;
   check(api(), api()->GetDimensionsCount(info.get(), &rank), "reading an output's shape");
   shape.resize(rank);

@@ -94,8 +94,9 @@ void verify_assignment(const Session& session, const std::string& wanted, const 
     }
   }
   if (!effective.fallbacks.empty() && !settings.allow_cpu_fallback) {
-    throw kit::failed_precondition(std::to_string(effective.fallbacks.size()) + " nodes would run on " + effective.fallbacks.front().to +
-                                   " instead of " + wanted + ", first '" + effective.fallbacks.front().node + "'")
+    throw kit::failed_precondition(std::to_string(effective.fallbacks.size()) + " nodes would run on " +
+                                   effective.fallbacks.front().to + " instead of " + wanted + ", first '" +
+                                   effective.fallbacks.front().node + "'")
         .hint("choose another engine or resource, or set allow_cpu_fallback=true");
   }
 #else
@@ -103,7 +104,8 @@ void verify_assignment(const Session& session, const std::string& wanted, const 
 #endif
 }
 
-kit::Effective effective_values(const Session& session, const kit::LoadArgs& args, const Settings& settings, bool integer_kernels) {
+kit::Effective effective_values(const Session& session, const kit::LoadArgs& args, const Settings& settings,
+                                bool integer_kernels) {
   const Api& api = session.api();
   const bool parallel = settings.execution_mode == "parallel";
   kit::Effective effective;
@@ -170,14 +172,16 @@ kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Provi
     providers.append(options.get(), settings, args.resource, args.precision);
     return options;
   };
-  std::shared_ptr<Session> session =
-      artefact != nullptr
-          ? Session::open(runtime, make_options(), std::make_unique<WorkerThreads>(args.cpu_set), artefact->source(), args.cancel)
-          : open_graph(runtime, make_options, args.cpu_set, *args.graph, args.cancel);
+  std::shared_ptr<Session> session = artefact != nullptr
+                                         ? Session::open(runtime, make_options(), std::make_unique<WorkerThreads>(args.cpu_set),
+                                                         artefact->source(), args.cancel)
+                                         : open_graph(runtime, make_options, args.cpu_set, *args.graph, args.cancel);
   if (!session->threads().confined()) {
-    throw kit::failed_precondition("the worker threads cannot be confined to the requested CPUs").hint("are they allowed for this process?");
+    throw kit::failed_precondition("the worker threads cannot be confined to the requested CPUs")
+        .hint("are they allowed for this process?");
   }
-  const bool integers = look ? copy.has_integers() : plan.fuse_quantised && artefact != nullptr && has_integer_kernels(artefact->source().bytes);
+  const bool integers =
+      look ? copy.has_integers() : plan.fuse_quantised && artefact != nullptr && has_integer_kernels(artefact->source().bytes);
   kit::Loaded loaded;
   loaded.effective = effective_values(*session, args, settings, integers);
   if (foreign) verify_assignment(*session, providers.vendor_name(settings, args.resource), settings, loaded.effective);

@@ -5,7 +5,8 @@ namespace {
 
 size_t overridable_weights(const Session& session) {
   size_t count = 0;
-  check(session.api(), session.api()->SessionGetOverridableInitializerCount(session.get(), &count), "counting overridable weights");
+  check(session.api(), session.api()->SessionGetOverridableInitializerCount(session.get(), &count),
+        "counting overridable weights");
   return count;
 }
 
@@ -22,7 +23,8 @@ ModelSource source_of(const kit::Graph& graph) {
     source.path = graph.path();
     return source;
   }
-  if (graph.format() != "onnx") throw kit::unimplemented("a model of format '" + std::string(graph.format()) + "' needs its file");
+  if (graph.format() != "onnx")
+    throw kit::unimplemented("a model of format '" + std::string(graph.format()) + "' needs its file");
   const kit::OnnxModel model = graph.onnx();
   source.bytes = model.bytes;
   source.external_folder = model.folder;

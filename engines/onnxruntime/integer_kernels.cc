@@ -7,12 +7,30 @@
 namespace axle::ort {
 namespace {
 
-constexpr std::array<std::string_view, 20> kIntegerOps = {
-    "QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearAveragePool",
-    "QLinearGlobalAveragePool", "QLinearConcat", "QLinearSoftmax", "QLinearReduceMean", "QLinearWhere", "QGemm", "QAttention",
-    "QLinearConvTranspose", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"};
+constexpr std::array<std::string_view, 20> kIntegerOps = {"QLinearConv",
+                                                          "QLinearMatMul",
+                                                          "QLinearAdd",
+                                                          "QLinearMul",
+                                                          "QLinearSigmoid",
+                                                          "QLinearLeakyRelu",
+                                                          "QLinearAveragePool",
+                                                          "QLinearGlobalAveragePool",
+                                                          "QLinearConcat",
+                                                          "QLinearSoftmax",
+                                                          "QLinearReduceMean",
+                                                          "QLinearWhere",
+                                                          "QGemm",
+                                                          "QAttention",
+                                                          "QLinearConvTranspose",
+                                                          "ConvInteger",
+                                                          "MatMulInteger",
+                                                          "MatMulIntegerToFloat",
+                                                          "DynamicQuantizeMatMul",
+                                                          "DynamicQuantizeLSTM"};
 
-bool contains(std::string_view text, const std::string& part) { return memmem(text.data(), text.size(), part.data(), part.size()) != nullptr; }
+bool contains(std::string_view text, const std::string& part) {
+  return memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
+}
 
 }  // namespace
 

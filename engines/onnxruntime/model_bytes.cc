@@ -9,7 +9,14 @@ enum GraphField : uint64_t { kGraphNode = 1, kGraphName = 2, kGraphInitializer =
 enum NodeField : uint64_t { kNodeName = 3, kNodeAttribute = 5 };
 enum TensorField : uint64_t { kTensorName = 8, kTensorExternal = 13 };
 enum ValueField : uint64_t { kValueName = 1, kValueType = 2 };
-enum TypeField : uint64_t { kTypeTensor = 1, kTensorElement = 1, kTensorShape = 2, kShapeDim = 1, kDimValue = 1, kDimParam = 2 };
+enum TypeField : uint64_t {
+  kTypeTensor = 1,
+  kTensorElement = 1,
+  kTensorShape = 2,
+  kShapeDim = 1,
+  kDimValue = 1,
+  kDimParam = 2
+};
 
 constexpr size_t kSmallWeight = 64 * 1024;
 

@@ -13,11 +13,11 @@
 namespace axle::ort {
 
 struct ModelParts {
-  std::vector<std::string_view> nodes;                   // NodeProto bytes in graph order
+  std::vector<std::string_view> nodes;  // NodeProto bytes in graph order
   std::vector<std::string_view> node_names;
   std::map<std::string_view, std::string_view> weights;  // initialiser name -> TensorProto bytes
-  std::vector<std::string_view> opsets;                  // OperatorSetIdProto bytes
-  std::vector<std::string_view> functions;               // FunctionProto bytes
+  std::vector<std::string_view> opsets;  // OperatorSetIdProto bytes
+  std::vector<std::string_view> functions;  // FunctionProto bytes
   uint64_t ir_version = 0;
 };
 

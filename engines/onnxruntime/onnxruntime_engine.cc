@@ -30,7 +30,8 @@ class OnnxRuntimeEngine final : public kit::Engine {
     info.name = "onnxruntime";
     info.vendor = "microsoft";
     info.plugin_version = kPluginVersion;
-    info.description = "ONNX Runtime through its C API, opened at run time; API " + std::to_string(ORT_API_VERSION) + " headers";
+    info.description =
+        "ONNX Runtime through its C API, opened at run time; API " + std::to_string(ORT_API_VERSION) + " headers";
     info.deterministic = false;     // the vendor promises no equal bytes
     info.honours_cpu_set = true;    // every worker is made and confined here; the calling thread is the host's
     info.cancel_latency = kit::CancelLatency::kNode;
@@ -64,7 +65,8 @@ class OnnxRuntimeEngine final : public kit::Engine {
     capability.formats = {"onnx", "ort"};
     const bool cpu = resource == "cpu:0";
     // On the CPU a narrow float type mostly means: stored narrow, computed in f32.
-    capability.precisions = {{"f32", "f32", true}, {"int8", "i32", true}, {"f64", "f64", true}, {"f16", "f32", !cpu}, {"bf16", "f32", !cpu}};
+    capability.precisions = {
+        {"f32", "f32", true}, {"int8", "i32", true}, {"f64", "f64", true}, {"f16", "f32", !cpu}, {"bf16", "f32", !cpu}};
     for (size_t type = 1; type < kit::kDataTypeNames.size(); ++type) {
       if (type != 14 && type != 15) capability.dtypes.emplace_back(kit::kDataTypeNames[type]);  // no complex tensors
     }

@@ -51,7 +51,8 @@ TEST_F(OnnxRuntimeEngine, OffersTheCpuWithDeclaredOptions) {
   ASSERT_THAT(capability, IsOk());
   EXPECT_TRUE(capability->ops_probed);
   EXPECT_LE(capability->presets.size(), kMaxPresets);
-  for (const Preset& preset : capability->presets) EXPECT_THAT(resolve_options(*capability, preset.name, {}), IsOk()) << preset.name;
+  for (const Preset& preset : capability->presets)
+    EXPECT_THAT(resolve_options(*capability, preset.name, {}), IsOk()) << preset.name;
 }
 
 TEST_F(OnnxRuntimeEngine, RunsWithItsOwnOutputsAndWithTheCallers) {
@@ -230,10 +231,11 @@ TEST_F(OnnxRuntimeEngine, CarriesNarrowTypes) {
     const char* name;
     DataType dtype;
   };
-  for (const Case& narrow : {Case{"float16", DataType::kFloat16}, Case{"bfloat16", DataType::kBfloat16}, Case{"double", DataType::kFloat64},
-                             Case{"bool", DataType::kBool}, Case{"uint8", DataType::kUint8}, Case{"int16", DataType::kInt16}}) {
-    const std::string text = std::string(R"(<ir_version: 9, opset_import: ["": 19]> g ()") + narrow.name + "[4] x) => (" + narrow.name +
-                             "[4] y) { y = Identity(x) }";
+  for (const Case& narrow :
+       {Case{"float16", DataType::kFloat16}, Case{"bfloat16", DataType::kBfloat16}, Case{"double", DataType::kFloat64},
+        Case{"bool", DataType::kBool}, Case{"uint8", DataType::kUint8}, Case{"int16", DataType::kInt16}}) {
+    const std::string text = std::string(R"(<ir_version: 9, opset_import: ["": 19]> g ()") + narrow.name + "[4] x) => (" +
+                             narrow.name + "[4] y) { y = Identity(x) }";
     auto made = graph_from_text(text);
     ASSERT_THAT(made, IsOk()) << narrow.name;
     const auto executable = load(request(*made));

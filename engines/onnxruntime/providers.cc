@@ -72,24 +72,31 @@ struct KeyValues {
 void append_compiled_in(const Api& api, OrtSessionOptions* options, const std::string& vendor_name, const KeyValues& kv) {
   const std::string what = "starting " + vendor_name;
   if (vendor_name == "CUDAExecutionProvider") {
-    const auto cuda = make<OrtCUDAProviderOptionsV2>(api, api->ReleaseCUDAProviderOptions, what,
-                                                     [&](OrtCUDAProviderOptionsV2** out) { return api->CreateCUDAProviderOptions(out); });
+    const auto cuda =
+        make<OrtCUDAProviderOptionsV2>(api, api->ReleaseCUDAProviderOptions, what,
+                                       [&](OrtCUDAProviderOptionsV2** out) { return api->CreateCUDAProviderOptions(out); });
     check(api, api->UpdateCUDAProviderOptions(cuda.get(), kv.keys.data(), kv.values.data(), kv.keys.size()), what);
     return check(api, api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda.get()), what);
   }
   if (vendor_name == "TensorrtExecutionProvider") {
     const auto tensorrt = make<OrtTensorRTProviderOptionsV2>(
-        api, api->ReleaseTensorRTProviderOptions, what, [&](OrtTensorRTProviderOptionsV2** out) { return api->CreateTensorRTProviderOptions(out); });
+        api, api->ReleaseTensorRTProviderOptions, what,
+        [&](OrtTensorRTProviderOptionsV2** out) { return api->CreateTensorRTProviderOptions(out); });
     check(api, api->UpdateTensorRTProviderOptions(tensorrt.get(), kv.keys.data(), kv.values.data(), kv.keys.size()), what);
     return check(api, api->SessionOptionsAppendExecutionProvider_TensorRT_V2(options, tensorrt.get()), what);
   }
   if (vendor_name == "OpenVINOExecutionProvider") {
-    return check(api, api->SessionOptionsAppendExecutionProvider_OpenVINO_V2(options, kv.keys.data(), kv.values.data(), kv.keys.size()), what);
+    return check(
+        api, api->SessionOptionsAppendExecutionProvider_OpenVINO_V2(options, kv.keys.data(), kv.values.data(), kv.keys.size()),
+        what);
   }
   constexpr std::string_view kSuffix = "ExecutionProvider";
   std::string short_name = vendor_name.substr(0, vendor_name.size() - kSuffix.size());
   if (vendor_name == "XnnpackExecutionProvider") short_name = "XNNPACK";
-  check(api, api->SessionOptionsAppendExecutionProvider(options, short_name.c_str(), kv.keys.data(), kv.values.data(), kv.keys.size()), what);
+  check(
+      api,
+      api->SessionOptionsAppendExecutionProvider(options, short_name.c_str(), kv.keys.data(), kv.values.data(), kv.keys.size()),
+      what);
 }
 
 #if ORT_API_VERSION >= 22
@@ -107,7 +114,8 @@ kit::ResourceInfo describe_device(const Api& api, const OrtHardwareDevice* devic
   const char* const* keys = nullptr;
   const char* const* values = nullptr;
   size_t count = 0;
-  if (const OrtKeyValuePairs* metadata = api->HardwareDevice_Metadata(device)) api->GetKeyValuePairs(metadata, &keys, &values, &count);
+  if (const OrtKeyValuePairs* metadata = api->HardwareDevice_Metadata(device))
+    api->GetKeyValuePairs(metadata, &keys, &values, &count);
   for (size_t i = 0; i < count; ++i) {
     info.attributes[keys[i]] = values[i];
     if (std::string_view(keys[i]) == "pci_bus_id") info.pci_address = values[i];
@@ -129,12 +137,15 @@ void Providers::register_libraries(std::string_view list) {
 #if ORT_API_VERSION >= 22
     const Api& api = runtime_->api();
     if (api.has(22)) {
-      check(api, api->RegisterExecutionProviderLibrary(runtime_->env(), item.substr(0, equals).c_str(), item.substr(equals + 1).c_str()),
+      check(api,
+            api->RegisterExecutionProviderLibrary(runtime_->env(), item.substr(0, equals).c_str(),
+                                                  item.substr(equals + 1).c_str()),
             "registering the execution provider library " + item);
       continue;
     }
 #endif
-    throw kit::unavailable("ONNX Runtime " + runtime_->library().version + " has no plugin execution providers (1.22 is needed)")
+    throw kit::unavailable("ONNX Runtime " + runtime_->library().version +
+                           " has no plugin execution providers (1.22 is needed)")
         .hint(kInstallCommand);
   }
 }
@@ -196,7 +207,8 @@ void Providers::discover_compiled_in() {
   check(api, api->ReleaseAvailableProviders(names, count), "listing execution providers");
   for (const std::string& vendor_name : available) {
     const KnownProvider* known = find_known(vendor_name);
-    const bool listed = std::any_of(offered_.begin(), offered_.end(), [&](const OfferedProvider& p) { return p.vendor_name == vendor_name; });
+    const bool listed =
+        std::any_of(offered_.begin(), offered_.end(), [&](const OfferedProvider& p) { return p.vendor_name == vendor_name; });
     if (known == nullptr || listed) continue;
     // The list is what the library was compiled with; only a start shows whether its drivers are here.
     try {
@@ -204,11 +216,13 @@ void Providers::discover_compiled_in() {
       const auto options = make_session_options(api, Settings{}, SessionPlan{});
       append_compiled_in(api, options.get(), vendor_name, KeyValues({}));
     } catch (const kit::Error& error) {
-      runtime_->host().log(kit::LogLevel::kDebug, "onnxruntime", vendor_name + " is compiled in but not offered: " + error.message());
+      runtime_->host().log(kit::LogLevel::kDebug, "onnxruntime",
+                           vendor_name + " is compiled in but not offered: " + error.message());
       continue;
     }
     const std::string id = std::string(known->kind) + ":0";
-    const bool has_resource = std::any_of(resources_.begin(), resources_.end(), [&](const kit::ResourceInfo& r) { return r.id == id; });
+    const bool has_resource =
+        std::any_of(resources_.begin(), resources_.end(), [&](const kit::ResourceInfo& r) { return r.id == id; });
     if (!has_resource) {
       kit::ResourceInfo info;
       info.id = id;
@@ -235,7 +249,8 @@ const OfferedProvider& Providers::find(const std::string& name, std::string_view
   }
   std::string list;
   for (const std::string& offered_name : names) list += (list.empty() ? "" : ", ") + offered_name;
-  const bool known = std::ranges::any_of(known_providers(), [&](const KnownProvider& provider) { return name == provider.name; });
+  const bool known =
+      std::ranges::any_of(known_providers(), [&](const KnownProvider& provider) { return name == provider.name; });
   if (!known) throw kit::invalid_argument("option 'provider' is '" + name + "', wanted one of " + list);
   throw kit::unavailable("ONNX Runtime " + runtime_->library().version + " (" + runtime_->library().path +
                          ") offers no execution provider '" + name + "' on " + std::string(resource))
@@ -246,7 +261,8 @@ std::string Providers::vendor_name(const Settings& settings, std::string_view re
   return find(settings.provider, resource).vendor_name;
 }
 
-void Providers::append(OrtSessionOptions* options, const Settings& settings, std::string_view resource, std::string_view precision) {
+void Providers::append(OrtSessionOptions* options, const Settings& settings, std::string_view resource,
+                       std::string_view precision) {
   const OfferedProvider& provider = find(settings.provider, resource);
   if (provider.name == "cpu") return;
   const Api& api = runtime_->api();
@@ -255,8 +271,8 @@ void Providers::append(OrtSessionOptions* options, const Settings& settings, std
 #if ORT_API_VERSION >= 22
   if (provider.device != nullptr) {
     return check(api,
-                 api->SessionOptionsAppendExecutionProvider_V2(options, runtime_->env(), &provider.device, 1, kv.keys.data(), kv.values.data(),
-                                                               kv.keys.size()),
+                 api->SessionOptionsAppendExecutionProvider_V2(options, runtime_->env(), &provider.device, 1, kv.keys.data(),
+                                                               kv.values.data(), kv.keys.size()),
                  "appending " + provider.vendor_name);
   }
 #endif

@@ -17,9 +17,9 @@ struct OrtEpDevice;  // came with 1.22; stays null with older headers
 namespace axle::ort {
 
 struct OfferedProvider {
-  std::string name;         // "cuda"
+  std::string name;  // "cuda"
   std::string vendor_name;  // "CUDAExecutionProvider"
-  std::string resource;     // "cpu:0", "gpu:0"
+  std::string resource;  // "cpu:0", "gpu:0"
   const OrtEpDevice* device = nullptr;  // null: appended by name, the old way
 };
 

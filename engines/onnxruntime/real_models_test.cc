@@ -19,16 +19,22 @@ struct RealModel {
 std::ostream& operator<<(std::ostream& out, const RealModel& model) { return out << model.name; }
 
 const RealModel kRealModels[] = {
-    {"breast_cancer_mlp", "breast-cancer-mlp/model.onnx", "breast-cancer-mlp/input.npz", "breast-cancer-mlp/expected.npz", "f32", 1e-4, 0},
-    {"efficientnet_lite0", "efficientnet-lite0/model.onnx", "efficientnet-lite0/input.npz", "efficientnet-lite0/expected.npz", "f32", 1e-4, 0},
-    {"efficientnet_lite0_int8", "efficientnet-lite0/model.qdq.onnx", "efficientnet-lite0/input.npz", "efficientnet-lite0/expected.qdq.npz", "int8", 1e-3, 0},
-    {"ultraface", "ultraface-rfb-320/model.onnx", "ultraface-rfb-320/input.npz", "ultraface-rfb-320/expected.npz", "f32", 1e-4, 0},
+    {"breast_cancer_mlp", "breast-cancer-mlp/model.onnx", "breast-cancer-mlp/input.npz", "breast-cancer-mlp/expected.npz",
+     "f32", 1e-4, 0},
+    {"efficientnet_lite0", "efficientnet-lite0/model.onnx", "efficientnet-lite0/input.npz", "efficientnet-lite0/expected.npz",
+     "f32", 1e-4, 0},
+    {"efficientnet_lite0_int8", "efficientnet-lite0/model.qdq.onnx", "efficientnet-lite0/input.npz",
+     "efficientnet-lite0/expected.qdq.npz", "int8", 1e-3, 0},
+    {"ultraface", "ultraface-rfb-320/model.onnx", "ultraface-rfb-320/input.npz", "ultraface-rfb-320/expected.npz", "f32", 1e-4,
+     0},
     {"minilm", "all-minilm-l6-v2/model.onnx", "all-minilm-l6-v2/input.npz", "all-minilm-l6-v2/expected.npz", "f32", 1e-4, 0},
     {"magika", "magika/model.onnx", "magika/input.npz", "magika/expected.npz", "f32", 1e-4, 0},
     {"basic_pitch", "basic-pitch/model.onnx", "basic-pitch/input.npz", "basic-pitch/expected.npz", "f32", 1e-4, 0},
-    {"ncf_recommender", "ncf-recommender/model.onnx", "ncf-recommender/input.npz", "ncf-recommender/expected.npz", "f32", 1e-4, 0},
+    {"ncf_recommender", "ncf-recommender/model.onnx", "ncf-recommender/input.npz", "ncf-recommender/expected.npz", "f32", 1e-4,
+     0},
     {"f64_island", "partition/f64_island.onnx", "partition/f64_island.io.npz", "partition/f64_island.io.npz", "f32", 1e-5, 0},
-    {"island_scaler_ml", "partition/island_scaler_ml.onnx", "partition/island_scaler_ml.io.npz", "partition/island_scaler_ml.io.npz", "f32", 1e-5, 0},
+    {"island_scaler_ml", "partition/island_scaler_ml.onnx", "partition/island_scaler_ml.io.npz",
+     "partition/island_scaler_ml.io.npz", "f32", 1e-5, 0},
     {"nonzero_dynamic_island", "partition/nonzero_dynamic_island.onnx", "partition/nonzero_dynamic_island.io.npz",
      "partition/nonzero_dynamic_island.io.npz", "f32", 1e-5, 0},
     {"scalar_io", "partition/scalar_io.onnx", "partition/scalar_io.io.npz", "partition/scalar_io.io.npz", "f32", 1e-5, 0},
@@ -66,7 +72,8 @@ class RealModels : public OnnxRuntimeEngine, public ::testing::WithParamInterfac
       ASSERT_EQ(found->second.shape(), expected.shape()) << name;
       double worst = 0;
       for (int64_t i = 0; i < expected.element_count(); ++i) {
-        worst = std::max(worst, std::abs(static_cast<double>(found->second.as<float>()[static_cast<size_t>(i)]) - expected.as<float>()[static_cast<size_t>(i)]));
+        worst = std::max(worst, std::abs(static_cast<double>(found->second.as<float>()[static_cast<size_t>(i)]) -
+                                         expected.as<float>()[static_cast<size_t>(i)]));
       }
       EXPECT_LE(worst, GetParam().tolerance) << name;
     }
@@ -94,7 +101,8 @@ TEST_P(RealModels, GiveTheRecordedOutputsFromFileAndFromArtefact) {
   expect_outputs(*warm);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RealModels, ::testing::ValuesIn(kRealModels), [](const auto& chosen) { return std::string(chosen.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, RealModels, ::testing::ValuesIn(kRealModels),
+                         [](const auto& chosen) { return std::string(chosen.param.name); });
 
 }  // namespace
 }  // namespace axle::testing

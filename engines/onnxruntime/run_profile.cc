@@ -102,8 +102,12 @@ bool deliver_profile(const std::string& json, int64_t start_ns, const kit::Profi
     const auto found = event.find("args");
     const nlohmann::json arguments = found != event.end() && found->is_object() ? *found : nlohmann::json::object();
     kit::JsonWriter out;
-    out.begin_object().member("op", text_of(arguments, "op_name")).member("provider", text_of(arguments, "provider")).end_object();
-    profile.event(name, "kernel", start_ns + micros_of(event, "ts") * 1000, micros_of(event, "dur") * 1000, std::move(out).take());
+    out.begin_object()
+        .member("op", text_of(arguments, "op_name"))
+        .member("provider", text_of(arguments, "provider"))
+        .end_object();
+    profile.event(name, "kernel", start_ns + micros_of(event, "ts") * 1000, micros_of(event, "dur") * 1000,
+                  std::move(out).take());
     any = true;
   }
   return any;

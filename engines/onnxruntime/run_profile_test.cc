@@ -19,8 +19,8 @@ std::vector<Event>& recorded() {
 }
 
 void record(void*, const axle_trace_event_t* event) {
-  recorded().push_back({std::string(kit::text(event->name)), std::string(kit::text(event->category)), std::string(kit::text(event->arguments)),
-                        event->start_ns, event->duration_ns});
+  recorded().push_back({std::string(kit::text(event->name)), std::string(kit::text(event->category)),
+                        std::string(kit::text(event->arguments)), event->start_ns, event->duration_ns});
 }
 
 bool deliver(const std::string& json) {
@@ -45,7 +45,8 @@ TEST(RunProfile, KeepsKernelTimesAndShiftsThem) {
 }
 
 TEST(RunProfile, DropsWhatIsNoProfile) {
-  for (const char* json : {"", "{", "{}", "[]", "[1, null, \"x\"]", R"([{"cat":"Node","name":7}])", R"([{"cat":"Node","name":"a_kernel_time"])"}) {
+  for (const char* json :
+       {"", "{", "{}", "[]", "[1, null, \"x\"]", R"([{"cat":"Node","name":7}])", R"([{"cat":"Node","name":"a_kernel_time"])"}) {
     EXPECT_FALSE(deliver(json)) << json;
     EXPECT_TRUE(recorded().empty()) << json;
   }

@@ -13,7 +13,8 @@ OrtEnv* process_environment(const Api& api, OrtLoggingLevel level) {
   const std::lock_guard lock(mutex);
   OrtEnv*& env = (*environments)[api.table];
   if (env == nullptr) {
-    check(api, api->CreateEnvWithCustomLogger(&Runtime::log, nullptr, level, "axle", &env), "creating the ONNX Runtime environment");
+    check(api, api->CreateEnvWithCustomLogger(&Runtime::log, nullptr, level, "axle", &env),
+          "creating the ONNX Runtime environment");
     check(api, api->DisableTelemetryEvents(env), "switching telemetry off");
   }
   return env;
@@ -37,14 +38,11 @@ void ORT_API_CALL Runtime::log(void*, OrtLoggingLevel severity, const char*, con
 }
 
 Runtime::Runtime(kit::Host host, VendorLibrary library, std::string scratch_folder, OrtLoggingLevel level)
-    : host_(host),
-      library_(std::move(library)),
-      scratch_folder_(std::move(scratch_folder)),
-      level_(level),
+    : host_(host), library_(std::move(library)), scratch_folder_(std::move(scratch_folder)), level_(level),
       env_(process_environment(library_.api, level)),
-      cpu_memory_(make<OrtMemoryInfo>(library_.api, library_.api->ReleaseMemoryInfo, "describing host memory", [&](OrtMemoryInfo** out) {
-        return library_.api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, out);
-      })) {
+      cpu_memory_(make<OrtMemoryInfo>(
+          library_.api, library_.api->ReleaseMemoryInfo, "describing host memory",
+          [&](OrtMemoryInfo** out) { return library_.api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, out); })) {
   check(library_.api, library_.api->GetAllocatorWithDefaultOptions(&allocator_), "getting the default allocator");
 }
 

@@ -35,7 +35,8 @@ void add_external_files(const Api& api, OrtSessionOptions* options, const ModelS
 }  // namespace
 
 std::unique_ptr<Session> Session::open(std::shared_ptr<const Runtime> runtime, Handle<OrtSessionOptions> options,
-                                       std::unique_ptr<WorkerThreads> threads, const ModelSource& source, const kit::Cancel& cancel) {
+                                       std::unique_ptr<WorkerThreads> threads, const ModelSource& source,
+                                       const kit::Cancel& cancel) {
   const Api& api = runtime->api();
   threads->install(api, options.get());
   check(api, api->SetSessionLogSeverityLevel(options.get(), runtime->log_level()), "setting the log level");
@@ -64,9 +65,9 @@ void Session::create(const ModelSource& source, const kit::Cancel& cancel) {
     LoadStopper stopper{api(), options_.get()};
     const CancelWatch watch(api().has(22) ? cancel : kit::Cancel(), &stop_load, &stopper);
 #endif
-    status = source.path.empty()
-                 ? api()->CreateSessionFromArray(runtime_->env(), source.bytes.data(), source.bytes.size(), options_.get(), &raw)
-                 : api()->CreateSession(runtime_->env(), source.path.c_str(), options_.get(), &raw);
+    status = source.path.empty() ? api()->CreateSessionFromArray(runtime_->env(), source.bytes.data(), source.bytes.size(),
+                                                                 options_.get(), &raw)
+                                 : api()->CreateSession(runtime_->env(), source.path.c_str(), options_.get(), &raw);
   }
   session_.reset(raw);
   if (status != nullptr && cancel.cancelled()) {
@@ -88,8 +89,10 @@ void Session::read_io() {
 kit::IoSpec Session::read_spec(bool input, size_t index) const {
   const char* what = input ? "reading an input" : "reading an output";
   char* name = nullptr;
-  check(api(), input ? api()->SessionGetInputName(get(), index, runtime_->allocator(), &name)
-                     : api()->SessionGetOutputName(get(), index, runtime_->allocator(), &name), what);
+  check(api(),
+        input ? api()->SessionGetInputName(get(), index, runtime_->allocator(), &name)
+              : api()->SessionGetOutputName(get(), index, runtime_->allocator(), &name),
+        what);
   kit::IoSpec spec;
   spec.name = name;
   check(api(), api()->AllocatorFree(runtime_->allocator(), name), what);

@@ -17,7 +17,7 @@ struct ModelSource {
   std::string path;
   std::string_view bytes;            // ONNX, or the ORT format; copied by the vendor unless keep_bytes
   std::string external_folder;       // what external data in `bytes` is relative to; empty: all inline
-  bool keep_bytes = false;           // ORT format: weights stay in `bytes`, which outlive the session and are 64-byte aligned
+  bool keep_bytes = false;  // ORT format: weights stay in `bytes`, which outlive the session and are 64-byte aligned
   std::vector<std::pair<std::string, std::string_view>> external_files;  // external data by file name, from memory
 };
 
@@ -25,7 +25,8 @@ class Session {
  public:
   // Throws what the vendor says; CANCELLED when `cancel` fired during the load.
   static std::unique_ptr<Session> open(std::shared_ptr<const Runtime> runtime, Handle<OrtSessionOptions> options,
-                                       std::unique_ptr<WorkerThreads> threads, const ModelSource& source, const kit::Cancel& cancel);
+                                       std::unique_ptr<WorkerThreads> threads, const ModelSource& source,
+                                       const kit::Cancel& cancel);
 
   const Runtime& runtime() const noexcept { return *runtime_; }
   const Api& api() const noexcept { return runtime_->api(); }
@@ -37,9 +38,7 @@ class Session {
 
  private:
   Session(std::shared_ptr<const Runtime> runtime, Handle<OrtSessionOptions> options, std::unique_ptr<WorkerThreads> threads)
-      : runtime_(std::move(runtime)),
-        threads_(std::move(threads)),
-        options_(std::move(options)),
+      : runtime_(std::move(runtime)), threads_(std::move(threads)), options_(std::move(options)),
         session_(nullptr, runtime_->api()->ReleaseSession) {}
   void create(const ModelSource& source, const kit::Cancel& cancel);
   void read_io();

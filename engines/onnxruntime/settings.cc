@@ -25,14 +25,17 @@ kit::Option boolean(std::string name, bool fallback, unsigned affects, std::stri
   return option(std::move(name), kit::OptionType::kBoolean, fallback ? "true" : "false", affects, std::move(description));
 }
 
-kit::Option choice(std::string name, std::vector<std::string> choices, std::string fallback, unsigned affects, std::string description) {
+kit::Option choice(std::string name, std::vector<std::string> choices, std::string fallback, unsigned affects,
+                   std::string description) {
   kit::Option made = option(std::move(name), kit::OptionType::kChoice, std::move(fallback), affects, std::move(description));
   made.choices = std::move(choices);
   return made;
 }
 
-kit::Option integer(std::string name, int64_t fallback, double minimum, double maximum, unsigned affects, std::string description) {
-  kit::Option made = option(std::move(name), kit::OptionType::kInteger, std::to_string(fallback), affects, std::move(description));
+kit::Option integer(std::string name, int64_t fallback, double minimum, double maximum, unsigned affects,
+                    std::string description) {
+  kit::Option made =
+      option(std::move(name), kit::OptionType::kInteger, std::to_string(fallback), affects, std::move(description));
   made.minimum = minimum;
   made.maximum = maximum;
   return made;
@@ -44,8 +47,8 @@ constexpr int64_t kMaxBlockBase = 64;
 int64_t bounded(const kit::Options& options, std::string_view key, int64_t fallback, int64_t minimum, int64_t maximum) {
   const int64_t value = options.integer_or(key, fallback);
   if (value < minimum || value > maximum) {
-    throw kit::invalid_argument("option '" + std::string(key) + "' is " + std::to_string(value) + ", wanted " + std::to_string(minimum) +
-                                " to " + std::to_string(maximum));
+    throw kit::invalid_argument("option '" + std::string(key) + "' is " + std::to_string(value) + ", wanted " +
+                                std::to_string(minimum) + " to " + std::to_string(maximum));
   }
   return value;
 }
@@ -69,20 +72,27 @@ std::vector<kit::Option> option_table(const std::vector<std::string>& providers)
              "graph rewrites: constant folding (basic), fusions (extended), blocked convolution layouts (layout, all)"),
       choice("execution_mode", {"sequential", "parallel"}, "sequential", kSpeed | kMemory,
              "parallel runs independent branches at once on inter_op_threads"),
-      integer("inter_op_threads", 1, 1, kMaxInterOpThreads, kSpeed, "threads over branches; used only by execution_mode parallel"),
+      integer("inter_op_threads", 1, 1, kMaxInterOpThreads, kSpeed,
+              "threads over branches; used only by execution_mode parallel"),
       choice("spinning", {"auto", "never"}, "auto", kSpeed,
              "auto: workers spin inside a run, and between runs only if load's spin says so; never: they always sleep"),
       boolean("arena", true, kSpeed | kMemory, "keep freed scratch memory for the next run"),
-      boolean("mem_pattern", true, kSpeed | kMemory, "one block of scratch memory per input shape, planned at the first run; not with execution_mode parallel"),
+      boolean("mem_pattern", true, kSpeed | kMemory,
+              "one block of scratch memory per input shape, planned at the first run; not with execution_mode parallel"),
       boolean("prepacking", true, kSpeed | kMemory, "reorder weights at load for faster kernels; costs load time and memory"),
-      integer("dynamic_block_base", 0, 0, kMaxBlockBase, kSpeed, "0: equal shares per thread; N: shrinking shares, better on busy cores"),
-      boolean("denormal_as_zero", false, kNumerics | kSpeed, "flush denormal floats to zero in the workers and the calling thread"),
+      integer("dynamic_block_base", 0, 0, kMaxBlockBase, kSpeed,
+              "0: equal shares per thread; N: shrinking shares, better on busy cores"),
+      boolean("denormal_as_zero", false, kNumerics | kSpeed,
+              "flush denormal floats to zero in the workers and the calling thread"),
       boolean("deterministic_compute", false, kNumerics | kSpeed, "refuse kernels that the library marks as not repeatable"),
       boolean("gelu_approximation", false, kNumerics | kSpeed, "tanh form of Gelu"),
-      boolean("quant_qdq", true, kNumerics | kSpeed, "precision int8: fuse QuantizeLinear/DequantizeLinear islands into integer kernels"),
+      boolean("quant_qdq", true, kNumerics | kSpeed,
+              "precision int8: fuse QuantizeLinear/DequantizeLinear islands into integer kernels"),
       boolean("exact_u8s8", true, kNumerics | kSpeed, "avoid saturating u8 x s8 products on CPUs without VNNI"),
-      choice("provider", providers, "cpu", kNumerics | kSpeed | kMemory, "execution provider; its own failures are errors, never silent CPU"),
-      boolean("allow_cpu_fallback", false, kNumerics | kSpeed | kMemory, "let nodes that the provider refuses run on the CPU; each is listed"),
+      choice("provider", providers, "cpu", kNumerics | kSpeed | kMemory,
+             "execution provider; its own failures are errors, never silent CPU"),
+      boolean("allow_cpu_fallback", false, kNumerics | kSpeed | kMemory,
+              "let nodes that the provider refuses run on the CPU; each is listed"),
   };
 }
 
@@ -92,7 +102,9 @@ std::vector<kit::Preset> preset_table() {
       {"no_spin", {{"spinning", "never"}}, "workers never spin: for cores that are shared"},
       {"low_memory", {{"arena", "false"}, {"mem_pattern", "false"}, {"prepacking", "false"}}, "smallest resident memory"},
       {"busy_cores", {{"dynamic_block_base", "4"}}, "shrinking work shares: less waiting for a thread that was preempted"},
-      {"branches", {{"execution_mode", "parallel"}, {"inter_op_threads", "2"}, {"mem_pattern", "false"}}, "two branches at once"},
+      {"branches",
+       {{"execution_mode", "parallel"}, {"inter_op_threads", "2"}, {"mem_pattern", "false"}},
+       "two branches at once"},
       {"extended", {{"graph_optimization_level", "extended"}}, "fusions without blocked layouts"},
       {"basic", {{"graph_optimization_level", "basic"}}, "constant folding only: closest to the model as written"},
   };

@@ -27,7 +27,8 @@ TEST(Settings, ParseEveryDeclaredValueBack) {
   for (const kit::Option& option : option_table({"cpu"})) {
     std::vector<std::string> values = option.choices;
     if (option.type == kit::OptionType::kBoolean) values = {"true", "false"};
-    if (option.type == kit::OptionType::kInteger) values = {std::to_string(static_cast<int64_t>(*option.minimum)), std::to_string(static_cast<int64_t>(*option.maximum))};
+    if (option.type == kit::OptionType::kInteger)
+      values = {std::to_string(static_cast<int64_t>(*option.minimum)), std::to_string(static_cast<int64_t>(*option.maximum))};
     for (const std::string& value : values) {
       EXPECT_EQ(to_texts(parse_settings(options_of({entry(option.name, value)}))).at(option.name), value) << option.name;
     }

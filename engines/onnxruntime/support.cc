@@ -8,9 +8,20 @@
 namespace axle::ort {
 namespace {
 
-constexpr std::array<std::string_view, 14> kQuantisedOps = {
-    "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger",
-    "QLinearAdd", "QLinearMul", "QLinearGlobalAveragePool", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QGemm", "QAttention"};
+constexpr std::array<std::string_view, 14> kQuantisedOps = {"QuantizeLinear",
+                                                            "DequantizeLinear",
+                                                            "DynamicQuantizeLinear",
+                                                            "QLinearConv",
+                                                            "QLinearMatMul",
+                                                            "MatMulInteger",
+                                                            "ConvInteger",
+                                                            "QLinearAdd",
+                                                            "QLinearMul",
+                                                            "QLinearGlobalAveragePool",
+                                                            "DynamicQuantizeMatMul",
+                                                            "MatMulIntegerToFloat",
+                                                            "QGemm",
+                                                            "QAttention"};
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -59,7 +70,8 @@ void check_precision_name(std::string_view precision) {
   for (const std::string_view known : kPrecisions) {
     if (precision == known) return;
   }
-  throw kit::unimplemented("onnxruntime has no precision '" + std::string(precision) + "'").hint("it has f32, int8, f64, f16 and bf16");
+  throw kit::unimplemented("onnxruntime has no precision '" + std::string(precision) + "'")
+      .hint("it has f32, int8, f64, f16 and bf16");
 }
 
 std::optional<std::string> refuse_precision(const GraphTypes& types, std::string_view precision) {
@@ -82,7 +94,8 @@ std::optional<kit::Error> Supporter::try_load(const ModelSource& source, const k
   try {
     auto options = make_session_options(runtime_->api(), settings, SessionPlan{});
     providers_.append(options.get(), settings, args.resource, args.precision);
-    Session::open(runtime_, std::move(options), std::make_unique<WorkerThreads>(std::span<const int32_t>()), source, args.cancel);
+    Session::open(runtime_, std::move(options), std::make_unique<WorkerThreads>(std::span<const int32_t>()), source,
+                  args.cancel);
     return std::nullopt;
   } catch (const kit::Error& error) {
     if (error.code() == AXLE_CANCELLED || error.code() == AXLE_RESOURCE_EXHAUSTED) throw;
@@ -116,7 +129,8 @@ kit::Support Supporter::answer(const kit::SupportArgs& args) {
   kit::Support support;
   support.graph.kind = support.otherwise.kind = kit::VerdictKind::kYes;
   if (graph.format() != "onnx" && graph.format() != "ort") {
-    support.graph = support.otherwise = refusal("FORMAT", "ONNX Runtime reads onnx and ort, not " + std::string(graph.format()));
+    support.graph = support.otherwise =
+        refusal("FORMAT", "ONNX Runtime reads onnx and ort, not " + std::string(graph.format()));
     return support;
   }
   if (const auto reason = refuse_precision(types_of(graph), args.precision)) {

@@ -32,7 +32,8 @@ std::optional<std::string> refuse_precision(const GraphTypes& types, std::string
 
 class Supporter {
  public:
-  Supporter(std::shared_ptr<const Runtime> runtime, Providers& providers) : runtime_(std::move(runtime)), providers_(providers) {}
+  Supporter(std::shared_ptr<const Runtime> runtime, Providers& providers)
+      : runtime_(std::move(runtime)), providers_(providers) {}
   kit::Support answer(const kit::SupportArgs& args);
 
  private:

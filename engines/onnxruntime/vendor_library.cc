@@ -1,8 +1,8 @@
 #include "vendor_library.h"
 
+#include <dlfcn.h>
 #include <algorithm>
 #include <cstdlib>
-#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -76,13 +76,14 @@ VendorLibrary open_one(const std::string& path) {
                            std::to_string(kMinimumApi) + " or newer of 1.x is needed)");
   }
   if (numbers[1] < kMinimumApi) {
-    throw kit::unavailable(library.path + " is ONNX Runtime " + library.version + ", too old: 1." + std::to_string(kMinimumApi) +
-                           " or newer is needed");
+    throw kit::unavailable(library.path + " is ONNX Runtime " + library.version + ", too old: 1." +
+                           std::to_string(kMinimumApi) + " or newer is needed");
   }
   library.api.version = std::min<uint32_t>(ORT_API_VERSION, numbers[1]);
   library.api.table = base->GetApi(library.api.version);
   if (library.api.table == nullptr) {
-    throw kit::unavailable(library.path + " (" + library.version + ") does not offer API version " + std::to_string(library.api.version));
+    throw kit::unavailable(library.path + " (" + library.version + ") does not offer API version " +
+                           std::to_string(library.api.version));
   }
   const char* build = library.api->GetBuildInfoString();
   library.build = build == nullptr ? "" : build;

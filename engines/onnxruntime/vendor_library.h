@@ -13,9 +13,9 @@ inline constexpr const char* kLibraryVariable = "AXLE_ONNXRUNTIME_LIBRARY";
 
 struct VendorLibrary {
   Api api;
-  std::string path;     // as the dynamic linker resolved it
+  std::string path;  // as the dynamic linker resolved it
   std::string version;  // "1.31.1"
-  std::string build;    // build information text
+  std::string build;  // build information text
 };
 
 // Never closed again. Throws UNAVAILABLE naming every place that was tried and what was wrong with it; an explicit path or

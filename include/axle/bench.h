@@ -18,11 +18,11 @@ namespace axle {
 struct BenchOptions {
   Policy policy;
   int64_t duration_ns = 5'000'000'000;  // timed calls of all contenders together; planning, loading and warming up come before
-  int32_t callers = 1;                  // threads that call at once, each with tensors of its own bound in advance
-  std::vector<NamedTensor> samples;     // empty = generated from seed (said in the notes)
+  int32_t callers = 1;  // threads that call at once, each with tensors of its own bound in advance
+  std::vector<NamedTensor> samples;  // empty = generated from seed (said in the notes)
   uint64_t seed = 0;
-  std::vector<std::string> compare;     // engine names: the plan that the same policy makes when it may use only this engine
-  bool profile = false;                 // afterwards record a few calls of the same plan (BenchReport::recorded)
+  std::vector<std::string> compare;  // engine names: the plan that the same policy makes when it may use only this engine
+  bool profile = false;  // afterwards record a few calls of the same plan (BenchReport::recorded)
   CancelToken cancel = CancelToken::none();  // looked at between calls
   ProgressCallback progress;
 };
@@ -39,27 +39,27 @@ struct LatencyFigures {
 // One engine that was asked to be compared with.
 struct BenchRival {
   std::string engine;
-  Status failure;             // why it could not be planned, loaded or run; the figures then say nothing
+  Status failure;  // why it could not be planned, loaded or run; the figures then say nothing
   std::string candidate;
   LatencyFigures latency;
   double throughput_per_s = 0;
-  double ratio = 0;           // its time over ours: the median over pairs of neighbouring blocks, with its 95 % interval
+  double ratio = 0;  // its time over ours: the median over pairs of neighbouring blocks, with its 95 % interval
   double ratio_low = 0, ratio_high = 0;  // 0 = too few pairs to say
   int32_t pairs = 0;
-  std::string verdict;        // "slower", "faster", "tie" (interval inside [0.99, 1.01]), "undecided", "failed"
+  std::string verdict;  // "slower", "faster", "tie" (interval inside [0.99, 1.01]), "undecided", "failed"
 };
 
 struct BenchReport {
-  std::optional<Session> session;   // what was measured
+  std::optional<Session> session;  // what was measured
   LatencyFigures latency;
-  double throughput_per_s = 0;      // completed calls of all callers per second
+  double throughput_per_s = 0;  // completed calls of all callers per second
   int32_t callers = 1;
-  int64_t first_run_ns = 0;         // the first call after loading
-  int64_t blocks = 0;               // of ours that count
-  int64_t disturbed_blocks = 0;     // of ours, left out: the machine was busy elsewhere
-  bool noisy_machine = false;       // more blocks were disturbed than not: then none is left out of the distribution
-  int64_t elapsed_ns = 0;           // of measuring
-  std::vector<BenchRival> rivals;   // in the order asked for
+  int64_t first_run_ns = 0;  // the first call after loading
+  int64_t blocks = 0;  // of ours that count
+  int64_t disturbed_blocks = 0;  // of ours, left out: the machine was busy elsewhere
+  bool noisy_machine = false;  // more blocks were disturbed than not: then none is left out of the distribution
+  int64_t elapsed_ns = 0;  // of measuring
+  std::vector<BenchRival> rivals;  // in the order asked for
   std::vector<std::string> notes;
   std::optional<Session> recorded;  // with options.profile: render_profile_json takes it
 };

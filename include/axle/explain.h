@@ -79,9 +79,9 @@ AXLE_API Result<std::string> render_bench_json(const RunDocument& document, cons
 struct DeployDocument {
   RunDocument run;                   // model, policy, machine, plan and timing; first_run_ns and run_ns of the proof
   const TuneReport* tuned = nullptr; // null: nothing was measured, see `selection`
-  std::string selection;             // how it was decided: "measured", "evidence" (from before), "estimate" (measuring was off)
+  std::string selection;  // how it was decided: "measured", "evidence" (from before), "estimate" (measuring was off)
   std::string model_file, lock_file, inputs_file;  // as the calls name them; inputs_file "" = none were given
-  std::string folder;                // "" = only the lock was written
+  std::string folder;  // "" = only the lock was written
 };
 // Ends with how to call it from the command line, C++ and Python.
 AXLE_API std::string render_deploy_text(const DeployDocument& document, const TextStyle& style);
@@ -94,7 +94,7 @@ struct DoctorReport {
   const Machine* machine = nullptr;
   std::vector<EngineState> engines;
   std::vector<std::string> problems;
-  bool healthy = false;   // the main job can run
+  bool healthy = false;  // the main job can run
 };
 AXLE_API std::string render_doctor_text(const DoctorReport& report, const TextStyle& style);
 AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);

@@ -30,7 +30,8 @@ struct Candidate {
 AXLE_API Result<Candidate> parse_candidate(std::string_view text);
 
 enum class DecisionVerdict : uint8_t { kChosen, kRejected, kTie, kNotMeasured, kFailed };
-AXLE_API std::string_view decision_verdict_name(DecisionVerdict verdict) noexcept;  // "chosen", "rejected", "tie", "not_measured", "failed"
+AXLE_API std::string_view decision_verdict_name(
+    DecisionVerdict verdict) noexcept;  // "chosen", "rejected", "tie", "not_measured", "failed"
 
 struct NodeReason {
   std::string node;
@@ -54,9 +55,9 @@ struct EvidenceSummary {
 struct Decision {
   std::string candidate;
   DecisionVerdict verdict = DecisionVerdict::kRejected;
-  std::string code;        // gate that spoke: "ABSENT", "FORMAT", "UNSUPPORTED_OP", "POLICY", "ACCURACY", "SLOWER", "TIE", ...
-  std::string reason;      // a sentence a user can act on
-  int64_t estimate_ns = 0; // roofline estimate; 0 = none
+  std::string code;  // gate that spoke: "ABSENT", "FORMAT", "UNSUPPORTED_OP", "POLICY", "ACCURACY", "SLOWER", "TIE", ...
+  std::string reason;  // a sentence a user can act on
+  int64_t estimate_ns = 0;  // roofline estimate; 0 = none
   std::optional<EvidenceSummary> evidence;
   std::vector<NodeReason> nodes;
   friend bool operator==(const Decision&, const Decision&) = default;
@@ -66,7 +67,7 @@ struct Transfer {
   int32_t from_partition = -1;  // -1: the caller
   int32_t to_partition = -1;
   std::string tensor;
-  uint64_t bytes = 0;           // at the shapes the plan was judged on
+  uint64_t bytes = 0;  // at the shapes the plan was judged on
   std::string from_space, to_space;
   friend bool operator==(const Transfer&, const Transfer&) = default;
 };
@@ -80,7 +81,7 @@ struct Partition {
   bool simulated = false;
   std::vector<std::string> nodes;  // empty = the whole model
   std::vector<std::string> inputs, outputs;  // tensor names at the cut; empty = the model's own
-  std::map<std::string, std::string> options; // complete: preset resolved, defaults written out
+  std::map<std::string, std::string> options;  // complete: preset resolved, defaults written out
   std::vector<int32_t> cpu_set;
   bool spin = true;
   bool isolated = false;
@@ -104,10 +105,10 @@ struct Plan {
   std::string schedule = "single";
   std::vector<Partition> partitions;  // in execution order, at least one
   std::vector<Transfer> transfers;
-  std::string judged_shapes;          // same text form as EvidenceKey::shapes
-  std::vector<Decision> decisions;    // every candidate that was looked at, best first
+  std::string judged_shapes;  // same text form as EvidenceKey::shapes
+  std::vector<Decision> decisions;  // every candidate that was looked at, best first
   std::vector<Substitution> substitutions;
-  std::vector<std::string> notes;     // near ties, estimates, generated samples, stale evidence: one sentence each
+  std::vector<std::string> notes;  // near ties, estimates, generated samples, stale evidence: one sentence each
   int64_t expected_ns = 0;
 
   // "sha256:..." over what is executed: not over decisions, notes and expectations.

@@ -139,9 +139,13 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   template <typename U>
-  T value_or(U&& fallback) const& { return has_value() ? *value_ : static_cast<T>(std::forward<U>(fallback)); }
+  T value_or(U&& fallback) const& {
+    return has_value() ? *value_ : static_cast<T>(std::forward<U>(fallback));
+  }
   template <typename U>
-  T value_or(U&& fallback) && { return has_value() ? std::move(*value_) : static_cast<T>(std::forward<U>(fallback)); }
+  T value_or(U&& fallback) && {
+    return has_value() ? std::move(*value_) : static_cast<T>(std::forward<U>(fallback));
+  }
 
   // OK when there is a value.
   const Status& error() const& noexcept { return error_; }
@@ -172,23 +176,24 @@ class [[nodiscard]] Result {
 #define AXLE_CONCAT(a, b) AXLE_CONCAT_INNER(a, b)
 
 // Returns the failure of `expr` (Status or Result) from the calling function.
-#define AXLE_RETURN_IF_ERROR(expr)                                             \
-  do {                                                                         \
-    if (auto axle_status_ = ::axle::detail::to_status(expr); !axle_status_.ok()) \
-      return axle_status_;                                                     \
+#define AXLE_RETURN_IF_ERROR(expr)                                                                    \
+  do {                                                                                                \
+    if (auto axle_status_ = ::axle::detail::to_status(expr); !axle_status_.ok()) return axle_status_; \
   } while (false)
 
 // Declares or assigns `lhs` from the Result `expr`, or returns its failure.
 #define AXLE_ASSIGN_OR_RETURN(lhs, expr) AXLE_ASSIGN_OR_RETURN_INNER(AXLE_CONCAT(axle_result_, __LINE__), lhs, expr)
-#define AXLE_ASSIGN_OR_RETURN_INNER(result, lhs, expr) \
-  auto result = (expr);                                \
+#define AXLE_ASSIGN_OR_RETURN_INNER(result, lhs, expr)       \
+  auto result = (expr);                                      \
   if (!result.has_value()) return std::move(result).error(); \
   lhs = std::move(result).value()
 
 namespace detail {
 inline Status to_status(Status status) { return status; }
 template <typename T>
-Status to_status(Result<T> result) { return std::move(result).status(); }
+Status to_status(Result<T> result) {
+  return std::move(result).status();
+}
 }  // namespace detail
 
 }  // namespace axle

@@ -18,10 +18,33 @@
 namespace axle {
 
 enum class DataType : uint8_t {
-  kUndefined = 0, kFloat32 = 1, kUint8 = 2, kInt8 = 3, kUint16 = 4, kInt16 = 5, kInt32 = 6, kInt64 = 7,
-  kString = 8, kBool = 9, kFloat16 = 10, kFloat64 = 11, kUint32 = 12, kUint64 = 13, kComplex64 = 14,
-  kComplex128 = 15, kBfloat16 = 16, kFloat8E4M3FN = 17, kFloat8E4M3FNUZ = 18, kFloat8E5M2 = 19,
-  kFloat8E5M2FNUZ = 20, kUint4 = 21, kInt4 = 22, kFloat4E2M1 = 23, kFloat8E8M0 = 24, kUint2 = 25, kInt2 = 26,
+  kUndefined = 0,
+  kFloat32 = 1,
+  kUint8 = 2,
+  kInt8 = 3,
+  kUint16 = 4,
+  kInt16 = 5,
+  kInt32 = 6,
+  kInt64 = 7,
+  kString = 8,
+  kBool = 9,
+  kFloat16 = 10,
+  kFloat64 = 11,
+  kUint32 = 12,
+  kUint64 = 13,
+  kComplex64 = 14,
+  kComplex128 = 15,
+  kBfloat16 = 16,
+  kFloat8E4M3FN = 17,
+  kFloat8E4M3FNUZ = 18,
+  kFloat8E5M2 = 19,
+  kFloat8E5M2FNUZ = 20,
+  kUint4 = 21,
+  kInt4 = 22,
+  kFloat4E2M1 = 23,
+  kFloat8E8M0 = 24,
+  kUint2 = 25,
+  kInt2 = 26,
 };
 inline constexpr int kDataTypeCount = 27;
 
@@ -98,9 +121,13 @@ class AXLE_API Tensor {
   std::span<const std::string> strings() const noexcept;
   std::span<std::string> mutable_strings() noexcept;
   template <typename T>
-  std::span<const T> as() const noexcept { return {static_cast<const T*>(data_), static_cast<size_t>(element_count_)}; }
+  std::span<const T> as() const noexcept {
+    return {static_cast<const T*>(data_), static_cast<size_t>(element_count_)};
+  }
   template <typename T>
-  std::span<T> mutable_as() noexcept { return {static_cast<T*>(mutable_data()), static_cast<size_t>(element_count_)}; }
+  std::span<T> mutable_as() noexcept {
+    return {static_cast<T*>(mutable_data()), static_cast<size_t>(element_count_)};
+  }
 
   // Same bytes seen with another shape of equal element count; INVALID_ARGUMENT otherwise.
   Result<Tensor> reshaped(Shape shape) const;

@@ -59,7 +59,8 @@ void OnnxRuntimeEngine::SetUp() {
   engine_ = *engine;
 }
 
-EngineLoadRequest OnnxRuntimeEngine::request(std::shared_ptr<const GraphIndex> graph, std::map<std::string, std::string> overrides) const {
+EngineLoadRequest OnnxRuntimeEngine::request(std::shared_ptr<const GraphIndex> graph,
+                                             std::map<std::string, std::string> overrides) const {
   EngineLoadRequest request;
   request.graph = std::move(graph);
   request.resource = "cpu:0";
@@ -88,7 +89,8 @@ std::shared_ptr<const Executable> OnnxRuntimeEngine::load_artefact(const EngineL
   EXPECT_TRUE(manifest->self_contained);
   EngineLoadRequest warm = request;
   warm.graph = nullptr;
-  for (const ManifestBlob& blob : manifest->blobs) warm.blobs.push_back({blob.name, {}, compile.scratch_folder + "/" + blob.path});
+  for (const ManifestBlob& blob : manifest->blobs)
+    warm.blobs.push_back({blob.name, {}, compile.scratch_folder + "/" + blob.path});
   return load(warm);
 }
 
