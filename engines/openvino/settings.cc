@@ -33,7 +33,8 @@ std::vector<kit::Option> option_table() {
   table[2].type = kit::OptionType::kBoolean;
   table[2].default_value = "false";
   table[2].affects_speed = true;
-  table[2].description = "time every node: recorded runs get their node times, load lists the kernels";
+  table[2].description =
+      "time every node: recorded runs get node times (the library gives the mean of all runs so far), load lists the kernels";
   return table;
 }
 

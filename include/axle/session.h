@@ -26,7 +26,8 @@ struct SessionOptions {
   CancelToken cancel = CancelToken::none();  // stops planning, compiling and loading
   ProgressCallback progress;
   bool verify = false;                  // hash files instead of trusting their stamps
-  bool profile = false;                 // record a trace of every run (explain renders it: render_profile_json)
+  bool profile = false;                 // record a trace of every run (explain renders it: render_profile_json); turns an
+                                        // engine's option `profiling` on, which Session::plan notes
 };
 
 struct RunOptions {

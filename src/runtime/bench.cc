@@ -132,7 +132,7 @@ class Benchmark {
   Status round(bool backwards);
   void keep(Contender& contender, const Turn& turn);
   void add_notes(const BenchReport& report);
-  Status record(BenchReport& report) const;
+  Status record(BenchReport& report);
   BenchReport report();
   std::shared_ptr<Runtime> shared_runtime() const {
     return {&runtime_, [](Runtime*) {}};
@@ -311,12 +311,14 @@ Status Benchmark::measure() {
 }
 
 // Recording costs time, so it is done on a session of its own and never while measuring.
-Status Benchmark::record(BenchReport& report) const {
+Status Benchmark::record(BenchReport& report) {
   SessionOptions session_options;
   session_options.runtime = shared_runtime();
   session_options.cancel = options_.cancel;
   session_options.profile = true;
   AXLE_ASSIGN_OR_RETURN(report.recorded, Session::load(model_, report.session->plan(), std::move(session_options)));
+  const auto& notes = report.recorded->plan().notes;  // what recording changed stands after the plan's own
+  for (size_t i = report.session->plan().notes.size(); i < notes.size(); ++i) report.notes.push_back("the trace: " + notes[i]);
   for (int i = 0; i < kRecordedCalls; ++i) AXLE_RETURN_IF_ERROR(report.recorded->run(samples_).status());
   return ok_status();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -137,7 +138,15 @@ Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const 
   return Artefact{};
 }
 
-Status check_effective(const Partition& part, const EffectiveValues& effective) {
+// An engine that cannot keep to a core set still stays on a resource that it was given whole.
+bool is_whole_resource(const Machine& machine, const Partition& part) {
+  const Resource* resource = find_resource(machine, part.candidate.resource);
+  return resource != nullptr && std::ranges::all_of(resource->cpus, [&](int32_t cpu) {
+           return std::ranges::find(part.cpu_set, cpu) != part.cpu_set.end();
+         });
+}
+
+Status check_effective(const Machine& machine, const Partition& part, const EffectiveValues& effective) {
   const std::string name = part.candidate.format();
   const auto differs = [&](const std::string& what) {
     return failed_precondition_error(fmt::format("{} was loaded, but {}", name, what))
@@ -150,7 +159,7 @@ Status check_effective(const Partition& part, const EffectiveValues& effective) 
   if (effective.threads > 0 && effective.threads != part.candidate.threads) {
     return differs(fmt::format("it uses {} threads, the plan says {}", effective.threads, part.candidate.threads));
   }
-  if (!part.cpu_set.empty() && !effective.cpu_set_honoured) {
+  if (!part.cpu_set.empty() && !effective.cpu_set_honoured && !is_whole_resource(machine, part)) {
     return differs(fmt::format("it does not stay on its {} CPUs", part.cpu_set.size()));
   }
   if (!effective.fallbacks.empty()) {
@@ -159,6 +168,15 @@ Status check_effective(const Partition& part, const EffectiveValues& effective) 
                                first.to, first.from, first.reason));
   }
   return ok_status();
+}
+
+// Some engines record their nodes only when they are loaded for it.
+Result<bool> turn_profiling_on(const Engine& engine, Partition& part) {
+  AXLE_ASSIGN_OR_RETURN(const Capability capability, engine.capability(part.candidate.resource));
+  const auto option = std::ranges::find(capability.options, kProfilingOption, &OptionSpec::name);
+  if (option == capability.options.end() || option->type != OptionType::kBoolean) return false;
+  const std::string before = std::exchange(part.options[std::string(kProfilingOption)], "true");
+  return before != "true";
 }
 
 Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& part) {
@@ -173,11 +191,15 @@ Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& par
 
 }  // namespace
 
-Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part,
+Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& planned,
                                        const BuildOptions& options) {
-  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
+  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, planned));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
+  Partition part = planned;
   BuiltPartition built;
+  if (options.profile) {
+    AXLE_ASSIGN_OR_RETURN(built.profiling_turned_on, turn_profiling_on(*engine, part));
+  }
   const int64_t compile_started = steady_ns();
   AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_or_none(runtime, *engine, machine, model, part, options));
   built.cache = artefact.cache;
@@ -201,7 +223,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   }
   AXLE_ASSIGN_OR_RETURN(built.executable, engine->load(request));
   built.load_ns = steady_ns() - load_started;
-  AXLE_RETURN_IF_ERROR(check_effective(part, built.executable->effective()));
+  AXLE_RETURN_IF_ERROR(check_effective(machine, part, built.executable->effective()));
   return built;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "axle/cancel.h"
 #include "axle/runtime.h"
@@ -15,17 +16,23 @@ struct BuildOptions {
   CancelToken cancel = CancelToken::none();
   ProgressCallback progress;
   bool verify = false;
+  bool profile = false;  // load so that runs can be recorded node by node
 };
+
+// An engine that needs to be loaded for that declares a boolean option of this name.
+inline constexpr std::string_view kProfilingOption = "profiling";
 
 struct BuiltPartition {
   std::shared_ptr<const Executable> executable;
   std::string cache = "none";   // "hit", "miss", "none"
   int64_t compile_ns = 0;
   int64_t load_ns = 0;
+  bool profiling_turned_on = false;  // kProfilingOption is on although the plan leaves it off
 };
 
 // Loads exactly what `part` says and checks it: an engine that reports another precision, thread count, core set, or nodes
-// moved elsewhere fails (FAILED_PRECONDITION). ABORTED: the engine's library is not the one the plan was made with.
+// moved elsewhere fails (FAILED_PRECONDITION). With options.profile the engine's profiling option is on, whatever the plan says.
+// ABORTED: the engine's library is not the one the plan was made with.
 Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part,
                                        const BuildOptions& options);
 

@@ -63,6 +63,11 @@ std::vector<IoSpec> declared_or(const std::vector<IoSpec>& declared, const std::
   return declared.empty() ? answered : declared;
 }
 
+std::string profiling_note(const Partition& part) {
+  return fmt::format("{} was loaded with {}=true, which the plan leaves off, so that its kernels are recorded: it is slower",
+                     part.candidate.format(), kProfilingOption);
+}
+
 }  // namespace
 
 Session::Session(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -100,13 +105,14 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   impl->runtime = options.runtime;
   impl->model = model;
   impl->plan = plan;
-  BuildOptions build_options{options.cancel, options.progress, options.verify};
+  BuildOptions build_options{options.cancel, options.progress, options.verify, options.profile};
   std::vector<std::shared_ptr<const Executable>> executables;
   for (const Partition& part : plan.partitions) {
     AXLE_ASSIGN_OR_RETURN(BuiltPartition built, build_partition(*options.runtime, model, part, build_options));
     impl->timing.compile_ns += built.compile_ns;
     impl->timing.load_ns += built.load_ns;
     if (impl->timing.cache != "miss" && built.cache != "none") impl->timing.cache = built.cache;
+    if (built.profiling_turned_on) impl->plan.notes.push_back(profiling_note(part));
     impl->effective_json.push_back(built.executable->effective().json);
     executables.push_back(std::move(built.executable));
   }
