@@ -16,10 +16,6 @@
 namespace axle::cli {
 namespace {
 
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 CancelToken& process_token() {
   static CancelToken token;
   return token;
@@ -32,6 +28,10 @@ void on_interrupt(int) {
 }
 
 }  // namespace
+
+int64_t steady_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 bool use_color() {
   static const bool color = ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
@@ -109,7 +109,7 @@ ProgressLine::~ProgressLine() { clear(); }
 
 void ProgressLine::show(const std::string& what, double fraction) {
   static const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  const int64_t now = now_ns();
+  const int64_t now = steady_now_ns();
   if (started_ns_ == 0) started_ns_ = now;
   if (!terminal || now - started_ns_ < 1'000'000'000 || now - last_ns_ < 100'000'000) return;
   last_ns_ = now;

@@ -1,4 +1,4 @@
-// What commands print with: colour when stdout is a terminal, errors of three lines or as JSON, a progress line.
+// What commands share: the clock, colour when stdout is a terminal, errors of three lines or as JSON, a progress line.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,8 @@
 
 namespace axle::cli {
 
+// Nanoseconds of the steady clock.
+int64_t steady_now_ns();
 // True when stdout is a terminal and NO_COLOR is not set.
 bool use_color();
 // Columns of the terminal, 140 when stdout is not one.

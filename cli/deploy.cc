@@ -1,6 +1,5 @@
 // axle deploy: analyse, select, compile, and leave a deployment that runs exactly as decided.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
@@ -27,10 +26,6 @@ struct DeployArguments {
   InputFlags inputs;
   OutputFlags output;
 };
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 bool was_measured(const Plan& plan) {
   return std::all_of(plan.partitions.begin(), plan.partitions.end(),
@@ -125,9 +120,9 @@ class Deployment {
     RunOptions run_options;
     run_options.cancel = interrupt_token();
     for (int64_t* took : {&first_run_ns_, &run_ns_}) {
-      const int64_t started = now_ns();
+      const int64_t started = steady_now_ns();
       AXLE_RETURN_IF_ERROR(session_->run(samples_, run_options).status());
-      *took = now_ns() - started;
+      *took = steady_now_ns() - started;
     }
     return ok_status();
   }

@@ -1,7 +1,6 @@
 // axle explain: why this plan.
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <optional>
 
@@ -81,9 +80,9 @@ Result<Session> record(const Model& model, const Plan& plan, const ExplainArgume
   RunOptions run_options;
   run_options.cancel = interrupt_token();
   for (int64_t i = 0; i < arguments.runs; ++i) {
-    const auto started = std::chrono::steady_clock::now();
+    const int64_t started = steady_now_ns();
     AXLE_RETURN_IF_ERROR(session.run(feeds, run_options).status());
-    document.run_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - started).count();
+    document.run_ns = steady_now_ns() - started;
     if (i == 0) document.first_run_ns = document.run_ns;
   }
   return session;
@@ -114,6 +113,7 @@ Status explain_model(const ExplainArguments& arguments) {
   std::optional<Session> session;
   if (runs) {
     AXLE_ASSIGN_OR_RETURN(session, record(model, report.plan, arguments, std::move(options), request.samples, document));
+    document.plan = &session->plan();  // with a note on what recording changed
   }
   progress.clear();
   return render(arguments, document, session ? &*session : nullptr);

@@ -1,5 +1,4 @@
 // axle run: plan, build, run once, write the outputs.
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -24,10 +23,6 @@ struct RunArguments {
   InputFlags inputs;
   OutputFlags output;
 };
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::string file_name_of(const std::string& output) {
   std::string name = output;
@@ -106,6 +101,10 @@ Status report(const RunArguments& arguments, const RunDocument& document) {
       std::printf("substituted: %s instead of %s, allowed by %s: %s\n", taken.got.c_str(), taken.wanted.c_str(),
                   taken.allowed_by.c_str(), taken.reason.c_str());
     }
+    // What was changed for recording is among them.
+    if (!arguments.profile.empty()) {
+      for (const std::string& note : document.plan->notes) std::printf("note: %s\n", note.c_str());
+    }
   }
   if (arguments.output.verbose) {
     TextStyle style;
@@ -141,9 +140,9 @@ Status run(const RunArguments& arguments) {
   }
   RunOptions run_options;
   run_options.cancel = interrupt_token();
-  const int64_t started = now_ns();
+  const int64_t started = steady_now_ns();
   AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> outputs, session.run(feeds, run_options));
-  const int64_t run_ns = now_ns() - started;
+  const int64_t run_ns = steady_now_ns() - started;
   progress.clear();
   if (!arguments.profile.empty()) AXLE_RETURN_IF_ERROR(write_profile(session, arguments.profile));
 
