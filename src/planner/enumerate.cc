@@ -94,6 +94,9 @@ class PlaceWalk {
       if (Gate rejection = gate(context_, demand_, place_, precision)) return reject(name, std::move(*rejection));
     }
     std::vector<int32_t> threads = thread_counts(context_.machine, *place_.resource);
+    const auto most = place_.facts->capability.limits.find("threads_max");
+    if (most != place_.facts->capability.limits.end() && most->second > 0)
+      std::erase_if(threads, [&](int32_t count) { return count > most->second; });
     if (const int32_t wanted = context_.input.policy.execution.threads;
         wanted > 0 && place_.resource->kind == ResourceKind::kCpu)
       threads = {wanted};

@@ -102,15 +102,43 @@ int weight_of(const Decision& decision) {
   return decision.code == "PRECISION" ? 90 : 50;
 }
 
+struct Attempt {
+  Demand demand;
+  std::vector<Decision> decisions;
+};
+
+// The engine's own reach ends here: not the machine, the policy or the model is at fault. One that lacks only operators of
+// foreign domains reaches as far as engines commonly do.
+bool is_out_of_reach(const Decision& decision) {
+  if (decision.code == "FORMAT" || decision.code == "DTYPE" || decision.code == "LIMIT" || decision.code == "DYNAMIC_SHAPE")
+    return true;
+  return std::any_of(decision.nodes.begin(), decision.nodes.end(),
+                     [](const NodeReason& node) { return node.op.find(':') == std::string::npos; });
+}
+
+// Only missing engines stand in the way: of those asked for, or of all where none that is here reaches as far as the model.
+bool only_engines_missing(const PlanningContext& context, const Attempt& attempt) {
+  static const std::set<std::string_view> kSaysNothing = {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED"};
+  bool absent = false, out_of_reach = false;
+  for (const Decision& decision : attempt.decisions) {
+    absent |= decision.code == "ABSENT";
+    if (kSaysNothing.contains(decision.code)) continue;
+    const bool admitted_less = decision.code == "PRECISION" && decision.nodes.empty();
+    if (!is_out_of_reach(decision) && !admitted_less) return false;
+    out_of_reach |= !admitted_less;
+  }
+  const bool none_present =
+      std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
+  return none_present || (absent && (out_of_reach || !attempt.demand.engines.empty()));
+}
+
 // The decisions that explain best why a demand could not be met, the nearest first, each reason once.
-std::vector<const Decision*> nearest_reasons(const PlanningContext& context, const Demand& demand,
-                                             const std::vector<Decision>& decisions) {
+std::vector<const Decision*> nearest_reasons(const PlanningContext& context, const Attempt& attempt) {
   // A missing engine explains something only when it was asked for, or when there is no other.
-  const bool engines_matter = !demand.engines.empty() || std::none_of(context.engines.begin(), context.engines.end(),
-                                                                      [](const EngineFacts* e) { return e->present; });
+  const bool engines_matter = !attempt.demand.engines.empty() || only_engines_missing(context, attempt);
   std::vector<const Decision*> reasons;
   bool absent = false;
-  for (const Decision& decision : decisions) {
+  for (const Decision& decision : attempt.decisions) {
     if (decision.code == "ABSENT" && !engines_matter) continue;
     absent |= decision.code == "ABSENT";
     reasons.push_back(&decision);
@@ -147,11 +175,6 @@ std::string hint_for(const PlanningContext& context, const Decision& decision) {
   return "`axle explain` lists every candidate with its reason";
 }
 
-struct Attempt {
-  Demand demand;
-  std::vector<Decision> decisions;
-};
-
 std::string reasons_text(const std::vector<const Decision*>& reasons, size_t shown) {
   std::string text;
   for (size_t i = 0; i < reasons.size() && i < shown; ++i) {
@@ -161,29 +184,14 @@ std::string reasons_text(const std::vector<const Decision*>& reasons, size_t sho
   return text.empty() ? "no engine is installed" : text;
 }
 
-// Only missing engines stand in the way: of those asked for, or all of them.
-bool only_engines_missing(const PlanningContext& context, const Attempt& attempt) {
-  const auto is = [](const Decision& d, std::initializer_list<std::string_view> codes) {
-    return std::find(codes.begin(), codes.end(), d.code) != codes.end();
-  };
-  const auto& decisions = attempt.decisions;
-  const bool nothing_else = std::all_of(decisions.begin(), decisions.end(), [&](const Decision& d) {
-    return is(d, {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED"});
-  });
-  const bool absent = std::any_of(decisions.begin(), decisions.end(), [&](const Decision& d) { return is(d, {"ABSENT"}); });
-  const bool none_present =
-      std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
-  return nothing_else && ((absent && !attempt.demand.engines.empty()) || none_present);
-}
-
 Status nothing_remains(const PlanningContext& context, std::vector<Attempt> attempts) {
   for (Attempt& attempt : attempts) sort_decisions(attempt.decisions);
   const Attempt& written = attempts.front();
-  const auto reasons = nearest_reasons(context, written.demand, written.decisions);
+  const auto reasons = nearest_reasons(context, written);
   std::string message = "nothing here can run the model under this policy: " + reasons_text(reasons, 3);
   const Decision* nearest = reasons.empty() ? nullptr : reasons.front();
   for (size_t i = 1; i < attempts.size() && i <= 2; ++i) {
-    const auto more = nearest_reasons(context, attempts[i].demand, attempts[i].decisions);
+    const auto more = nearest_reasons(context, attempts[i]);
     message += fmt::format("; nor by {}: {}", join(attempts[i].demand.allowed_by, " and "), reasons_text(more, 1));
     if (!more.empty()) nearest = more.front();
   }

@@ -22,25 +22,31 @@ const NamedTensor* find_tensor(std::span<const NamedTensor> tensors, const std::
   return found == tensors.end() ? nullptr : &*found;
 }
 
+// Types of 8 bits and less only store numbers: they are cast or dequantised before anything is computed.
+bool is_arithmetic(DataType dtype) {
+  return dtype == DataType::kFloat16 || dtype == DataType::kBfloat16 || dtype == DataType::kFloat32 ||
+         dtype == DataType::kFloat64;
+}
+
 // The floating type that most weight bytes have, else that of the first floating value.
 std::string float_dtype_of(const Graph& graph, const std::vector<IoSpec>& inputs) {
   std::map<DataType, size_t> bytes;
   for (const auto& weight : graph.weights) {
-    if (is_floating(weight->dtype)) bytes[weight->dtype] += weight->bytes.size();
+    if (is_arithmetic(weight->dtype)) bytes[weight->dtype] += weight->bytes.size();
   }
   const auto most =
       std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   // fp16 weights that are cast to f32 before use: arithmetic follows the values, not the storage.
   std::map<DataType, size_t> values;
   for (const Value& value : graph.values) {
-    if (value.weight < 0 && is_floating(value.dtype)) ++values[value.dtype];
+    if (value.weight < 0 && is_arithmetic(value.dtype)) ++values[value.dtype];
   }
   const auto commonest =
       std::max_element(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (commonest != values.end()) return std::string(data_type_name(commonest->first));
   if (most != bytes.end()) return std::string(data_type_name(most->first));
   for (const IoSpec& spec : inputs) {
-    if (is_floating(spec.dtype)) return std::string(data_type_name(spec.dtype));
+    if (is_arithmetic(spec.dtype)) return std::string(data_type_name(spec.dtype));
   }
   return "";
 }

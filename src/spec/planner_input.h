@@ -41,7 +41,7 @@ struct ModelFacts {
   bool cost_exact = false;               // every shape was known
   std::vector<std::string> dynamic_axes;  // that PlannerInput::shapes does not fix do not count: all that the file leaves open
   bool quantised = false;  // holds QuantizeLinear / DequantizeLinear or integer matmuls
-  std::string float_dtype;  // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none
+  std::string float_dtype;  // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none, f8 only stores
   friend bool operator==(const ModelFacts&, const ModelFacts&) = default;
 };
 
