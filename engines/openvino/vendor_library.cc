@@ -1,10 +1,7 @@
 #include "vendor_library.h"
 
-#include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <set>
 
 #include <dlfcn.h>
 
@@ -16,14 +13,15 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFilePrefix = "libopenvino_c.so";
 constexpr int kMinimumYear = 2024;
 
-void add_libraries_in(const fs::path& folder, std::vector<std::string>& candidates) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().filename().string().starts_with(kFilePrefix)) found.push_back(it->path().string());
-  }
-  std::sort(found.rbegin(), found.rend());
-  candidates.insert(candidates.end(), found.begin(), found.end());
+kit::VendorSearch search() {
+  return {"OpenVINO",
+          kLibraryVariable,
+          kInstallCommand,
+          std::string(kFilePrefix),
+          "openvino/libs",
+          {"/opt/intel/openvino/runtime/lib/intel64", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu",
+           "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"},
+          {std::string(kFilePrefix)}};
 }
 
 std::string real_path(void* symbol, const std::string& fallback) {
@@ -66,37 +64,6 @@ std::shared_ptr<const Api> open_one(const std::string& path) {
   return api;
 }
 
-std::vector<std::string> folder_candidates(const std::vector<std::string>& search_folders) {
-  std::vector<std::string> candidates;
-  for (const std::string& folder : search_folders) {
-    add_libraries_in(fs::path(folder) / "openvino" / "libs", candidates);
-    add_libraries_in(folder, candidates);
-  }
-  return candidates;
-}
-
-std::vector<std::string> system_candidates() {
-  std::vector<std::string> candidates;
-  for (const char* folder : {"/opt/intel/openvino/runtime/lib/intel64", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu",
-                             "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"}) {
-    add_libraries_in(folder, candidates);
-  }
-  candidates.emplace_back(kFilePrefix);
-  return candidates;
-}
-
-// The first that opens, or null; what was wrong with the others is added to `refused`.
-std::shared_ptr<const Api> open_first(const std::vector<std::string>& candidates, std::string& refused) {
-  for (const std::string& candidate : candidates) {
-    try {
-      return open_one(candidate);
-    } catch (const kit::Error& error) {
-      if (candidate != kFilePrefix) refused += (refused.empty() ? "" : "; ") + error.message();
-    }
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 int leading_number(std::string_view text) {
@@ -119,48 +86,13 @@ void check(const Api& api, ov_status_e status, const std::string& what) {
 }
 
 std::vector<std::string> library_candidates(const std::vector<std::string>& search_folders) {
-  std::vector<std::string> candidates = folder_candidates(search_folders);
-  const std::vector<std::string> system = system_candidates();
-  candidates.insert(candidates.end(), system.begin(), system.end());
-  return candidates;
+  return kit::library_candidates(search(), search_folders);
 }
 
 std::shared_ptr<const Api> open_vendor_library(const kit::CreateArgs& args) {
-  std::string explicit_path = args.library_path;
-  std::string origin = "the configured library";
-  if (explicit_path.empty()) {
-    const char* variable = std::getenv(kLibraryVariable);
-    explicit_path = variable == nullptr ? "" : variable;
-    origin = kLibraryVariable;
-  }
-  if (!explicit_path.empty()) {
-    try {
-      return open_one(explicit_path);
-    } catch (const kit::Error& error) {
-      throw kit::unavailable(origin + " cannot be used: " + error.message())
-          .hint(std::string("correct the path, or remove it and run: ") + kInstallCommand);
-    }
-  }
-  std::string refused;
-  // The system's folders are long: they are read only when they are needed.
-  if (auto api = open_first(folder_candidates(args.search_folders), refused)) return api;
-  if (auto api = open_first(system_candidates(), refused)) return api;
-  if (!refused.empty()) throw kit::unavailable("no usable OpenVINO: " + refused).hint(kInstallCommand);
-  throw kit::unavailable("OpenVINO was not found in " + std::to_string(args.search_folders.size()) +
-                         " search folders nor on the system (" + std::string(kFilePrefix) + ")")
-      .hint(kInstallCommand);
+  return kit::open_vendor_library(search(), args, open_one);
 }
 
-std::vector<std::string> other_copies(const std::string& path) {
-  std::set<std::string> copies;
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    const size_t slash = line.find('/');
-    if (slash == std::string::npos) continue;
-    const std::string file = line.substr(slash);
-    if (fs::path(file).filename().string().starts_with(kFilePrefix) && file != path) copies.insert(file);
-  }
-  return {copies.begin(), copies.end()};
-}
+std::vector<std::string> other_copies(const std::string& path) { return kit::other_copies(path, {kFilePrefix}); }
 
 }  // namespace axle::openvino

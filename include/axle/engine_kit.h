@@ -10,3 +10,4 @@
 #include "axle/engine_kit/plugin.h"
 #include "axle/engine_kit/tensor.h"
 #include "axle/engine_kit/vendor_handle.h"
+#include "axle/engine_kit/vendor_search.h"

@@ -1,16 +1,18 @@
-#include "testing/engine_case.h"
+#include "engine/testing/engine_case.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
 #include <onnx/defs/parser.h>
 
 #include "model/model_graph.h"
+#include "model/testing/shared_models.h"
 
 namespace axle::testing {
 
 ScratchFolder::ScratchFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "axle-ort-test-XXXXXX").string();
+  std::string name = (std::filesystem::temp_directory_path() / "axle-engine-test-XXXXXX").string();
   if (mkdtemp(name.data()) != nullptr) path_ = name;
 }
 
@@ -19,14 +21,16 @@ ScratchFolder::~ScratchFolder() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
-Result<std::shared_ptr<EngineRegistry>> onnxruntime_registry(const std::string& library) {
+Result<std::shared_ptr<EngineRegistry>> registry_of(const std::string& engine, const std::string& library) {
   EngineRegistryOptions options;
   options.plugin_folders = {AXLE_BINARY_DIR "/lib/axle/engines"};
   options.default_folders = false;
-  options.only = {"onnxruntime"};
-  if (!library.empty()) options.libraries["onnxruntime"] = library;
+  options.only = {engine};
+  if (!library.empty()) options.libraries[engine] = library;
   return EngineRegistry::create(options);
 }
+
+namespace {
 
 Result<std::shared_ptr<const GraphIndex>> graph_from_text(const std::string& text) {
   onnx::ModelProto model;
@@ -38,29 +42,57 @@ Result<std::shared_ptr<const GraphIndex>> graph_from_text(const std::string& tex
   return GraphIndex::create(std::move(graph));
 }
 
+// By name without the prefix.
+std::map<std::string, Tensor> tensors_of(const std::string& path, const std::string& prefix) {
+  std::map<std::string, Tensor> found;
+  auto read = load_npz(path);
+  EXPECT_THAT(read, IsOk());
+  if (!read.has_value()) return found;
+  for (NamedTensor& named : *read) {
+    const bool prefixed = named.name.starts_with(prefix);
+    found[prefixed ? named.name.substr(prefix.size()) : named.name] = std::move(named.tensor);
+  }
+  return found;
+}
+
+void expect_near(const std::string& name, const Tensor& got, const Tensor& expected, double tolerance) {
+  ASSERT_EQ(got.shape(), expected.shape()) << name;
+  ASSERT_EQ(got.dtype(), expected.dtype()) << name;
+  if (expected.dtype() != DataType::kFloat32) {
+    EXPECT_EQ(std::memcmp(got.data(), expected.data(), expected.size_bytes()), 0) << name;
+    return;
+  }
+  double worst = 0;
+  for (size_t i = 0; i < static_cast<size_t>(expected.element_count()); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(got.as<float>()[i]) - expected.as<float>()[i]));
+  EXPECT_LE(worst, tolerance) << name;
+}
+
+}  // namespace
+
+std::shared_ptr<const GraphIndex> graph_of_text(const std::string& text) {
+  auto made = graph_from_text(text);
+  EXPECT_THAT(made, IsOk());
+  return made.has_value() ? *made : nullptr;
+}
+
 Result<std::shared_ptr<const GraphIndex>> graph_from_file(const std::string& path) {
   AXLE_ASSIGN_OR_RETURN(const Model model, Model::load(path));
   AXLE_ASSIGN_OR_RETURN(auto graph, graph_of(model));
   return GraphIndex::create(std::move(graph));
 }
 
-std::string shared_models() {
-  const char* named = std::getenv("AXLE_SHARED_MODELS");
-  const std::filesystem::path folder = named != nullptr ? named : AXLE_SOURCE_DIR "/../shared/models";
-  return std::filesystem::is_directory(folder) ? folder.string() : "";
-}
-
-void OnnxRuntimeEngine::SetUp() {
-  auto registry = onnxruntime_registry();
+void EngineCase::SetUp() {
+  auto registry = registry_of(name_);
   ASSERT_THAT(registry, IsOk());
-  auto engine = (*registry)->open("onnxruntime");
+  auto engine = (*registry)->open(name_);
   if (engine.status().code() == StatusCode::kUnavailable) GTEST_SKIP() << engine.status().to_string();
   ASSERT_THAT(engine, IsOk());
   engine_ = *engine;
 }
 
-EngineLoadRequest OnnxRuntimeEngine::request(std::shared_ptr<const GraphIndex> graph,
-                                             std::map<std::string, std::string> overrides) const {
+EngineLoadRequest EngineCase::request(std::shared_ptr<const GraphIndex> graph,
+                                      std::map<std::string, std::string> overrides) const {
   EngineLoadRequest request;
   request.graph = std::move(graph);
   request.resource = "cpu:0";
@@ -72,13 +104,13 @@ EngineLoadRequest OnnxRuntimeEngine::request(std::shared_ptr<const GraphIndex> g
   return request;
 }
 
-std::shared_ptr<const Executable> OnnxRuntimeEngine::load(const EngineLoadRequest& request) const {
+std::shared_ptr<const Executable> EngineCase::load(const EngineLoadRequest& request) const {
   auto loaded = engine_->load(request);
   EXPECT_THAT(loaded, IsOk());
   return loaded.has_value() ? *loaded : nullptr;
 }
 
-std::shared_ptr<const Executable> OnnxRuntimeEngine::load_artefact(const EngineLoadRequest& request) {
+std::shared_ptr<const Executable> EngineCase::load_artefact(const EngineLoadRequest& request) {
   EngineRequest compile = request;
   compile.scratch_folder = scratch_.path() + "/artefact";
   std::filesystem::remove_all(compile.scratch_folder);
@@ -86,7 +118,6 @@ std::shared_ptr<const Executable> OnnxRuntimeEngine::load_artefact(const EngineL
   const auto manifest = engine_->compile(compile, request.threads);
   EXPECT_THAT(manifest, IsOk());
   if (!manifest.has_value()) return nullptr;
-  EXPECT_TRUE(manifest->self_contained);
   EngineLoadRequest warm = request;
   warm.graph = nullptr;
   for (const ManifestBlob& blob : manifest->blobs)
@@ -123,6 +154,45 @@ Tensor float_tensor(Shape shape, const std::vector<float>& values) {
   EXPECT_TRUE(tensor.has_value());
   if (!values.empty()) std::memcpy(tensor->mutable_data(), values.data(), values.size() * sizeof(float));
   return *tensor;
+}
+
+std::ostream& operator<<(std::ostream& out, const RealModel& model) { return out << model.name; }
+
+void RealModelCase::SetUp() {
+  const std::string path = shared_model(GetParam().model);
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no model at " << path << "; set AXLE_SHARED_MODELS";
+  EngineCase::SetUp();
+}
+
+void RealModelCase::expect_outputs(const Executable& executable) const {
+  const auto outputs = run_once(executable, tensors_of(shared_model(GetParam().inputs), "in:"));
+  ASSERT_THAT(outputs, IsOk());
+  size_t compared = 0;
+  for (const auto& [name, expected] : tensors_of(shared_model(GetParam().expected), "out:")) {
+    const auto found = outputs->find(name);
+    if (found == outputs->end()) continue;  // one file holds inputs and outputs
+    ++compared;
+    expect_near(name, found->second, expected, GetParam().tolerance);
+  }
+  EXPECT_EQ(compared, outputs->size());
+}
+
+void RealModelCase::expect_recorded_outputs() {
+  AXLE_ASSERT_OK_AND_ASSIGN(auto graph, graph_from_file(shared_model(GetParam().model)));
+  EngineLoadRequest asked = request(std::move(graph));
+  asked.precision = GetParam().precision;
+  asked.threads = 2;
+  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, engine_->support(asked));
+  EXPECT_EQ(verdict.graph.kind, VerdictKind::kYes) << verdict.graph.text;
+  const auto cold = load(asked);
+  ASSERT_NE(cold, nullptr);
+  EXPECT_EQ(cold->effective().precision, GetParam().precision);
+  EXPECT_TRUE(cold->effective().precision_read_back);
+  expect_outputs(*cold);
+  const auto warm = load_artefact(asked);
+  ASSERT_NE(warm, nullptr);
+  EXPECT_EQ(warm->effective().precision, GetParam().precision);
+  expect_outputs(*warm);
 }
 
 }  // namespace axle::testing

@@ -1,0 +1,158 @@
+// The plugin's contexts through the C ABI: tensors in and out, shapes, memory, recording, cancellation, several at once.
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "engine/testing/engine_case.h"
+
+namespace axle::testing {
+namespace {
+
+// Many seconds if nobody stops it.
+std::string long_chain() {
+  std::string text =
+      R"(<ir_version: 8, opset_import: ["": 17]> g (float[1500, 1500] x) => (float[1500, 1500] y) { a0 = Identity(x) )";
+  for (int i = 0; i < 100; ++i) {
+    text += "p" + std::to_string(i) + " = MatMul(a" + std::to_string(i) + ", x) a" + std::to_string(i + 1) + " = Tanh(p" +
+            std::to_string(i) + ") ";
+  }
+  return text + "y = Identity(a100) }";
+}
+
+class OpenVinoContext : public EngineCase {
+ protected:
+  OpenVinoContext() : EngineCase("openvino") {}
+};
+
+TEST_F(OpenVinoContext, RunsChangingShapesIntoItsOwnAndTheCallersMemory) {
+  const auto executable = load(request(graph_of_text(kMlp)));
+  ASSERT_NE(executable, nullptr);
+  EXPECT_EQ(executable->effective().precision, "f32");
+  EXPECT_TRUE(executable->effective().precision_read_back);
+  EXPECT_EQ(executable->effective().threads, 1);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  for (const int64_t rows : {1, 3, 0, 2}) {
+    const Tensor x = float_tensor({rows, 4}, std::vector<float>(static_cast<size_t>(rows) * 4, 1.0f));
+    Tensor y = float_tensor({rows, 2}, std::vector<float>(static_cast<size_t>(rows) * 2, 0.0f));
+    ASSERT_THAT(context.bind_input(0, x), IsOk());
+    ASSERT_THAT(context.bind_output(0, y), IsOk());
+    ASSERT_THAT(context.run(), IsOk());
+    for (int64_t row = 0; row < rows; ++row) EXPECT_EQ(y.as<float>()[static_cast<size_t>(row) * 2], 16.5f);
+    ASSERT_THAT(context.unbind_output(0), IsOk());
+    ASSERT_THAT(context.run(), IsOk());
+    AXLE_ASSERT_OK_AND_ASSIGN(const OutputView own, context.output(0));
+    EXPECT_EQ(own.shape[0], rows);
+    EXPECT_NE(own.data, y.data());
+    if (rows > 0) {
+      EXPECT_EQ(static_cast<const float*>(own.data)[1], 19.5f);
+    }
+  }
+}
+
+TEST_F(OpenVinoContext, FillsALargerOutputAndSaysWhatATooSmallOneNeeds) {
+  const auto executable = load(request(graph_of_text(kNonZero)));
+  ASSERT_NE(executable, nullptr);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  AXLE_ASSERT_OK_AND_ASSIGN(Tensor large, Tensor::allocate(DataType::kInt64, {1, 4}));
+  AXLE_ASSERT_OK_AND_ASSIGN(Tensor small, Tensor::allocate(DataType::kInt64, {1, 1}));
+  const Tensor x = float_tensor({4}, {1, 0, 0, 1});
+  ASSERT_THAT(context.bind_input(0, x), IsOk());
+  ASSERT_THAT(context.bind_output(0, large), IsOk());
+  ASSERT_THAT(context.run(), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const OutputView view, context.output(0));
+  EXPECT_EQ(Shape(view.shape.begin(), view.shape.end()), (Shape{1, 2}));
+  EXPECT_EQ(large.as<int64_t>()[1], 3);
+  ASSERT_THAT(context.bind_output(0, small), IsOk());
+  EXPECT_THAT(context.run(), StatusIs(StatusCode::kOutOfRange, "needs 16 bytes"));
+  ASSERT_THAT(context.bind_output(0, large), IsOk());
+  EXPECT_THAT(context.run(), IsOk());
+}
+
+TEST_F(OpenVinoContext, RefusesTensorsThatDoNotFit) {
+  const auto executable = load(request(graph_of_text(kMlp)));
+  ASSERT_NE(executable, nullptr);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  EXPECT_THAT(context.run(), StatusIs(StatusCode::kFailedPrecondition, "'x'"));
+  AXLE_ASSERT_OK_AND_ASSIGN(const Tensor integers, Tensor::allocate(DataType::kInt32, {1, 4}));
+  EXPECT_THAT(context.bind_input(0, integers), StatusIs(StatusCode::kInvalidArgument, "i32"));
+  EXPECT_THAT(context.bind_input(0, float_tensor({1, 5}, {1, 1, 1, 1, 1})), StatusIs(StatusCode::kInvalidArgument, "axis 1"));
+  EXPECT_THAT(context.output(0), StatusIs(StatusCode::kFailedPrecondition));
+}
+
+TEST_F(OpenVinoContext, CarriesNarrowTypes) {
+  for (const auto& [name, dtype] : {std::pair("float16", DataType::kFloat16), std::pair("bfloat16", DataType::kBfloat16),
+                                    std::pair("int64", DataType::kInt64), std::pair("int32", DataType::kInt32),
+                                    std::pair("uint8", DataType::kUint8), std::pair("bool", DataType::kBool)}) {
+    const auto executable =
+        load(request(graph_of_text(std::string(R"(<ir_version: 9, opset_import: ["": 19]> g ()") + name + "[2, 2] x) => (" +
+                                   name + "[2, 2] y) { y = Transpose <perm = [1, 0]> (x) }")));
+    ASSERT_NE(executable, nullptr) << name;
+    AXLE_ASSERT_OK_AND_ASSIGN(Tensor x, Tensor::allocate(dtype, {2, 2}));
+    const size_t size = x.size_bytes() / 4;
+    std::memset(x.mutable_data(), 0, x.size_bytes());
+    static_cast<unsigned char*>(x.mutable_data())[size] = 1;  // element (0, 1)
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, run_once(*executable, {{"x", x}}));
+    const auto* y = static_cast<const unsigned char*>(outputs.at("y").data());
+    EXPECT_EQ(y[size], 0) << name;
+    if (dtype != DataType::kFloat16 && dtype != DataType::kBfloat16) {
+      EXPECT_EQ(y[2 * size], 1) << name;
+    }
+  }
+}
+
+TEST_F(OpenVinoContext, RecordsTheNodesOfARunOnlyWithItsOptionOn) {
+  for (const bool on : {false, true}) {
+    const auto executable = load(request(graph_of_text(kMlp), {{"profiling", on ? "true" : "false"}}));
+    ASSERT_NE(executable, nullptr);
+    AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+    ASSERT_THAT(context.bind_input(0, float_tensor({1, 4}, {1, 1, 1, 1})), IsOk());
+    EventList events;
+    RunProfile profile;
+    profile.sink = &events;
+    ASSERT_THAT(context.run(CancelToken::none(), &profile), IsOk());
+    EXPECT_EQ(events.all.empty(), !on);
+    for (const TraceEvent& event : events.all) EXPECT_EQ(event.category, TraceCategory::kKernel);
+  }
+}
+
+TEST_F(OpenVinoContext, StopsALongRun) {
+  const auto executable = load(request(graph_of_text(long_chain())));
+  ASSERT_NE(executable, nullptr);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  ASSERT_THAT(context.bind_input(0, float_tensor({1500, 1500}, std::vector<float>(1500 * 1500, 0.001f))), IsOk());
+  CancelToken cancel;
+  std::atomic<bool> returned{false};
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_FALSE(returned.load());  // else the run was too short to show anything
+    cancel.cancel();
+  });
+  EXPECT_THAT(context.run(cancel), StatusIs(StatusCode::kCancelled));
+  returned = true;
+  canceller.join();
+}
+
+TEST_F(OpenVinoContext, ServesSeveralContextsAtOnce) {
+  const auto executable = load(request(graph_of_text(kMlp)));
+  ASSERT_NE(executable, nullptr);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&executable, caller] {
+      auto context = executable->make_context();
+      ASSERT_THAT(context, IsOk());
+      const Tensor x = float_tensor({1, 4}, {static_cast<float>(caller), 0, 0, 0});
+      Tensor y = float_tensor({1, 2}, {0, 0});
+      ASSERT_THAT(context->bind_input(0, x), IsOk());
+      ASSERT_THAT(context->bind_output(0, y), IsOk());
+      for (int repeat = 0; repeat < 100; ++repeat) {
+        ASSERT_THAT(context->run(), IsOk());
+        ASSERT_EQ(y.as<float>()[0], static_cast<float>(caller) + 0.5f);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+}  // namespace
+}  // namespace axle::testing
