@@ -9,9 +9,10 @@ target_include_directories(axle PRIVATE ${PROJECT_BINARY_DIR}/generated ${PROJEC
   PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_definitions(axle PRIVATE AXLE_VERSION="${PROJECT_VERSION}" AXLE_BUILD_TYPE="${CMAKE_BUILD_TYPE}"
   AXLE_COMPILER="${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" AXLE_SANITIZERS="${AXLE_SANITIZE}")
-list(JOIN modules "," whole)
+# The objects themselves, so that nothing is left out; the archives bring only what the modules depend on.
+list(TRANSFORM modules REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+target_sources(axle PRIVATE ${objects})
 target_link_libraries(axle PRIVATE axle_options ${modules})
-set_target_properties(axle PROPERTIES LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${whole}")
 # Third-party static libraries (onnx) and instances of others' templates stay hidden too.
 set(axle_exports ${PROJECT_SOURCE_DIR}/cmake/libaxle.exports)
 target_link_options(axle PRIVATE -Wl,--version-script=${axle_exports})
