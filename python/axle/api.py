@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from axle._core import (
     Runtime,
     TuneReport,
 )
-from axle.policy import PolicyLike, Words, make_policy
+from axle.policy import Choice, PolicyLike, make_policy
 from axle.session import ModelLike, Progress, open_model
 
 
@@ -129,53 +129,30 @@ def plan(
     machine: Machine | str | os.PathLike[str] | None = None,
     samples: Mapping[str, Any] | None = None,
     *,
-    engine: Words = None,
-    device: Words = None,
-    precision: Words = None,
-    threads: int | None = None,
-    objective: str | None = None,
-    allow_fallback: Words = None,
-    kernel: Mapping[str, str] | None = None,
-    tuning_budget: str | float | None = None,
     runtime: Runtime | None = None,
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
+    **choice: Unpack[Choice],
 ) -> PlannedModel:
     """Decide from recorded evidence and estimates what would run where; nothing is run or measured.
 
     Args:
         model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
-        policy: see `make_policy`; the choices from `engine` to `tuning_budget` lie over it.
+        policy: see `make_policy`.
         machine: plan for this recorded machine (or the path of a record) instead of the one here.
         samples: ``{input name: array}``; their shapes are what the plan is judged on.
-        engine: this engine and no other.
-        device: selectors of where it may run.
-        precision: one is forced, several are gated on accuracy.
-        threads: compute threads.
-        objective: what candidates are ordered by.
-        allow_fallback: resources that may stand in when the target is missing.
-        kernel: ``{op: kernel}``, forced.
-        tuning_budget: stays in the policy; planning measures nothing.
         runtime: None = the process's own.
         progress: called as ``progress(what, fraction)`` on this thread.
         cancel: a token that stops planning.
+        **choice: what lies over the policy, as in `make_policy`: `device`, `engine`, `precision`, `threads`, `objective`,
+            `allow_fallback`, `kernel`; `tuning_budget` stays in the policy, as planning measures nothing.
 
     Raises:
         FailedPreconditionError: the policy cannot be satisfied; the message says what is missing and what to do.
         axle.Error: as `Session.create`.
 
     """
-    made = make_policy(
-        policy,
-        device=device,
-        engine=engine,
-        precision=precision,
-        threads=threads,
-        objective=objective,
-        allow_fallback=allow_fallback,
-        kernel=kernel,
-        tuning_budget=tuning_budget,
-    )
+    made = make_policy(policy, **choice)
     runtime = runtime or Runtime.default()
     opened = open_model(model, runtime)
     if isinstance(machine, str | os.PathLike):
@@ -191,15 +168,10 @@ def tune(
     samples: Mapping[str, Any] | None = None,
     seed: int = 0,
     *,
-    engine: Words = None,
-    device: Words = None,
-    precision: Words = None,
-    threads: int | None = None,
-    objective: str | None = None,
-    allow_fallback: Words = None,
     runtime: Runtime | None = None,
     progress: Callable[[TuneReport], object] | None = None,
     cancel: CancelToken | None = None,
+    **choice: Unpack[Choice],
 ) -> TuneReport:
     """Measure candidates in alternating blocks and store the evidence that later plans decide on.
 
@@ -209,24 +181,17 @@ def tune(
         budget: how long to measure at most: ``"30s"``, or seconds.
         samples: ``{input name: array}`` to feed; None = generated from `seed`, which the notes say.
         seed: of generated inputs.
-        engine: this engine and no other.
-        device: selectors of where it may run.
-        precision: one is forced, several are gated on accuracy.
-        threads: compute threads.
-        objective: what candidates are ordered by.
-        allow_fallback: resources that may stand in.
         runtime: None = the process's own.
         progress: called with the report so far, on this thread.
         cancel: a token that ends measuring; what was measured is kept.
+        **choice: what lies over the policy, as in `make_policy`: `device`, `engine`, `precision`, `threads`, `objective`, ...
 
     Raises:
         FailedPreconditionError: no candidate can be measured under this policy.
         axle.Error: as `Session.create`.
 
     """
-    made = make_policy(
-        policy, device=device, engine=engine, precision=precision, threads=threads, objective=objective, allow_fallback=allow_fallback
-    )
+    made = make_policy(policy, **choice)
     runtime = runtime or Runtime.default()
     opened = open_model(model, runtime)
     budget_ns = _core.parse_duration(budget) if isinstance(budget, str) else round(budget * 1e9)

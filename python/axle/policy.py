@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 from axle import _toml
 from axle._core import Policy
 
 PolicyLike = Policy | str | os.PathLike[str] | Mapping[str, object] | None
 Words = str | Iterable[str] | None
+
+
+class Choice(TypedDict, total=False):
+    """The choices of `make_policy` as keywords of every call that plans: what `plan`, `tune` and `Session.create` hand on to it."""
+
+    device: Words
+    engine: Words
+    precision: Words
+    threads: int | None
+    objective: str | None
+    allow_fallback: Words
+    kernel: Mapping[str, str] | None
+    tuning_budget: str | float | None
 
 
 def make_policy(

@@ -8,14 +8,14 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
 from axle import _core
 from axle._core import CancelToken, Lock, Model, Plan, Runtime
 from axle.errors import AbortedError
-from axle.policy import PolicyLike, Words, make_policy
+from axle.policy import Choice, PolicyLike, make_policy
 
 ModelLike = Model | str | os.PathLike[str] | bytes
 Progress = Callable[[str, float], object]
@@ -66,14 +66,6 @@ class Session(_core.SessionCore):
         cls,
         model: ModelLike,
         policy: PolicyLike = None,
-        engine: Words = None,
-        device: Words = None,
-        precision: Words = None,
-        threads: int | None = None,
-        objective: str | None = None,
-        allow_fallback: Words = None,
-        kernel: Mapping[str, str] | None = None,
-        tuning_budget: str | float | None = None,
         samples: Mapping[str, Any] | None = None,
         *,
         runtime: Runtime | None = None,
@@ -81,26 +73,21 @@ class Session(_core.SessionCore):
         profile: bool = False,
         progress: Progress | None = None,
         cancel: CancelToken | None = None,
+        **choice: Unpack[Choice],
     ) -> Self:
         """Plan under a policy, compile or fetch from the cache, and load. Blocks with the GIL released; Ctrl-C stops it.
 
         Args:
             model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
-            policy: see `make_policy`; the arguments up to `tuning_budget` lie over it.
-            engine: this engine and no other.
-            device: selectors of where it may run.
-            precision: one is forced, several are gated on accuracy.
-            threads: compute threads.
-            objective: what candidates are ordered by.
-            allow_fallback: resources that may stand in when the target is missing.
-            kernel: ``{op: kernel}``, forced.
-            tuning_budget: how long may be measured first: ``"10s"``, or seconds.
+            policy: see `make_policy`.
             samples: ``{input name: array}``, the shapes to plan for and what measuring feeds; kept for `lock`.
             runtime: None = the process's own.
             verify: hash files instead of trusting their stamps.
             profile: record a trace of every run, for `profile`.
             progress: called as ``progress(what, fraction)`` on this thread; the fraction is negative when unknown.
             cancel: a token that stops planning, compiling and loading.
+            **choice: what lies over the policy, as in `make_policy`: `device`, `engine`, `precision`, `threads`, `objective`,
+                `allow_fallback`, `kernel`, `tuning_budget`.
 
         Raises:
             FailedPreconditionError: the policy cannot be satisfied here; nothing was substituted.
@@ -110,17 +97,7 @@ class Session(_core.SessionCore):
             axle.Error: any other failure, see axle.errors.
 
         """
-        made = make_policy(
-            policy,
-            device=device,
-            engine=engine,
-            precision=precision,
-            threads=threads,
-            objective=objective,
-            allow_fallback=allow_fallback,
-            kernel=kernel,
-            tuning_budget=tuning_budget,
-        )
+        made = make_policy(policy, **choice)
         runtime = runtime or Runtime.default()
         opened = open_model(model, runtime, verify)
         return cls(opened, made, samples, runtime, verify=verify, profile=profile, progress=progress, cancel=cancel)

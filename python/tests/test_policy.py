@@ -1,6 +1,7 @@
 """Policies from text, files, mappings and keywords; the table of exceptions."""
 
 import copy
+import inspect
 import json
 import pickle
 import re
@@ -12,6 +13,7 @@ import pytest
 import axle
 from axle import errors
 from axle._toml import dumps
+from axle.policy import Choice
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,6 +50,14 @@ def test_text_file_and_mapping_say_the_same(tmp_path):
     assert policies[0].pins[0].forbid.engine == "null"
     assert axle.Policy.parse(policies[0].to_toml()) == policies[0]
     assert policies[0].digest().startswith("sha256:")
+
+
+def test_every_call_that_plans_takes_the_choices_of_make_policy(tmp_path):
+    names = [name for name in inspect.signature(axle.make_policy).parameters if name != "policy"]
+    assert list(Choice.__annotations__) == names
+    for call in (axle.plan, axle.tune, axle.Session.create):
+        with pytest.raises(TypeError, match="devise"):
+            call(tmp_path / "absent.onnx", devise="cpu")
 
 
 def test_choices_lie_over_a_policy_and_leave_it_alone():
