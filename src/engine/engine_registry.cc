@@ -64,6 +64,7 @@ struct Entry {
   axle_engine_query_t query = nullptr;
   std::mutex mutex;                     // guards opening
   bool tried = false;
+  uint64_t bound = 0;                   // the machine (Impl::machine_number) that its resources were joined with
   std::shared_ptr<const Plugin> plugin;
   std::shared_ptr<Engine> engine;
   EngineState state;
@@ -82,6 +83,7 @@ struct EngineRegistry::Impl {
   std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;
   std::vector<std::string> problems;
   std::optional<Machine> machine;
+  uint64_t machine_number = 0;  // counts machines bound
   size_t seen_global = 0;
 
   bool wanted(const std::string& name) const {
@@ -93,6 +95,7 @@ struct EngineRegistry::Impl {
   std::shared_ptr<Entry> find(std::string_view name);
   void open_entry(Entry& entry);
   Status try_open(Entry& entry);
+  void join_machine(Entry& entry);
   void read_digest(Entry& entry);
 };
 
@@ -187,9 +190,15 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
   AXLE_ASSIGN_OR_RETURN(entry.engine, Engine::create(entry.plugin, create));
   entry.state.info = entry.engine->info();
   read_digest(entry);
-  const std::lock_guard lock(mutex);
-  if (machine) entry.engine->bind_machine(*machine);
   return ok_status();
+}
+
+// With entry.mutex held.
+void EngineRegistry::Impl::join_machine(Entry& entry) {
+  const std::lock_guard lock(mutex);
+  if (entry.engine == nullptr || entry.bound == machine_number) return;
+  entry.engine->bind_machine(*machine);
+  entry.bound = machine_number;
 }
 
 void EngineRegistry::Impl::open_entry(Entry& entry) {
@@ -247,6 +256,7 @@ Result<std::shared_ptr<Engine>> EngineRegistry::open(std::string_view name) {
   }
   impl_->open_entry(*entry);
   const std::lock_guard lock(entry->mutex);
+  impl_->join_machine(*entry);
   if (entry->engine != nullptr) return entry->engine;
   return Status(entry->state.reason_code, fmt::format("engine {} cannot be used: {}", entry->name, entry->state.reason))
       .with_hint(entry->state.install_command);
@@ -290,11 +300,13 @@ void EngineRegistry::bind_machine(const Machine& machine) {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->machine = machine;
+    ++impl_->machine_number;
     for (const auto& [name, entry] : impl_->entries) known.push_back(entry);
   }
   for (const auto& entry : known) {
-    const std::lock_guard lock(entry->mutex);
-    if (entry->engine != nullptr) entry->engine->bind_machine(machine);
+    // One that is being opened on another thread is joined when it is asked for: nobody waits here.
+    const std::unique_lock lock(entry->mutex, std::try_to_lock);
+    if (lock.owns_lock()) impl_->join_machine(*entry);
   }
 }
 

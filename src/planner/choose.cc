@@ -120,7 +120,7 @@ class Chooser {
     }
     size_t best = leader;
     for (const size_t i : order) {
-      if (!costs_[i].measured || i == leader || !is_tie(time_ratio(timing(i), timing(leader)))) continue;
+      if (!costs_[i].measured || i == leader || !no_worse(time_ratio(timing(i), timing(leader)))) continue;
       if (simpler(context_, admitted_[i], admitted_[best])) best = i;
     }
     return best;
@@ -258,6 +258,10 @@ class Chooser {
 }  // namespace
 
 bool is_tie(const TimeRatio& ratio) { return ratio.paired && ratio.low >= kTieLow && ratio.high <= kTieHigh; }
+
+bool no_worse(const TimeRatio& ratio) {
+  return is_tie(ratio) || (ratio.paired && ratio.low <= 1 && ratio.ratio <= kTieHigh);
+}
 
 bool is_undecided(const TimeRatio& ratio) {
   if (is_tie(ratio)) return false;

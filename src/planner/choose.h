@@ -23,6 +23,8 @@ bool simpler(const PlanningContext& context, const Considered& a, const Consider
 
 // The 95 % interval of the paired ratio lies within [0.99, 1.01].
 bool is_tie(const TimeRatio& ratio);
+// A tie, or undecided at a typical ratio within 1 %: no reason to prefer the less simple one.
+bool no_worse(const TimeRatio& ratio);
 // Neither a tie nor a clear difference: the interval holds 1, or there is none and the medians are within 10 %.
 bool is_undecided(const TimeRatio& ratio);
 

@@ -11,6 +11,7 @@
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "runtime/bind_outputs.h"
 #include "runtime/blocks.h"
 #include "runtime/paired_stats.h"
 #include "runtime/runtime_state.h"
@@ -70,23 +71,6 @@ double mean(const std::vector<double>& values) {
 void count_all(Contender& contender) {
   contender.calm_ns.insert(contender.calm_ns.end(), contender.disturbed_ns.begin(), contender.disturbed_ns.end());
   contender.calm_rates.insert(contender.calm_rates.end(), contender.disturbed_rates.begin(), contender.disturbed_rates.end());
-}
-
-// The same inputs give the same shapes again, so what the engine made once says what to bind.
-Status bind_outputs(const Session& session, Binding& binding) {
-  std::vector<Tensor> tensors(session.outputs().size());
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    AXLE_ASSIGN_OR_RETURN(const Tensor made, binding.output(i));
-    if (made.dtype() == DataType::kString) continue;
-    AXLE_ASSIGN_OR_RETURN(tensors[i], Tensor::allocate(made.dtype(), made.shape()));
-  }
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    if (!tensors[i].defined()) continue;
-    const Status bound = binding.bind_output(i, tensors[i]);
-    // An output that is an input of the model cannot be bound; it costs nothing either.
-    if (!bound.ok() && bound.code() != StatusCode::kFailedPrecondition) return bound;
-  }
-  return ok_status();
 }
 
 BenchRival rival_row(const Contender& rival) {
@@ -202,7 +186,7 @@ Status Benchmark::bind(Contender& contender) {
     const int64_t started = steady_ns();
     AXLE_RETURN_IF_ERROR(binding.run());
     if (i == 0) contender.first_run_ns = steady_ns() - started;
-    AXLE_RETURN_IF_ERROR(bind_outputs(*contender.session, binding));
+    AXLE_RETURN_IF_ERROR(bind_fresh_outputs(*contender.session, binding));
     contender.bindings.push_back(std::move(binding));
   }
   return ok_status();

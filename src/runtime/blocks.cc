@@ -8,15 +8,17 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "runtime/core_speed.h"
 #include "runtime/paired_stats.h"
 
 namespace axle {
 namespace {
 
-constexpr double kSlowSentinel = 1.25;
+constexpr double kSlowCore = 1.25;
 constexpr double kStolenPercent = 3;
 constexpr double kWaitedShare = 0.03;
 constexpr int kCalibrations = 5;
+constexpr size_t kMostCores = 16;
 constexpr int64_t kMostQuietNs = 300'000'000;
 constexpr int64_t kLookNs = 3'000'000;
 
@@ -42,26 +44,6 @@ Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& 
   return block;
 }
 
-Sentinel::Sentinel() : files_("/") {
-  best_ns_ = time_once();
-  for (int i = 1; i < kCalibrations; ++i) best_ns_ = std::min(best_ns_, time_once());
-}
-
-int64_t Sentinel::time_once() const {
-  const int64_t started = steady_ns();
-  // A dependent chain: about half a millisecond whatever the caches hold.
-  volatile uint64_t sink = 0;
-  uint64_t value = 88172645463325252ULL;
-  for (int i = 0; i < 250'000; ++i) {
-    value ^= value << 13;
-    value ^= value >> 7;
-    value ^= value << 17;
-  }
-  sink = value;
-  (void)sink;
-  return steady_ns() - started;
-}
-
 void wait_until_quiet() {
   const int64_t limit_ns = steady_ns() + kMostQuietNs;
   while (steady_ns() < limit_ns) {
@@ -71,9 +53,24 @@ void wait_until_quiet() {
   }
 }
 
+Sentinel::Sentinel() : cpus_(usable_cpus(kMostCores)), best_ns_(cpus_.size(), 0), files_("/") {
+  for (int i = 0; i < kCalibrations; ++i) cores_slow();
+}
+
+bool Sentinel::cores_slow() {
+  const std::vector<int64_t> times = time_cores(cpus_);
+  bool slow = false;
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (times[i] == 0) continue;
+    best_ns_[i] = best_ns_[i] == 0 ? times[i] : std::min(best_ns_[i], times[i]);
+    slow = slow || static_cast<double>(times[i]) > kSlowCore * static_cast<double>(best_ns_[i]);
+  }
+  return slow;
+}
+
 void Sentinel::start() {
   wait_until_quiet();
-  before_ns_ = time_once();
+  slow_before_ = cores_slow();
   times_ = read_cpu_times(files_);
   waiting_ns_ = read_waiting_ns(files_);
   own_cpu_ns_ = process_cpu_ns();
@@ -96,10 +93,10 @@ bool Sentinel::disturbed() {
   const auto after = read_cpu_times(files_);
   const bool stolen = times_ && after && steal_percent(*times_, *after) > kStolenPercent;
   const bool others = others_took_cpus(after);
-  const int64_t after_ns = time_once();
-  best_ns_ = std::min({best_ns_, before_ns_, after_ns});
-  const auto limit = static_cast<int64_t>(static_cast<double>(best_ns_) * kSlowSentinel);
-  return stolen || others || before_ns_ > limit || after_ns > limit;
+  if (slow_before_ || stolen || others) return true;
+  // The engine's own threads may still spin.
+  wait_until_quiet();
+  return cores_slow();
 }
 
 }  // namespace axle

@@ -29,23 +29,25 @@ Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& 
 // is timed in that time shares the cores with them. Threads of the program itself that are busy cost the whole time.
 void wait_until_quiet();
 
-// Says whether the machine was ours during a block: a fixed piece of arithmetic is timed around it, and the time that the
-// hypervisor or other processes took from our threads is read.
+// Says whether the machine was ours during a block: a fixed piece of arithmetic is timed on each core around it, and the time
+// that the hypervisor or other processes took from our threads is read.
 class Sentinel {
  public:
-  // Calibrates: the best of a few runs is what an undisturbed machine needs.
+  // Calibrates: the best of a few runs is what an undisturbed core needs.
   Sentinel();
   // Before a block; waits until the process is quiet.
   void start();
-  // After it: true when the sentinel took more than 1.25 times its best, more than 3 % of the time was stolen, or our threads
-  // waited more than 3 % of the time for a CPU while other processes ran (waiting for each other alone is how a program is).
+  // After it; waits as well. True when a core took more than 1.25 times its best, more than 3 % of the time was stolen, or our
+  // threads waited more than 3 % of the time for a CPU while other processes ran (waiting for each other alone is how a
+  // program is).
   bool disturbed();
 
  private:
-  int64_t time_once() const;
+  bool cores_slow();
   bool others_took_cpus(const std::optional<CpuTimes>& after) const;
-  int64_t best_ns_ = 0;
-  int64_t before_ns_ = 0;
+  std::vector<int32_t> cpus_;
+  std::vector<int64_t> best_ns_;  // of each CPU: cores of one machine may differ
+  bool slow_before_ = false;
   SystemFiles files_;
   std::optional<CpuTimes> times_;
   std::optional<int64_t> waiting_ns_;

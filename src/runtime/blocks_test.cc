@@ -1,6 +1,7 @@
 #include "runtime/blocks.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -8,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/testing/status_matchers.h"
+#include "runtime/core_speed.h"
 
 namespace axle {
 namespace {
@@ -64,6 +66,23 @@ TEST(WaitUntilQuiet, GivesUpOnAProgramThatIsNeverQuiet) {
   EXPECT_LT(steady_ns() - started, 5'000'000'000);
   stop = true;
   busy.join();
+}
+
+TEST(UsableCpus, AreSpreadOverAllWhenThereAreTooMany) {
+  const std::vector<int32_t> all = usable_cpus(100'000);
+  ASSERT_FALSE(all.empty());
+  const std::vector<int32_t> one = usable_cpus(1);
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_EQ(one[0], all[0]);
+}
+
+TEST(TimeCores, GivesATimeForEachCpuAndNothingForOneThatIsNotThere) {
+  std::vector<int32_t> cpus = usable_cpus(2);
+  cpus.push_back(CPU_SETSIZE - 1);
+  const std::vector<int64_t> times = time_cores(cpus);
+  ASSERT_EQ(times.size(), cpus.size());
+  for (size_t i = 0; i + 1 < times.size(); ++i) EXPECT_GT(times[i], 1'000);
+  EXPECT_EQ(times.back(), 0);
 }
 
 }  // namespace

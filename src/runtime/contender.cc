@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "runtime/bind_outputs.h"
 #include "runtime/paired_stats.h"
 #include "spec/machine_json.h"
 #include "tensor/error_metrics.h"
@@ -23,8 +25,15 @@ double finite_or(double value, double otherwise) { return std::isfinite(value) ?
 
 }  // namespace
 
+std::vector<double> Timings::taken() const {
+  std::vector<double> list;
+  std::copy_if(block_ns.begin(), block_ns.end(), std::back_inserter(list), [](double ns) { return ns > 0; });
+  return list;
+}
+
 double Contender::typical_ns() const {
-  return timings.block_ns.empty() ? static_cast<double>(screen_ns) : median(timings.block_ns);
+  const std::vector<double> blocks = timings.taken();
+  return blocks.empty() ? static_cast<double>(screen_ns) : median(blocks);
 }
 
 void load_contender(Runtime& runtime, const Model& model, const std::vector<NamedTensor>& samples, const CancelToken& cancel,
@@ -53,6 +62,7 @@ void load_contender(Runtime& runtime, const Model& model, const std::vector<Name
   const int64_t started = steady_ns();
   if (contender.failure.ok()) contender.failure = contender.binding->run();
   contender.first_run_ns = steady_ns() - started;
+  if (contender.failure.ok()) contender.failure = bind_fresh_outputs(*contender.session, *contender.binding);
 }
 
 ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vector<NamedTensor>& reference,
@@ -93,7 +103,7 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
     row.failure_text = contender.failure.message();
     return row;
   }
-  for (const double block : contender.timings.block_ns) row.block_ns.push_back(static_cast<int64_t>(block));
+  for (const double block : contender.timings.taken()) row.block_ns.push_back(static_cast<int64_t>(block));
   row.runs = static_cast<int64_t>(contender.timings.call_ns.size());
   if (contender.measured()) row.p50_ns = static_cast<int64_t>(contender.typical_ns());
   if (contender.timings.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.timings.call_ns, 0.95);
@@ -105,9 +115,7 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   }
   row.error = contender.error;
   for (const Contender& rival : all) {
-    if (&rival == &contender || rival.timings.block_ns.size() < kFewestPairs ||
-        contender.timings.block_ns.size() < kFewestPairs)
-      continue;
+    if (&rival == &contender) continue;
     const RatioInterval interval = paired_ratio(contender.timings.block_ns, rival.timings.block_ns);
     if (interval.high > 0) row.paired.push_back({rival.name, interval.ratio, interval.low, interval.high, interval.pairs});
   }
@@ -119,7 +127,7 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
 TuneRow tune_row(const Contender& contender, const Contender* winner) {
   TuneRow row;
   row.candidate = contender.name;
-  row.blocks = static_cast<int64_t>(contender.timings.block_ns.size());
+  row.blocks = static_cast<int64_t>(contender.timings.taken().size());
   row.disturbed_blocks = contender.disturbed;
   row.error = contender.error;
   if (!contender.failure.ok()) {

@@ -16,8 +16,10 @@ namespace axle {
 inline constexpr size_t kFewestPairs = 4;
 
 struct Timings {
-  std::vector<double> block_ns;  // median per round; the same index is the same round for all
+  std::vector<double> block_ns;  // median per round, 0 where it sat out; the same index is the same round for all
   std::vector<int64_t> call_ns;
+
+  std::vector<double> taken() const;  // without the rounds it sat out
 };
 
 struct Contender {
@@ -28,6 +30,7 @@ struct Contender {
   Status failure;
   bool dropped = false;               // not among the finalists
   bool sent_home = false;             // left the finals, clearly slower
+  size_t judged_from = 0;             // round of the finals since which it is judged: the first, or that of its recall
   std::optional<ErrorFigures> error;
   std::string gate_broken;            // the bound of the policy that the error breaks
   Timings timings;
@@ -37,7 +40,7 @@ struct Contender {
   int64_t first_run_ns = 0;
 
   bool in_play() const { return failure.ok() && gate_broken.empty(); }
-  bool measured() const { return failure.ok() && (!timings.block_ns.empty() || screen_ns > 0); }
+  bool measured() const { return failure.ok() && (!timings.call_ns.empty() || screen_ns > 0); }
   double typical_ns() const;
 };
 

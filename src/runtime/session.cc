@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 
 #include "axle/tune.h"
@@ -58,6 +59,28 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   return std::move(report->plan);
 }
 
+// A start spends most of its time in the dynamic linker, opening the engine. Which one it will be is most often the one of
+// last time: it is opened while the machine is looked at and the plan is recalled. The plan alone decides what runs.
+class EngineAhead {
+ public:
+  EngineAhead(const Model& model, const SessionOptions& options)
+      : state_(options.runtime->state()), key_(model.digest() + "\t" + policy_digest(options.policy)) {
+    known_ = options.verify ? std::nullopt : state_.recall("engine-ahead", key_);
+    if (!known_) return;
+    opening_ = std::async(std::launch::async, [this] { (void)state_.registry->open(*known_); });
+  }
+  void remember(const Plan& plan) {
+    const std::string& engine = plan.partitions.front().candidate.engine;
+    if (known_ != engine) state_.remember("engine-ahead", key_, engine);
+  }
+
+ private:
+  Runtime::State& state_;
+  const std::string key_;
+  std::optional<std::string> known_;
+  std::future<void> opening_;  // its destructor waits
+};
+
 // The model's own declaration; an engine's answer where the model has none (formats handed over whole).
 std::vector<IoSpec> declared_or(const std::vector<IoSpec>& declared, const std::vector<IoSpec>& answered) {
   return declared.empty() ? answered : declared;
@@ -85,7 +108,9 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
   }
   const int64_t started = steady_ns();
+  EngineAhead ahead(model, options);
   AXLE_ASSIGN_OR_RETURN(const Plan plan, plan_session(model, options));
+  ahead.remember(plan);
   const int64_t plan_ns = steady_ns() - started;
   AXLE_ASSIGN_OR_RETURN(Session session, load(model, plan, std::move(options)));
   session.impl_->timing.plan_ns = plan_ns;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "axle/session.h"
 #include "axle/tune.h"
@@ -27,6 +28,8 @@ constexpr int kMostRounds = 200;
 constexpr int64_t kScreenBlockNs = 20'000'000;
 constexpr int kScreenTries = 3;
 constexpr double kClearlyBehind = 1.2;  // slower than that in every pair: leaves the finals
+constexpr size_t kPairsToSendHome = 6;
+constexpr double kWorthRecalling = 3;   // behind by less: comes back once, when the others are decided
 
 class Tuning {
  public:
@@ -45,6 +48,7 @@ class Tuning {
   void pick_finalists();
   void finals();
   void send_home();
+  bool recall();
   void settle_for_disturbed();
   bool round(std::vector<Contender*>& racing);
   bool decided() const;
@@ -70,6 +74,8 @@ class Tuning {
   Sentinel sentinel_;
   std::vector<std::string> notes_;
   bool noisy_ = false;
+  bool recalled_ = false;
+  std::string chosen_;                    // by the plan, once there is one
 };
 
 Status Tuning::prepare() {
@@ -198,12 +204,12 @@ void Tuning::pick_finalists() {
 std::vector<Contender*> Tuning::racing() {
   std::vector<Contender*> list;
   for (Contender& contender : contenders_) {
-    if (contender.measured() && !contender.dropped) list.push_back(&contender);
+    if (contender.measured() && !contender.dropped && !contender.sent_home) list.push_back(&contender);
   }
   return list;
 }
 
-// One block of every contender, there or back. A disturbed block makes the whole round uncounted, so that pairs stay pairs.
+// One block of every contender that races, there or back. A disturbed block makes the whole round uncounted, so that pairs stay pairs.
 bool Tuning::round(std::vector<Contender*>& racing) {
   std::vector<Block> blocks;
   bool disturbed = false;
@@ -220,9 +226,10 @@ bool Tuning::round(std::vector<Contender*>& racing) {
     disturbed = disturbed || block->disturbed;
     blocks.push_back(std::move(*block));
   }
+  for (Contender& contender : contenders_) (disturbed ? contender.disturbed_timings : contender.timings).block_ns.push_back(0);
   for (size_t i = 0; i < racing.size(); ++i) {
     Timings& timings = disturbed ? racing[i]->disturbed_timings : racing[i]->timings;
-    timings.block_ns.push_back(static_cast<double>(blocks[i].median_ns));
+    timings.block_ns.back() = static_cast<double>(blocks[i].median_ns);
     timings.call_ns.insert(timings.call_ns.end(), blocks[i].call_ns.begin(), blocks[i].call_ns.end());
   }
   return !disturbed;
@@ -231,12 +238,12 @@ bool Tuning::round(std::vector<Contender*>& racing) {
 // A machine that is never quiet: figures from disturbed blocks, taken in turns all the same, are better than none, and said.
 void Tuning::settle_for_disturbed() {
   const std::vector<Contender*> list = racing();
-  const bool lacking = std::any_of(list.begin(), list.end(), [](const Contender* c) { return c->timings.block_ns.empty(); });
-  const bool noise_only = std::all_of(
-      list.begin(), list.end(), [](const Contender* c) { return c->sent_home || !c->disturbed_timings.block_ns.empty(); });
+  const bool lacking = std::any_of(list.begin(), list.end(), [](const Contender* c) { return c->timings.call_ns.empty(); });
+  const bool noise_only = std::all_of(list.begin(), list.end(),
+                                      [](const Contender* c) { return c->sent_home || !c->disturbed_timings.call_ns.empty(); });
   if (!lacking || !noise_only || list.empty()) return;
   for (Contender* contender : list) {
-    if (contender->timings.block_ns.empty()) contender->timings = contender->disturbed_timings;
+    if (contender->timings.call_ns.empty()) contender->timings = contender->disturbed_timings;
   }
   noisy_ = true;
   notes_.push_back("the machine was busy elsewhere in every block: these figures are from disturbed blocks");
@@ -254,20 +261,41 @@ const Contender* Tuning::best() const {
 // What is clearly behind in every pair so far has lost; the time is better spent on the others.
 void Tuning::send_home() {
   const Contender* winner = best();
-  if (winner == nullptr || winner->timings.block_ns.size() < kFewestPairs) return;
+  if (winner == nullptr) return;
   for (Contender& rival : contenders_) {
-    if (&rival == winner || rival.sent_home || rival.timings.block_ns.size() != winner->timings.block_ns.size()) continue;
+    if (&rival == winner || rival.sent_home || rival.dropped) continue;
+    size_t pairs = 0;
     size_t behind = 0;
-    for (size_t i = 0; i < rival.timings.block_ns.size(); ++i)
-      behind += rival.timings.block_ns[i] > kClearlyBehind * winner->timings.block_ns[i] ? 1 : 0;
-    rival.sent_home = behind == rival.timings.block_ns.size();
+    for (size_t i = rival.judged_from; i < rival.timings.block_ns.size(); ++i) {
+      const double ours = winner->timings.block_ns[i], theirs = rival.timings.block_ns[i];
+      if (ours <= 0 || theirs <= 0) continue;
+      ++pairs;
+      behind += theirs > kClearlyBehind * ours ? 1 : 0;
+    }
+    rival.sent_home = pairs >= kPairsToSendHome && behind == pairs;
   }
+}
+
+// A machine may be slow for seconds in a way that hits one engine more than another (a neighbour on the core's other thread):
+// who was sent home without being hopeless gets a second match later, judged by itself. True when somebody came back.
+bool Tuning::recall() {
+  if (std::exchange(recalled_, true)) return false;
+  const Contender* winner = best();
+  if (winner == nullptr) return false;
+  bool any = false;
+  for (Contender& contender : contenders_) {
+    if (!contender.sent_home || contender.typical_ns() > kWorthRecalling * winner->typical_ns()) continue;
+    contender.sent_home = false;
+    contender.judged_from = contender.timings.block_ns.size();
+    any = true;
+  }
+  return any;
 }
 
 // Nothing left to learn: every rival is slower for sure or a tie.
 bool Tuning::decided() const {
   const Contender* winner = best();
-  if (winner == nullptr || winner->timings.block_ns.size() < 8) return false;
+  if (winner == nullptr || winner->timings.taken().size() < 8) return false;
   for (const Contender& rival : contenders_) {
     if (&rival == winner || !rival.measured() || rival.dropped || rival.sent_home) continue;
     if (compare(paired_ratio(winner->timings.block_ns, rival.timings.block_ns)) == Comparison::kUndecided) return false;
@@ -277,6 +305,7 @@ bool Tuning::decided() const {
 
 void Tuning::finals() {
   std::vector<Contender*> order = racing();
+  const int64_t budget_ns = left_ns();
   int counted = 0;
   int uncounted = 0;
   for (int i = 0; i < kMostRounds && !order.empty() && !over(); ++i) {
@@ -288,7 +317,11 @@ void Tuning::finals() {
     send_home();
     std::erase_if(order, [](const Contender* c) { return !c->failure.ok() || c->sent_home; });
     show();
-    if (decided()) break;
+    const bool over_soon = left_ns() < budget_ns / 3;
+    if ((decided() || over_soon) && recall())
+      order = racing();
+    else if (decided())
+      break;
   }
   noisy_ = uncounted > counted;
   settle_for_disturbed();
@@ -317,6 +350,9 @@ TuneReport Tuning::report() const {
   report.noisy_machine = noisy_;
   report.elapsed_ns = steady_ns() - started_ns_;
   const Contender* winner = best();
+  for (const Contender& contender : contenders_) {
+    if (contender.name == chosen_ && contender.measured() && !contender.dropped) winner = &contender;
+  }
   for (const Contender& contender : contenders_) report.rows.push_back(tune_row(contender, winner));
   // Who raced comes first, then who was looked at, then the rest.
   const auto place = [](const TuneRow& row) {
@@ -334,11 +370,13 @@ Result<TuneReport> Tuning::run() {
   finals();
   store();
   if (options_.cancel.cancelled()) return options_.cancel.check();
-  TuneReport result = report();
   PlanRequest request;
   request.policy = options_.policy;
   request.samples = options_.samples;
   AXLE_ASSIGN_OR_RETURN(PlanReport planned, make_plan(runtime_, model_, request));
+  // Of near ties the plan takes the simpler one: the table tells the same story.
+  if (planned.plan.partitions.size() == 1) chosen_ = planned.plan.partitions.front().candidate.format();
+  TuneReport result = report();
   result.plan = std::move(planned.plan);
   return result;
 }
