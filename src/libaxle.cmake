@@ -22,4 +22,5 @@ endif()
 set_property(TARGET axle APPEND PROPERTY LINK_DEPENDS ${axle_exports})
 set_target_properties(axle PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION}
   LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+add_dependencies(axle axle_worker)  # which it starts
 add_library(axle::axle ALIAS axle)

@@ -96,6 +96,9 @@ class AXLE_API Tensor {
   // Owned, zero-filled, aligned host memory. RESOURCE_EXHAUSTED when it cannot be had, OUT_OF_RANGE on overflow,
   // INVALID_ARGUMENT for kUndefined. Works for kString (elements are empty strings).
   static Result<Tensor> allocate(DataType dtype, Shape shape, size_t alignment_bytes = 64);
+  // As allocate, in memory that an engine in a process of its own sees too: nothing is copied when it is bound. Whole pages
+  // and a file descriptor each: for tensors that are bound and kept. INVALID_ARGUMENT for kString.
+  static Result<Tensor> allocate_shared(DataType dtype, Shape shape);
   // A view of the caller's bytes. `keep_alive` is released with the last copy. INVALID_ARGUMENT when size_bytes is
   // less than the dense size. For kString `data` points at element_count std::string objects.
   static Result<Tensor> borrow(DataType dtype, Shape shape, void* data, size_t size_bytes,

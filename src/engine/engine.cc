@@ -65,13 +65,13 @@ Result<Scratch> scratch_for(const std::string& asked, const std::string& parent)
 Result<EngineInfo> plugin_facts(const Plugin& plugin) {
   axle_buffer_t buffer{};
   const std::string context = fmt::format("describing {}", plugin.origin());
-  AXLE_RETURN_IF_ERROR(plugin.take_error(plugin.api().describe(nullptr, &buffer), context));
+  AXLE_RETURN_IF_ERROR(plugin.take_error(plugin.describe(nullptr, &buffer), context));
   AXLE_ASSIGN_OR_RETURN(const std::string document, plugin.take_document(buffer, context));
   return checked(parse_engine_info(document), context);
 }
 
 Engine::Engine(std::shared_ptr<const Plugin> plugin, const EngineCreateOptions& options)
-    : plugin_(std::move(plugin)), scratch_folder_(options.scratch_folder), scratch_owner_(options.scratch_owner) {}
+    : plugin_(std::move(plugin)), created_with_(options) {}
 
 Engine::~Engine() {
   // In a forked child the vendor library's threads are gone: destroying would hang.
@@ -90,9 +90,9 @@ Result<std::shared_ptr<Engine>> Engine::create(std::shared_ptr<const Plugin> plu
   args.search_folder_count = folders.size();
   args.options = given.data();
   args.option_count = given.size();
-  args.scratch_folder = to_text(engine->scratch_folder_);
+  args.scratch_folder = to_text(engine->created_with_.scratch_folder);
   const Plugin& api = *engine->plugin_;
-  AXLE_RETURN_IF_ERROR(api.take_error(api.api().create(&args, &engine->handle_), fmt::format("opening {}", api.origin())));
+  AXLE_RETURN_IF_ERROR(api.take_error(api.create(&args, &engine->handle_), fmt::format("opening {}", api.origin())));
   if (engine->handle_ == nullptr) return internal_error(fmt::format("{} made no engine and gave no reason", api.origin()));
   AXLE_RETURN_IF_ERROR(engine->read_facts());
   return engine;
@@ -101,7 +101,7 @@ Result<std::shared_ptr<Engine>> Engine::create(std::shared_ptr<const Plugin> plu
 Status Engine::read_facts() {
   axle_buffer_t buffer{};
   std::string context = fmt::format("describing {}", plugin_->origin());
-  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().describe(handle_, &buffer), context));
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->describe(handle_, &buffer), context));
   AXLE_ASSIGN_OR_RETURN(std::string document, plugin_->take_document(buffer, context));
   AXLE_ASSIGN_OR_RETURN(info_, checked(parse_engine_info(document), context));
   context = fmt::format("resources of {}", info_.name);
@@ -158,7 +158,7 @@ Result<GraphVerdict> Engine::support(const EngineRequest& request) const {
   AXLE_RETURN_IF_ERROR(guard_.check("engine"));
   if (request.graph == nullptr) return invalid_argument_error("support needs a graph");
   AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
-  AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, scratch_folder_));
+  AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, created_with_.scratch_folder));
   const GraphView view(request.graph);
   const DropBytes drop(&view);
   const std::vector<axle_option_t> options = to_options(request.options);
@@ -211,7 +211,7 @@ Result<ArtefactManifest> Engine::compile(const EngineRequest& request, int32_t t
 Result<std::shared_ptr<const Executable>> Engine::load(const EngineLoadRequest& request) const {
   AXLE_RETURN_IF_ERROR(guard_.check("engine"));
   AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
-  AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, scratch_folder_));
+  AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, created_with_.scratch_folder));
   std::shared_ptr<Executable> executable(new Executable());
   executable->plugin_ = plugin_;
   executable->artefact_ = request.artefact_owner;
@@ -246,6 +246,7 @@ Result<std::shared_ptr<const Executable>> Engine::load(const EngineLoadRequest& 
   executable->engine_ = shared_from_this();
   AXLE_ASSIGN_OR_RETURN(std::string document, plugin_->take_document(effective, context));
   AXLE_ASSIGN_OR_RETURN(executable->effective_, checked(parse_effective(document), context));
+  if (plugin_->remote() != nullptr) AXLE_RETURN_IF_ERROR(plugin_->remote()->amend(executable->effective_));
   AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().io(executable->handle_, &io), context));
   AXLE_ASSIGN_OR_RETURN(document, plugin_->take_document(io, context));
   AXLE_ASSIGN_OR_RETURN(executable->io_, checked(parse_engine_io(document), context));

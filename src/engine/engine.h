@@ -64,6 +64,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const EngineInfo& info() const noexcept { return info_; }
   const std::string& name() const noexcept { return info_.name; }
   const Plugin& plugin() const noexcept { return *plugin_; }
+  const EngineCreateOptions& created_with() const noexcept { return created_with_; }
   // "sha256:..." over plugin and vendor library.
   const std::string& library_digest() const noexcept { return library_digest_; }
   void set_library_digest(std::string digest) { library_digest_ = std::move(digest); }
@@ -93,8 +94,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::shared_ptr<const Plugin> plugin_;
   axle_engine_t* handle_ = nullptr;
   ForkGuard guard_;
-  std::string scratch_folder_;
-  std::shared_ptr<const void> scratch_owner_;
+  EngineCreateOptions created_with_;
   std::string library_digest_;
   EngineInfo info_;
   mutable std::mutex mutex_;

@@ -92,8 +92,11 @@ class Executable : public std::enable_shared_from_this<Executable> {
   const EffectiveValues& effective() const noexcept { return effective_; }
   const EngineInfo& engine_info() const noexcept;
   const Plugin& plugin() const noexcept { return *plugin_; }
+  // In a process of its own.
+  bool is_isolated() const noexcept { return plugin_->remote() != nullptr; }
   Result<Context> make_context() const;
-  // Empty when the engine counts nothing.
+  // Empty when the engine counts nothing. Of an engine in a process of its own also worker_peak_memory_bytes,
+  // worker_restarts and worker_copied_bytes.
   Result<std::map<std::string, double>> counters() const;
 
  private:

@@ -2,6 +2,7 @@
 // file descriptor beside a message, once, and named by number afterwards.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <span>
 #include <string>
@@ -26,7 +27,21 @@ class FlatChannel {
   virtual Result<std::string> call(const std::string& request, std::span<const FlatAttachment> attachments,
                                    const std::function<void()>& poll) = 0;
   // What the engine's side sends by itself: log, trace, progress, done. Called on any thread; set once, before the first call.
+  // What was sent before a reply has been received when the call returns. An empty notice: the other side is gone.
   virtual void on_notice(std::function<void(const std::string& notice)> receive) = 0;
+
+  // Which life of the other side this is, from 1; 0 = it is gone. What it held is gone with it: handles, segments.
+  virtual uint32_t life() const noexcept { return 1; }
+  // Starts it anew once it is gone. UNAVAILABLE when that cannot be.
+  virtual Status restart() { return unavailable_error("the engine's side is gone and cannot be started again"); }
+  // Ends the other side, which does not answer any more; calls under way fail with UNAVAILABLE and `why`.
+  virtual void abandon(const std::string& why) { (void)why; }
+  // An engine that was told to stop and goes on for longer is taken for hung, and abandoned.
+  virtual std::chrono::nanoseconds cancel_grace() const noexcept { return std::chrono::seconds(5); }
+  // Whoever waits for the other may do so actively for a moment.
+  virtual void allow_spin(bool allowed) { (void)allowed; }
+  // Ends the other side; no notice comes after it.
+  virtual void close() {}
 };
 
 }  // namespace axle

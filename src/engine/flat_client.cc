@@ -1,5 +1,7 @@
 #include "engine/flat_client_impl.h"
 
+#include <sched.h>
+
 #include <cstring>
 
 namespace axle {
@@ -29,16 +31,18 @@ void release_buffer(axle_buffer_t* buffer) {
 
 void destroy(axle_engine_t* handle) {
   const std::unique_ptr<ClientEngine> engine(&engine_of(handle));
-  engine->impl->forget("engine", FlatVerb::kDestroy, engine->id);
+  engine->impl->forget(FlatVerb::kDestroy, engine->id, engine->life);
 }
 
 axle_error_t* resources(axle_engine_t* handle, axle_buffer_t* out) {
+  if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kResources);
   request.u64(engine_of(handle).id);
   return engine_of(handle).impl->question(request, out);
 }
 
 axle_error_t* capability(axle_engine_t* handle, axle_text_t resource, axle_buffer_t* out) {
+  if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kCapability);
   request.u64(engine_of(handle).id).text(resource);
   return engine_of(handle).impl->question(request, out);
@@ -48,7 +52,7 @@ axle_error_t* capability(axle_engine_t* handle, axle_text_t resource, axle_buffe
 class SharedGraph {
  public:
   explicit SharedGraph(Impl& impl) : impl_(impl) {}
-  ~SharedGraph() { impl_.detach(segment_.id); }
+  ~SharedGraph() { impl_.detach(segment_); }
   SharedGraph(const SharedGraph&) = delete;
   SharedGraph& operator=(const SharedGraph&) = delete;
 
@@ -81,6 +85,7 @@ class SharedGraph {
 
 axle_error_t* support(axle_engine_t* handle, const axle_support_args_t* args, axle_buffer_t* out) {
   Impl& impl = *engine_of(handle).impl;
+  if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   CancelBridge cancel(impl, args->cancel);
   SharedGraph graph(impl);
   FlatWriter request(FlatVerb::kSupport);
@@ -88,11 +93,12 @@ axle_error_t* support(axle_engine_t* handle, const axle_support_args_t* args, ax
   request.text(args->scratch_folder);
   write_place(request, cancel.place());
   if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  return impl.question(request, out, graph.attachments, [&] { cancel.poll(); });
+  return impl.question(request, out, graph.attachments, cancel.poller());
 }
 
 axle_error_t* compile(axle_engine_t* handle, const axle_compile_args_t* args, axle_buffer_t* out) {
   Impl& impl = *engine_of(handle).impl;
+  if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   CancelBridge cancel(impl, args->cancel);
   SharedGraph graph(impl);
   const uint64_t progress = impl.remember(impl.progress_tokens, args->progress);
@@ -101,22 +107,59 @@ axle_error_t* compile(axle_engine_t* handle, const axle_compile_args_t* args, ax
   request.text(args->scratch_folder).i32(args->threads).u64(progress);
   write_place(request, cancel.place());
   if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  axle_error_t* error = impl.question(request, out, graph.attachments, [&] { cancel.poll(); });
+  axle_error_t* error = impl.question(request, out, graph.attachments, cancel.poller());
   impl.drop(impl.progress_tokens, progress);
   return error;
 }
 
-Status write_blobs(Impl& impl, FlatWriter& request, const axle_load_args_t& args, std::vector<Segment>& segments,
-                   std::vector<FlatAttachment>& attachments) {
-  request.u64(args.blob_count);
+std::vector<std::pair<std::string, std::string>> copy_of(const axle_option_t* options, size_t count) {
+  std::vector<std::pair<std::string, std::string>> copy;
+  for (size_t i = 0; i < count; ++i) copy.emplace_back(view(options[i].key), view(options[i].value));
+  return copy;
+}
+
+LoadRecord record_of(const axle_load_args_t& args) {
+  LoadRecord record;
+  record.resource = view(args.resource);
+  record.precision = view(args.precision);
+  record.options = copy_of(args.options, args.option_count);
+  record.threads = args.threads;
+  record.spin = args.spin;
+  record.cpu_set.assign(args.cpu_set, args.cpu_set + args.cpu_count);
   for (size_t i = 0; i < args.blob_count; ++i) {
     const axle_blob_t& blob = args.blobs[i];
+    record.blobs.push_back({std::string(view(blob.name)), std::string(view(blob.path)), view(blob.data)});
+  }
+  record.graph = args.graph;
+  return record;
+}
+
+// Beside the engine's there is one for the caller: then both may wait actively.
+bool leaves_a_cpu(const std::vector<int32_t>& cpu_set) {
+  cpu_set_t ours;
+  if (cpu_set.empty() || ::sched_getaffinity(0, sizeof(ours), &ours) != 0) return false;
+  for (const int32_t cpu : cpu_set) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_CLR(cpu, &ours);
+  }
+  return CPU_COUNT(&ours) > 0;
+}
+
+void write_options(FlatWriter& request, const std::vector<std::pair<std::string, std::string>>& options) {
+  request.u64(options.size());
+  for (const auto& [key, value] : options) request.text(key).text(value);
+}
+
+// Each blob's bytes in a segment of its own, which the other side may keep.
+Status write_blobs(Impl& impl, FlatWriter& request, const LoadRecord& record, std::vector<Segment>& segments,
+                   std::vector<FlatAttachment>& attachments) {
+  request.u64(record.blobs.size());
+  for (const LoadRecord::Blob& blob : record.blobs) {
     FlatPlace place;
-    if (blob.data.size > 0) {
-      AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(segments.emplace_back(), blob.data.size));
+    if (!blob.data.empty()) {
+      AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(segments.emplace_back(), blob.data.size()));
       attachments.push_back(attachment);
-      std::memcpy(segments.back().memory->data(), blob.data.data, blob.data.size);
-      place = {segments.back().id, 0, blob.data.size};
+      std::memcpy(segments.back().memory->data(), blob.data.data(), blob.data.size());
+      place = {segments.back().id, 0, blob.data.size()};
     }
     request.text(blob.name).text(blob.path);
     write_place(request, place);
@@ -125,33 +168,22 @@ Status write_blobs(Impl& impl, FlatWriter& request, const axle_load_args_t& args
 }
 
 axle_error_t* load(axle_engine_t* handle, const axle_load_args_t* args, axle_executable_t** out, axle_buffer_t* effective) {
-  Impl& impl = *engine_of(handle).impl;
-  CancelBridge cancel(impl, args->cancel);
-  SharedGraph graph(impl);
-  std::vector<Segment> blobs;
-  const uint64_t progress = impl.remember(impl.progress_tokens, args->progress);
-  FlatWriter request(FlatVerb::kLoad);
-  request.u64(engine_of(handle).id).text(args->resource).text(args->precision).options(args->options, args->option_count);
-  request.text(args->scratch_folder).i32(args->threads).i32(args->spin);
-  request.numbers<int32_t>(std::span<const int32_t>(args->cpu_set, args->cpu_count)).u64(progress);
-  write_place(request, cancel.place());
-  if (Status status = write_blobs(impl, request, *args, blobs, graph.attachments); !status.ok()) return to_error(status);
-  request.u32(args->graph != nullptr ? 1 : 0);
-  if (args->graph != nullptr) {
-    if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  }
-  auto reply = impl.call(request, graph.attachments, [&] { cancel.poll(); });
-  impl.drop(impl.progress_tokens, progress);
-  for (const Segment& segment : blobs) impl.detach(segment.id);
-  if (!reply.ok()) return to_error(reply.status());
-  if (reply->error.code != 0) return to_error(std::move(reply->error));
-  give(reply->reader->text(), effective);
-  auto made = std::make_unique<ClientExecutable>(ClientExecutable{&impl, reply->reader->u64(), {}});
+  ClientEngine& engine = engine_of(handle);
+  if (Status status = revive(engine); !status.ok()) return to_error(status);
+  auto made = std::make_unique<ClientExecutable>();
+  made->impl = engine.impl;
+  made->engine = &engine;
+  made->record = record_of(*args);
+  engine.impl->channel->allow_spin(args->spin != 0 && leaves_a_cpu(made->record.cpu_set));
+  auto answer = load_as_recorded(*made, args->scratch_folder, args->cancel, args->progress);
+  if (!answer.ok()) return to_error(answer.status());
+  give(*answer, effective);
+  // A malformed answer is the caller's to find: it reads this one and asks io itself.
+  if (auto parsed = parse_effective(*answer); parsed.ok()) made->effective = *std::move(parsed);
   FlatWriter ask(FlatVerb::kIo);
   ask.u64(made->id);
-  auto io = impl.call(ask);
+  auto io = engine.impl->call(ask);
   if (io.ok() && io->error.code == 0) {
-    // A malformed answer is the caller's to find: it asks io itself.
     if (auto parsed = parse_engine_io(io->reader->text()); parsed.ok()) made->io = *std::move(parsed);
   }
   *out = reinterpret_cast<axle_executable_t*>(made.release());
@@ -162,25 +194,84 @@ axle_error_t* load(axle_engine_t* handle, const axle_load_args_t* args, axle_exe
 
 void unload(axle_executable_t* handle) {
   const std::unique_ptr<ClientExecutable> executable(&executable_of(handle));
-  executable->impl->forget("executable", FlatVerb::kUnload, executable->id);
+  executable->impl->forget(FlatVerb::kUnload, executable->id, executable->life);
 }
 
 axle_error_t* io(axle_executable_t* handle, axle_buffer_t* out) {
+  if (Status status = revive(executable_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kIo);
   request.u64(executable_of(handle).id);
   return executable_of(handle).impl->question(request, out);
 }
 
 axle_error_t* counters(axle_executable_t* handle, axle_buffer_t* out) {
+  if (Status status = revive(executable_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kCounters);
   request.u64(executable_of(handle).id);
   return executable_of(handle).impl->question(request, out);
 }
 
 }  // namespace
+
+Status create_again(ClientEngine& engine) {
+  FlatWriter request(FlatVerb::kCreate);
+  request.text(engine.library_path).u64(engine.search_folders.size());
+  for (const std::string& folder : engine.search_folders) request.text(folder);
+  write_options(request, engine.options);
+  request.text(engine.scratch_folder);
+  const uint32_t now = engine.impl->channel->life();
+  AXLE_ASSIGN_OR_RETURN(auto reply, engine.impl->call(request));
+  if (reply.error.code != 0) return to_status(std::move(reply.error));
+  engine.id = reply.reader->u64();
+  engine.life = now;
+  return ok_status();
+}
+
+Result<std::string> load_as_recorded(ClientExecutable& executable, axle_text_t scratch_folder, const axle_cancel_t* cancel,
+                                     void* progress) {
+  Impl& impl = *executable.impl;
+  const LoadRecord& record = executable.record;
+  CancelBridge bridge(impl, cancel);
+  SharedGraph graph(impl);
+  std::vector<Segment> blobs;
+  const uint64_t token = impl.remember(impl.progress_tokens, progress);
+  FlatWriter request(FlatVerb::kLoad);
+  request.u64(executable.engine->id).text(record.resource).text(record.precision);
+  write_options(request, record.options);
+  request.text(scratch_folder).i32(record.threads).i32(record.spin).numbers<int32_t>(record.cpu_set).u64(token);
+  write_place(request, bridge.place());
+  AXLE_RETURN_IF_ERROR(write_blobs(impl, request, record, blobs, graph.attachments));
+  request.u32(record.graph != nullptr ? 1 : 0);
+  if (record.graph != nullptr) AXLE_RETURN_IF_ERROR(graph.write(request, record.graph));
+  const uint32_t life = impl.channel->life();
+  auto reply = impl.call(request, graph.attachments, bridge.poller());
+  impl.drop(impl.progress_tokens, token);
+  for (const Segment& segment : blobs) impl.detach(segment);
+  if (!reply.ok()) return bridge.judge(reply.status());
+  if (reply->error.code != 0) return to_status(std::move(reply->error));
+  std::string answer(reply->reader->text());
+  executable.id = reply->reader->u64();
+  executable.life = life;
+  return answer;
+}
+
 }  // namespace flat
 
+// Asynchronous runs that the other side will not end any more.
+void FlatClient::Impl::fail_pending() {
+  std::map<uint64_t, std::function<void(std::string_view)>> lost;
+  {
+    const std::lock_guard lock(mutex);
+    lost.swap(pending);
+  }
+  FlatWriter reply(FlatVerb::kRunAsync);
+  write_error(reply, {AXLE_UNAVAILABLE, 0, 0, "the engine's process ended during the run", ""});
+  const std::string bytes = reply.take();
+  for (const auto& [id, finish] : lost) finish(bytes);
+}
+
 void FlatClient::Impl::receive(const std::string& notice) {
+  if (notice.empty()) return fail_pending();
   FlatReader reader(notice);
   const axle_host_api_t& host = *host_api();
   const FlatVerb verb = reader.verb();
@@ -219,36 +310,38 @@ void FlatClient::Impl::receive(const std::string& notice) {
 }
 
 FlatClient::FlatClient(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
-FlatClient::~FlatClient() = default;
+FlatClient::~FlatClient() { impl_->channel->close(); }
 
 Result<std::shared_ptr<FlatClient>> FlatClient::create(std::shared_ptr<FlatChannel> channel) {
   auto impl = std::make_unique<Impl>();
   impl->channel = std::move(channel);
   impl->channel->on_notice([raw = impl.get()](const std::string& notice) { raw->receive(notice); });
-  AXLE_ASSIGN_OR_RETURN(const FlatAttachment control, impl->make_segment(impl->control, flat::kCancelSlots * sizeof(uint32_t)));
+  AXLE_RETURN_IF_ERROR(impl->make_segment(impl->control, flat::kCancelSlots * sizeof(uint32_t)).status());
   for (uint32_t slot = 0; slot < flat::kCancelSlots; ++slot) impl->free_flags.push_back(slot);
-  FlatWriter request(FlatVerb::kDescribe);
-  request.u64(0);
-  AXLE_ASSIGN_OR_RETURN(auto reply, impl->call(request, std::span(&control, 1)));
-  if (reply.error.code != 0) return unavailable_error("the engine's process does not describe itself: " + reply.error.message);
-  (void)reply.reader->text();
-  impl->slots = reply.reader->u32();
+  AXLE_RETURN_IF_ERROR(impl->introduce());
   return std::shared_ptr<FlatClient>(new FlatClient(std::move(impl)));
 }
 
 axle_error_t* FlatClient::create_engine(const axle_create_args_t* args, axle_engine_t** out) {
-  FlatWriter request(FlatVerb::kCreate);
-  request.text(args->library_path).u64(args->search_folder_count);
-  for (size_t i = 0; i < args->search_folder_count; ++i) request.text(args->search_folders[i]);
-  request.options(args->options, args->option_count).text(args->scratch_folder);
-  auto reply = impl_->call(request);
-  if (!reply.ok()) return flat::to_error(reply.status());
-  if (reply->error.code != 0) return flat::to_error(std::move(reply->error));
-  *out = reinterpret_cast<axle_engine_t*>(new flat::ClientEngine{impl_.get(), reply->reader->u64()});
+  auto engine = std::make_unique<flat::ClientEngine>();
+  engine->impl = impl_.get();
+  engine->library_path = flat::view(args->library_path);
+  engine->scratch_folder = flat::view(args->scratch_folder);
+  for (size_t i = 0; i < args->search_folder_count; ++i)
+    engine->search_folders.emplace_back(flat::view(args->search_folders[i]));
+  engine->options = flat::copy_of(args->options, args->option_count);
+  if (Status status = flat::create_again(*engine); !status.ok()) return flat::to_error(status);
+  *out = reinterpret_cast<axle_engine_t*>(engine.release());
   return nullptr;
 }
 
+uint32_t FlatClient::restarts() const noexcept { return impl_->restarts; }
+uint64_t FlatClient::copied_bytes() const noexcept { return impl_->copied_bytes; }
+
 axle_error_t* FlatClient::describe_engine(axle_engine_t* engine, axle_buffer_t* out) {
+  if (engine != nullptr) {
+    if (Status status = flat::revive(flat::engine_of(engine)); !status.ok()) return flat::to_error(status);
+  }
   FlatWriter request(FlatVerb::kDescribe);
   request.u64(engine == nullptr ? 0 : flat::engine_of(engine).id);
   return impl_->question(request, out);

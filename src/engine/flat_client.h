@@ -1,5 +1,7 @@
 // FlatClient: the host's side of the flat form: an engine function table whose verbs travel through a FlatChannel. Above it
 // nothing knows that the engine is elsewhere.
+// When the other side dies, the calls under way fail with UNAVAILABLE. The next call has it started anew and everything that
+// its handle needs made again there: the engine created, the graph loaded, the tensors bound, all as they were.
 #pragma once
 
 #include <memory>
@@ -23,6 +25,11 @@ class FlatClient {
   axle_engine_api_t table() const;
   axle_error_t* create_engine(const axle_create_args_t* args, axle_engine_t** out);
   axle_error_t* describe_engine(axle_engine_t* engine, axle_buffer_t* out);
+
+  // How often the other side was started anew.
+  uint32_t restarts() const noexcept;
+  // Bytes of tensors that were copied between callers' memory and shared memory so far.
+  uint64_t copied_bytes() const noexcept;
 
   struct Impl;
 

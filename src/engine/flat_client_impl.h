@@ -2,11 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include "base/shared_blocks.h"
 #include "base/shared_memory.h"
 #include "engine/flat_client.h"
 #include "engine/flat_graph.h"
@@ -20,6 +22,8 @@ namespace flat {
 
 inline constexpr int32_t kString = static_cast<int32_t>(DataType::kString);
 inline constexpr size_t kCancelSlots = 1024;
+// Restarts without a run that went well in between.
+inline constexpr uint32_t kMostRestartsInARow = 5;
 
 inline std::string_view view(axle_text_t text) noexcept {
   return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
@@ -32,6 +36,14 @@ inline axle_error_t* to_error(const Status& status) {
                                           status.hint()});
 }
 
+inline Status to_status(FlatError error) {
+  const auto code = error.code > 0 && error.code <= AXLE_DATA_LOSS ? static_cast<StatusCode>(error.code) : StatusCode::kUnknown;
+  Status status(code, std::move(error.message));
+  if (!error.hint.empty()) status = std::move(status).with_hint(std::move(error.hint));
+  if (error.vendor_code != 0) status = std::move(status).with_vendor_code(error.vendor_code);
+  return status;
+}
+
 inline void give(std::string_view document, axle_buffer_t* out) {
   auto* owner = new std::string(document);
   *out = {owner->data(), owner->size(), owner};
@@ -40,7 +52,10 @@ inline void give(std::string_view document, axle_buffer_t* out) {
 // Memory shared with the engine, known there by number.
 struct Segment {
   uint32_t id = 0;
+  uint32_t life = 0;  // of the other side, that it was handed to
   std::optional<SharedMemory> memory;
+  std::shared_ptr<SharedMemory> block;  // the caller's, in place of `memory`
+  const SharedMemory* get() const { return memory ? &*memory : block.get(); }
   size_t size_bytes() const { return memory ? memory->size_bytes() : 0; }
 };
 
@@ -49,6 +64,10 @@ struct Segment {
 struct FlatClient::Impl {
   std::shared_ptr<FlatChannel> channel;
   uint32_t slots = 0;
+  std::atomic<uint32_t> life{0};  // of the other side, that knows the control segment
+  std::atomic<uint32_t> restarts{0}, restarts_in_a_row{0};
+  std::mutex revive_mutex;
+  std::atomic<uint64_t> copied_bytes{0};  // between callers' memory and shared memory
   std::atomic<uint32_t> last_segment{0};
   flat::Segment control;  // cancel flags
   std::mutex mutex;
@@ -87,7 +106,8 @@ struct FlatClient::Impl {
     flat::give(reply->reader->text(), out);
     return nullptr;
   }
-  void forget(const char*, FlatVerb verb, uint64_t id) {
+  void forget(FlatVerb verb, uint64_t id, uint32_t its_life) {
+    if (its_life != channel->life()) return;  // gone with the other side
     FlatWriter request(verb);
     request.u64(id);
     (void)call(request);
@@ -98,12 +118,20 @@ struct FlatClient::Impl {
     AXLE_ASSIGN_OR_RETURN(SharedMemory memory, SharedMemory::create("axle-flat", std::max<size_t>(size_bytes, 64)));
     segment.memory = std::move(memory);
     segment.id = ++last_segment;
-    return FlatAttachment{segment.id, segment.memory->fd(), segment.memory->size_bytes()};
+    return hand_over(segment);
   }
-  void detach(uint32_t segment) {
-    if (segment == 0) return;
+  FlatAttachment hand_over(flat::Segment& segment) {
+    segment.life = channel->life();
+    return FlatAttachment{segment.id, segment.get()->fd(), segment.get()->size_bytes()};
+  }
+  // The segment once more, if the other side was started anew since it got it.
+  void hand_over_again(flat::Segment& segment, std::vector<FlatAttachment>& attachments) {
+    if (segment.get() != nullptr && segment.life != channel->life()) attachments.push_back(hand_over(segment));
+  }
+  void detach(const flat::Segment& segment) {
+    if (segment.id == 0 || segment.life != channel->life()) return;
     FlatWriter request(FlatVerb::kDetach);
-    request.u32(segment);
+    request.u32(segment.id);
     (void)call(request);
   }
 
@@ -134,6 +162,12 @@ struct FlatClient::Impl {
   }
 
   void receive(const std::string& notice);
+  void fail_pending();
+
+  // ---- lives ----
+  // The other side, started anew if it is gone, with the control segment handed to it. Under revive_mutex.
+  Status revive();
+  Status introduce();
 };
 
 namespace flat {
@@ -154,24 +188,70 @@ class CancelBridge {
     return slot_ < kCancelSlots ? FlatPlace{impl_.control.id, slot_ * sizeof(uint32_t), sizeof(uint32_t)} : FlatPlace{};
   }
   void poll() {
-    if (slot_ < kCancelSlots && CancelHandle::of(cancel_).cancelled()) impl_.flag(slot_).store(1, std::memory_order_release);
+    if (slot_ >= kCancelSlots || !CancelHandle::of(cancel_).cancelled()) return;
+    impl_.flag(slot_).store(1, std::memory_order_release);
+    const auto now = std::chrono::steady_clock::now();
+    if (!cancelled_) {
+      cancelled_ = true;
+      since_ = now;
+    } else if (const auto grace = impl_.channel->cancel_grace(); !abandoned_ && now - since_ > grace) {
+      abandoned_ = true;
+      const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(grace).count();
+      impl_.channel->abandon("it did not stop within " + std::to_string(ms) + " ms after it was told to");
+    }
+  }
+  // For FlatChannel::call: nobody to ask when nobody can cancel.
+  std::function<void()> poller() {
+    if (slot_ >= kCancelSlots) return nullptr;
+    return [this] { poll(); };
+  }
+  // An engine that was ended because it did not stop: what the caller wanted, at a price.
+  Status judge(Status status) const {
+    if (!abandoned_ || status.code() != StatusCode::kUnavailable) return status;
+    return cancelled_error(status.message());
   }
 
  private:
   Impl& impl_;
   const axle_cancel_t* cancel_;
   uint32_t slot_ = kCancelSlots;
+  bool cancelled_ = false, abandoned_ = false;
+  std::chrono::steady_clock::time_point since_;
 };
 
 struct ClientEngine {
-  Impl* impl;
-  uint64_t id;
+  Impl* impl = nullptr;
+  uint64_t id = 0;
+  uint32_t life = 0;
+  // What it was created with.
+  std::string library_path, scratch_folder;
+  std::vector<std::string> search_folders;
+  std::vector<std::pair<std::string, std::string>> options;
+};
+
+// What an executable was loaded with: enough to load it again.
+struct LoadRecord {
+  std::string resource, precision;
+  std::vector<std::pair<std::string, std::string>> options;
+  int32_t threads = 1;
+  int32_t spin = 0;
+  std::vector<int32_t> cpu_set;
+  struct Blob {
+    std::string name, path;
+    std::string_view data;  // the host's until unload
+  };
+  std::vector<Blob> blobs;
+  const axle_graph_t* graph = nullptr;  // the host's until unload
 };
 
 struct ClientExecutable {
-  Impl* impl;
-  uint64_t id;
+  Impl* impl = nullptr;
+  ClientEngine* engine = nullptr;
+  uint64_t id = 0;
+  std::atomic<uint32_t> life{0};
   EngineIo io;
+  LoadRecord record;
+  EffectiveValues effective;
 };
 
 struct ClientTensor {
@@ -179,12 +259,15 @@ struct ClientTensor {
   axle_tensor_t tensor{};  // the caller's; its shape is the one below
   std::vector<int64_t> shape;
   Segment segment;
+  size_t offset = 0;       // in the segment
+  bool in_place() const noexcept { return segment.block != nullptr; }  // nothing is copied
 };
 
 struct ClientContext {
-  Impl* impl;
-  const ClientExecutable* executable;
-  uint64_t id;
+  Impl* impl = nullptr;
+  ClientExecutable* executable = nullptr;
+  uint64_t id = 0;
+  uint32_t life = 0;
   std::vector<ClientTensor> inputs, outputs;
   Segment room;                         // of outputs the engine allocates
   std::vector<FlatTensor> results;      // of the last run
@@ -192,9 +275,9 @@ struct ClientContext {
   std::vector<std::vector<axle_text_t>> result_texts;
   ~ClientContext() {
     for (auto* list : {&inputs, &outputs}) {
-      for (ClientTensor& tensor : *list) impl->detach(tensor.segment.id);
+      for (ClientTensor& tensor : *list) impl->detach(tensor.segment);
     }
-    impl->detach(room.id);
+    impl->detach(room);
   }
 };
 
@@ -203,6 +286,17 @@ inline ClientExecutable& executable_of(axle_executable_t* executable) {
   return *reinterpret_cast<ClientExecutable*>(executable);
 }
 inline ClientContext& context_of(axle_context_t* context) { return *reinterpret_cast<ClientContext*>(context); }
+
+// What stands on the other side for these, made anew where that side was started anew. The first two under revive_mutex.
+Status revive(ClientEngine& engine);
+Status revive(ClientExecutable& executable);
+Status revive(ClientContext& context);
+Status revive_locked(ClientEngine& engine);
+// Asks for what was created or loaded; the reply's error is a Status.
+Status create_again(ClientEngine& engine);
+Result<std::string> load_as_recorded(ClientExecutable& executable, axle_text_t scratch_folder, const axle_cancel_t* cancel,
+                                     void* progress);
+Status bind_again(ClientContext& context);
 
 // Verbs of contexts, for the table.
 axle_error_t* context_create(axle_executable_t* handle, axle_context_t** out);

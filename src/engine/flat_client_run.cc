@@ -1,4 +1,5 @@
 // Contexts: what is bound, what a run sends and brings back.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -6,30 +7,27 @@
 
 namespace axle::flat {
 
+constexpr uint64_t kMaxRoomBytes = uint64_t{1} << 36;  // that results may ask for: 64 GiB
+
 axle_error_t* context_create(axle_executable_t* handle, axle_context_t** out) {
   ClientExecutable& executable = executable_of(handle);
-  FlatWriter request(FlatVerb::kContextCreate);
-  request.u64(executable.id);
-  auto reply = executable.impl->call(request);
-  if (!reply.ok()) return to_error(reply.status());
-  if (reply->error.code != 0) return to_error(std::move(reply->error));
   auto made = std::make_unique<ClientContext>();
   made->impl = executable.impl;
   made->executable = &executable;
-  made->id = reply->reader->u64();
   made->inputs.resize(executable.io.inputs.size());
   made->outputs.resize(executable.io.outputs.size());
+  if (Status status = revive(*made); !status.ok()) return to_error(status);
   *out = reinterpret_cast<axle_context_t*>(made.release());
   return nullptr;
 }
 
 void context_destroy(axle_context_t* handle) {
   const std::unique_ptr<ClientContext> context(&context_of(handle));
-  context->impl->forget("context", FlatVerb::kContextDestroy, context->id);
+  context->impl->forget(FlatVerb::kContextDestroy, context->id, context->life);
 }
 
 // The message of bind: where the engine finds the bytes, or the texts themselves.
-FlatTensor flat_tensor(const axle_tensor_t& tensor, uint32_t segment) {
+FlatTensor flat_tensor(const axle_tensor_t& tensor, uint32_t segment, size_t offset) {
   FlatTensor out;
   out.dtype = tensor.dtype;
   if (tensor.shape != nullptr) out.shape.assign(tensor.shape, tensor.shape + std::max(0, tensor.rank));
@@ -37,13 +35,39 @@ FlatTensor flat_tensor(const axle_tensor_t& tensor, uint32_t segment) {
     const auto* texts = static_cast<const axle_text_t*>(tensor.data);
     for (size_t i = 0; i < tensor.size_bytes / sizeof(axle_text_t); ++i) out.texts.emplace_back(view(texts[i]));
   } else if (tensor.data != nullptr && tensor.size_bytes > 0) {
-    out.place = {segment, 0, tensor.size_bytes};  // a tensor without bytes lies nowhere: the engine's own checks speak
+    out.place = {segment, offset, tensor.size_bytes};  // a tensor without bytes lies nowhere: the engine's own checks speak
   }
   return out;
 }
 
+// What the engine was told of the old one holds for the new one too.
+bool is_same_place(const ClientTensor& bound, const axle_tensor_t& tensor, const std::optional<SharedPlace>& shared) {
+  if (!bound.bound || bound.tensor.dtype != tensor.dtype || tensor.dtype == kString || bound.tensor.data == nullptr ||
+      tensor.data == nullptr || bound.tensor.size_bytes != tensor.size_bytes || bound.tensor.rank != tensor.rank ||
+      !std::equal(bound.shape.begin(), bound.shape.end(), tensor.shape)) {
+    return false;
+  }
+  return shared ? bound.segment.block == shared->block && bound.offset == shared->offset : !bound.in_place();
+}
+
+// A segment for the tensor where the one it has does not do.
+Result<std::optional<FlatAttachment>> place_tensor(Impl& impl, const axle_tensor_t& tensor, const ClientTensor& bound,
+                                                   const std::optional<SharedPlace>& shared, Segment& fresh) {
+  if (tensor.dtype == kString) return std::optional<FlatAttachment>();
+  if (shared) {
+    if (bound.segment.block == shared->block) return std::optional<FlatAttachment>();
+    fresh.block = shared->block;
+    fresh.id = ++impl.last_segment;
+    return std::optional<FlatAttachment>(impl.hand_over(fresh));
+  }
+  if (!bound.in_place() && tensor.size_bytes <= bound.segment.size_bytes()) return std::optional<FlatAttachment>();
+  AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(fresh, tensor.size_bytes));
+  return std::optional<FlatAttachment>(attachment);
+}
+
 axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTensor>& list, uint32_t index,
                    const axle_tensor_t* tensor) {
+  if (Status status = revive(context); !status.ok()) return to_error(status);
   FlatWriter request(verb);
   request.u64(context.id).u32(index).u32(tensor == nullptr ? 0 : 1);
   if (tensor == nullptr || index >= list.size()) {
@@ -53,25 +77,32 @@ axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTens
     return error;
   }
   ClientTensor& bound = list[index];
+  std::optional<SharedPlace> shared;
+  if (tensor->memory_space == 2 && tensor->size_bytes > 0) shared = find_shared_block(tensor->data, tensor->size_bytes);
+  if (is_same_place(bound, *tensor, shared)) {
+    bound.tensor.data = tensor->data;
+    return nullptr;
+  }
   Segment fresh;  // what was bound before stays until the engine has accepted the new
   std::vector<FlatAttachment> attachments;
-  if (tensor->dtype != kString && tensor->size_bytes > bound.segment.size_bytes()) {
-    const auto attachment = context.impl->make_segment(fresh, tensor->size_bytes);
-    if (!attachment.ok()) return to_error(attachment.status());
-    attachments.push_back(*attachment);
-  }
-  Segment& place = fresh.memory ? fresh : bound.segment;
-  write_tensor(request, flat_tensor(*tensor, place.id));
+  const auto attachment = place_tensor(*context.impl, *tensor, bound, shared, fresh);
+  if (!attachment.ok()) return to_error(attachment.status());
+  if (*attachment) attachments.push_back(**attachment);
+  Segment& place = fresh.get() != nullptr ? fresh : bound.segment;
+  context.impl->hand_over_again(place, attachments);
+  const size_t offset = shared ? shared->offset : 0;
+  write_tensor(request, flat_tensor(*tensor, place.id, offset));
   if (axle_error_t* error = context.impl->command(request, attachments)) {
-    context.impl->detach(fresh.id);
+    context.impl->detach(fresh);
     return error;
   }
-  if (fresh.memory) {
-    context.impl->detach(bound.segment.id);
+  if (fresh.get() != nullptr) {
+    context.impl->detach(bound.segment);
     bound.segment = std::move(fresh);
   }
   std::vector<int64_t> shape(tensor->shape, tensor->shape + std::max(0, tensor->rank));  // may be the one held already
   bound.bound = true;
+  bound.offset = offset;
   bound.tensor = *tensor;
   bound.shape = std::move(shape);
   bound.tensor.shape = bound.shape.data();
@@ -85,48 +116,81 @@ axle_error_t* bind_output(axle_context_t* handle, uint32_t index, const axle_ten
   return bind(FlatVerb::kBindOutput, context_of(handle), context_of(handle).outputs, index, tensor);
 }
 
+Status bind_again(ClientContext& context) {
+  for (auto* list : {&context.inputs, &context.outputs}) {
+    const FlatVerb verb = list == &context.inputs ? FlatVerb::kBindInput : FlatVerb::kBindOutput;
+    for (uint32_t i = 0; i < list->size(); ++i) {
+      ClientTensor& bound = (*list)[i];
+      if (!bound.bound) continue;
+      FlatWriter request(verb);
+      request.u64(context.id).u32(i).u32(1);
+      write_tensor(request, flat_tensor(bound.tensor, bound.segment.id, bound.offset));
+      std::vector<FlatAttachment> attachments;
+      context.impl->hand_over_again(bound.segment, attachments);
+      AXLE_ASSIGN_OR_RETURN(auto reply, context.impl->call(request, attachments));
+      if (reply.error.code != 0) return to_status(std::move(reply.error));
+    }
+  }
+  return ok_status();
+}
+
 // Inputs as they are now: the caller may have written since bind. Strings travel again inside a message.
 axle_error_t* send_inputs(ClientContext& context) {
+  uint64_t copied = 0;
   for (uint32_t i = 0; i < context.inputs.size(); ++i) {
     ClientTensor& input = context.inputs[i];
     if (!input.bound) continue;
     if (input.tensor.dtype == kString) {
       const axle_tensor_t again = input.tensor;
       if (axle_error_t* error = bind(FlatVerb::kBindInput, context, context.inputs, i, &again)) return error;
-    } else if (input.tensor.size_bytes > 0 && input.tensor.data != nullptr) {
+    } else if (input.tensor.size_bytes > 0 && input.tensor.data != nullptr && !input.in_place()) {
       std::memcpy(input.segment.memory->data(), input.tensor.data, input.tensor.size_bytes);
+      copied += input.tensor.size_bytes;
     }
   }
+  context.impl->copied_bytes.fetch_add(copied, std::memory_order_relaxed);
   return nullptr;
 }
 
-std::vector<uint32_t> all_outputs(const ClientContext& context) {
-  std::vector<uint32_t> wanted;
-  for (uint32_t i = 0; i < context.outputs.size(); ++i) wanted.push_back(i);
-  return wanted;
+// What the other side states of a result must lie within the memory that was given for it.
+bool lies_within(const FlatTensor& result, const ClientTensor* bound, const Segment& room) {
+  if (result.dtype == kString) return result.place.segment == 0;
+  if (bound != nullptr) return result.place.size_bytes <= bound->tensor.size_bytes;
+  if (result.place.segment == 0) return result.place.size_bytes <= kMaxRoomBytes;
+  return result.place.segment == room.id && result.place.offset <= room.size_bytes() &&
+         result.place.size_bytes <= room.size_bytes() - result.place.offset;
 }
 
-// Bytes that did not fit into the room; 0 = all here.
+// Bytes that did not fit into the room; 0 = all here. What makes no sense fails the reader.
 uint64_t read_results(ClientContext& context, FlatReader& reader) {
   const size_t count = reader.count(4);
+  if (count != context.outputs.size()) reader.fail("results that nobody asked for");
+  if (!reader.ok()) return 0;
   context.results.assign(count, {});
   context.result_errors.assign(count, {});
   context.result_texts.assign(count, {});
-  uint64_t missing = 0;
+  uint64_t missing = 0, copied = 0;
   for (size_t i = 0; i < count && reader.ok(); ++i) {
     context.result_errors[i] = read_error(reader);
     if (context.result_errors[i].code != 0) continue;
     context.results[i] = read_tensor(reader);
     const FlatTensor& result = context.results[i];
+    const ClientTensor* bound = context.outputs[i].bound ? &context.outputs[i] : nullptr;
+    if (!lies_within(result, bound, context.room)) {
+      reader.fail("result outside its memory");
+      break;
+    }
     for (const std::string& text : result.texts) context.result_texts[i].push_back({text.data(), text.size()});
-    const bool bound = i < context.outputs.size() && context.outputs[i].bound;
-    if (!bound && result.dtype != kString && result.place.segment == 0)
+    if (bound == nullptr && result.dtype != kString && result.place.segment == 0)
       missing += (result.place.size_bytes + 63) & ~uint64_t{63};
-    if (bound && result.place.size_bytes > 0) {
-      const ClientTensor& to = context.outputs[i];
-      std::memcpy(to.tensor.data, to.segment.memory->data(), std::min<uint64_t>(result.place.size_bytes, to.tensor.size_bytes));
+    const bool copies = bound != nullptr && result.dtype != kString && !bound->in_place();
+    if (copies && result.place.size_bytes > 0 && bound->tensor.data != nullptr) {
+      std::memcpy(bound->tensor.data, bound->segment.memory->data(), result.place.size_bytes);
+      copied += result.place.size_bytes;
     }
   }
+  if (!reader.ok()) context.results.clear();
+  context.impl->copied_bytes.fetch_add(copied, std::memory_order_relaxed);
   return missing;
 }
 
@@ -134,34 +198,44 @@ FlatPlace room_of(const ClientContext& context) {
   return context.room.memory ? FlatPlace{context.room.id, 0, context.room.size_bytes()} : FlatPlace{};
 }
 
+// All outputs, and where those go that the engine allocates.
+void write_wishes(FlatWriter& request, const ClientContext& context) {
+  request.u64(context.outputs.size());
+  for (uint32_t i = 0; i < context.outputs.size(); ++i) request.u32(i);
+  write_place(request, room_of(context));
+}
+
+axle_error_t* malformed() { return to_error(internal_error("the engine's process sent a malformed reply")); }
+
 // Makes the room larger and fetches the outputs again.
 axle_error_t* fetch_again(ClientContext& context, uint64_t missing) {
   Impl& impl = *context.impl;
-  const uint32_t old = context.room.id;
-  const auto attachment = impl.make_segment(context.room, context.room.size_bytes() + missing);
+  Segment old = std::exchange(context.room, {});
+  const auto attachment = impl.make_segment(context.room, old.size_bytes() + missing);
   if (!attachment.ok()) return to_error(attachment.status());
   FlatWriter request(FlatVerb::kRun);
   request.u64(context.id).u32(1).u64(0);
   write_place(request, {});
-  request.numbers<uint32_t>(all_outputs(context));
-  write_place(request, room_of(context));
+  write_wishes(request, context);
   auto reply = impl.call(request, std::span(&*attachment, 1));
   impl.detach(old);
   if (!reply.ok()) return to_error(reply.status());
   if (reply->error.code != 0) return to_error(std::move(reply->error));
-  read_results(context, *reply->reader);
-  return nullptr;
+  const uint64_t still_missing = read_results(context, *reply->reader);
+  return reply->reader->ok() && still_missing == 0 ? nullptr : malformed();
 }
 
 axle_error_t* finish_run(ClientContext& context, FlatReader& reader) {
   const uint64_t missing = read_results(context, reader);
-  if (!reader.ok()) return to_error(internal_error("the engine's process sent a malformed reply"));
+  if (!reader.ok()) return malformed();
+  if (context.impl->restarts_in_a_row.load(std::memory_order_relaxed) != 0) context.impl->restarts_in_a_row = 0;
   return missing == 0 ? nullptr : fetch_again(context, missing);
 }
 
 axle_error_t* run(axle_context_t* handle, const axle_run_args_t* args) {
   ClientContext& context = context_of(handle);
   Impl& impl = *context.impl;
+  if (Status status = revive(context); !status.ok()) return to_error(status);
   if (axle_error_t* error = send_inputs(context)) return error;
   CancelBridge cancel(impl, args == nullptr ? nullptr : args->cancel);
   cancel.poll();
@@ -169,11 +243,12 @@ axle_error_t* run(axle_context_t* handle, const axle_run_args_t* args) {
   FlatWriter request(FlatVerb::kRun);
   request.u64(context.id).u32(0).u64(profile);
   write_place(request, cancel.place());
-  request.numbers<uint32_t>(all_outputs(context));
-  write_place(request, room_of(context));
-  auto reply = impl.call(request, {}, [&] { cancel.poll(); });
-  impl.drop(impl.profile_tokens, profile);
-  if (!reply.ok()) return to_error(reply.status());
+  write_wishes(request, context);
+  std::vector<FlatAttachment> attachments;
+  impl.hand_over_again(context.room, attachments);
+  auto reply = impl.call(request, attachments, cancel.poller());
+  if (profile != 0) impl.drop(impl.profile_tokens, profile);
+  if (!reply.ok()) return to_error(cancel.judge(reply.status()));
   if (reply->error.code != 0) return to_error(std::move(reply->error));
   return finish_run(context, *reply->reader);
 }
@@ -204,6 +279,7 @@ axle_error_t* output(axle_context_t* handle, uint32_t index, axle_tensor_t* out)
 axle_error_t* run_async(axle_context_t* handle, const axle_run_args_t* args, axle_done_t done, void* user) {
   ClientContext& context = context_of(handle);
   Impl& impl = *context.impl;
+  if (Status status = revive(context); !status.ok()) return to_error(status);
   if (axle_error_t* error = send_inputs(context)) return error;
   auto cancel = std::make_shared<CancelBridge>(impl, args == nullptr ? nullptr : args->cancel);
   auto finished = std::make_shared<std::atomic<bool>>(false);
@@ -224,9 +300,10 @@ axle_error_t* run_async(axle_context_t* handle, const axle_run_args_t* args, axl
   FlatWriter request(FlatVerb::kRunAsync);
   request.u64(context.id).u64(id);
   write_place(request, cancel->place());
-  request.numbers<uint32_t>(all_outputs(context));
-  write_place(request, room_of(context));
-  if (axle_error_t* error = impl.command(request)) {
+  write_wishes(request, context);
+  std::vector<FlatAttachment> attachments;
+  impl.hand_over_again(context.room, attachments);
+  if (axle_error_t* error = impl.command(request, attachments)) {
     const std::lock_guard lock(impl.mutex);
     impl.pending.erase(id);
     return error;

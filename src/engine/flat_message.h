@@ -1,5 +1,5 @@
 // The flat form of the engine ABI: every verb's request and reply is one byte message, every tensor and weight a place in
-// shared memory. What a worker process will speak; the loopback proves that nothing else is needed.
+// shared memory. What axle-worker speaks; the loopback proves that nothing else is needed.
 // Layout: little endian, fields in order, 8-byte aligned nowhere. Texts are a u64 length and the bytes. Lists are a u64 count.
 #pragma once
 

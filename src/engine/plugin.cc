@@ -86,6 +86,19 @@ Result<std::shared_ptr<const Plugin>> Plugin::open(const std::string& path) {
   return std::shared_ptr<const Plugin>(std::move(named));
 }
 
+Result<std::shared_ptr<const Plugin>> Plugin::from_remote(const axle_engine_api_t& table, std::shared_ptr<RemoteEngine> remote,
+                                                          const std::string& path) {
+  axle_engine_api_t api = table;
+  // Never called: Plugin::create and Plugin::describe ask `remote`.
+  api.create = [](const axle_create_args_t*, axle_engine_t**) -> axle_error_t* { return nullptr; };
+  api.describe = [](axle_engine_t*, axle_buffer_t*) -> axle_error_t* { return nullptr; };
+  AXLE_ASSIGN_OR_RETURN(const auto plugin, from_table(&api, path));
+  auto made = std::make_shared<Plugin>(*plugin);
+  made->path_ = path;
+  made->remote_ = std::move(remote);
+  return std::shared_ptr<const Plugin>(std::move(made));
+}
+
 Status Plugin::take_error(axle_error_t* error, std::string_view context) const {
   if (error == nullptr) return ok_status();
   axle_error_info_t info{};

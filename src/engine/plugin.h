@@ -2,14 +2,28 @@
 // be dropped, the library stays.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "axle/engine.h"
 #include "axle/engine_abi.h"
 #include "axle/status.h"
 
 namespace axle {
+
+// Behind a plugin whose engine is in another process: the verbs that take no handle, and what the host knows of the process
+// better than the engine does.
+class RemoteEngine {
+ public:
+  virtual ~RemoteEngine() = default;
+  virtual axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) = 0;
+  virtual axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) = 0;
+  // Puts in what the kernel says: the CPUs its threads really stay on.
+  virtual Status amend(EffectiveValues& effective) const = 0;
+  virtual void amend(std::map<std::string, double>& counters) const = 0;
+};
 
 class Plugin {
  public:
@@ -18,6 +32,19 @@ class Plugin {
   // `origin` names it in messages.
   static Result<std::shared_ptr<const Plugin>> from_query(axle_engine_query_t query, const std::string& origin);
   static Result<std::shared_ptr<const Plugin>> from_table(const axle_engine_api_t* table, const std::string& origin);
+  // `table` lacks create and describe. `path` is the plugin file that runs elsewhere.
+  static Result<std::shared_ptr<const Plugin>> from_remote(const axle_engine_api_t& table, std::shared_ptr<RemoteEngine> remote,
+                                                           const std::string& path);
+
+  // The verbs that take no handle.
+  axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) const {
+    return remote_ ? remote_->create(args, out) : api_.create(args, out);
+  }
+  axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) const {
+    return remote_ ? remote_->describe(engine, out) : api_.describe(engine, out);
+  }
+  // Null when the engine is in this process.
+  const RemoteEngine* remote() const noexcept { return remote_.get(); }
 
   // A full-sized copy: slots beyond the plugin's size are NULL.
   const axle_engine_api_t& api() const noexcept { return api_; }
@@ -35,6 +62,7 @@ class Plugin {
   axle_engine_api_t api_;
   std::string origin_;
   std::string path_;
+  std::shared_ptr<RemoteEngine> remote_;
 };
 
 }  // namespace axle

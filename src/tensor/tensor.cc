@@ -9,6 +9,7 @@
 #include <new>
 
 #include "base/checked.h"
+#include "base/shared_blocks.h"
 
 namespace axle {
 namespace {
@@ -55,6 +56,17 @@ Result<Tensor> Tensor::allocate(DataType dtype, Shape shape, size_t alignment_by
   std::memset(data, 0, size);
   return borrow(dtype, std::move(shape), data, size,
                 std::shared_ptr<const void>(data, [](const void* bytes) { std::free(const_cast<void*>(bytes)); }));
+}
+
+Result<Tensor> Tensor::allocate_shared(DataType dtype, Shape shape) {
+  if (dtype == DataType::kUndefined) return undefined_dtype();
+  if (dtype == DataType::kString) return invalid_argument_error("strings cannot lie in shared memory");
+  AXLE_ASSIGN_OR_RETURN(const size_t size, dense_size_bytes(dtype, shape));
+  AXLE_ASSIGN_OR_RETURN(std::shared_ptr<SharedMemory> block, allocate_shared_block(std::max<size_t>(size, 1)));
+  std::byte* const data = block->data();
+  AXLE_ASSIGN_OR_RETURN(Tensor tensor, borrow(dtype, std::move(shape), data, size, std::move(block)));
+  tensor.memory_space_ = MemorySpace::kShared;
+  return tensor;
 }
 
 Result<Tensor> Tensor::borrow(DataType dtype, Shape shape, void* data, size_t size_bytes,

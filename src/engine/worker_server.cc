@@ -1,0 +1,255 @@
+#include "engine/worker_server.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/errno_status.h"
+#include "base/shared_memory.h"
+#include "base/text.h"
+#include "engine/flat_server.h"
+#include "engine/worker_lanes.h"
+
+namespace axle {
+namespace {
+
+using worker::Control;
+using worker::Lane;
+
+template <typename T>
+bool read_number(std::string_view text, T& value) {
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  return result.ec == std::errc() && result.ptr == text.data() + text.size();
+}
+
+Status confine(const WorkerArguments& arguments) {
+  if (!arguments.cpu_set.empty()) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const int32_t cpu : arguments.cpu_set) {
+      if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+    }
+    if (::sched_setaffinity(0, sizeof(set), &set) != 0) return errno_status(errno, "cannot stay on the given CPUs");
+  }
+  if (arguments.memory_limit_bytes > 0) {
+    // Of what is allocated: files and shared memory that are mapped do not count.
+    const rlimit limit{arguments.memory_limit_bytes, arguments.memory_limit_bytes};
+    if (::setrlimit(RLIMIT_DATA, &limit) != 0) return errno_status(errno, "cannot limit the memory");
+  }
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  return ok_status();
+}
+
+// Ends this process with the host. Not PR_SET_PDEATHSIG: that fires when the thread that started us ends.
+void die_with_host(int64_t host_pid) {
+  const int watch = static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(host_pid), 0));
+  std::array<pollfd, 2> watched = {pollfd{watch, POLLIN, 0}, pollfd{worker::kSocketFd, POLLRDHUP, 0}};
+  for (;;) {
+    if (::poll(watched.data(), watched.size(), watch < 0 ? 1000 : -1) < 0 && errno != EINTR) ::_exit(0);
+    if ((watched[0].revents & POLLIN) != 0 || (watched[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) ::_exit(0);
+    if (watch < 0 && ::getppid() != host_pid) ::_exit(0);
+  }
+}
+
+bool send_all(int fd, const void* data, size_t size) {
+  const auto* at = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t sent = ::send(fd, at, size, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    at += sent;
+    size -= static_cast<size_t>(sent);
+  }
+  return true;
+}
+
+class Serving {
+ public:
+  Serving(SharedMemory control, std::shared_ptr<const Plugin> plugin)
+      : memory_(std::move(control)), control_(*reinterpret_cast<Control*>(memory_.data())),
+        server_(std::move(plugin), [this](const std::string& notice) { notify(notice); }) {}
+
+  [[noreturn]] void run() {
+    control_.ready.store(1, std::memory_order_release);
+    worker::wake_all(control_.ready);
+    serve_lane(0);
+  }
+
+ private:
+  // A lane's thread is made when the one before it is first used: one is always there for the next caller.
+  [[noreturn]] void serve_lane(uint32_t number) {
+    Lane& lane = control_.lanes[number];
+    uint32_t seen = 0;
+    bool used = false;
+    std::string request;
+    for (;;) {
+      worker::wait(lane.to_worker, seen, used && control_.spin.load(std::memory_order_relaxed) != 0, std::nullopt);
+      seen = lane.to_worker.sequence.load(std::memory_order_acquire);
+      if (!used && number + 1 < worker::kLanes) std::thread([this, number] { serve_lane(number + 1); }).detach();
+      used = true;
+      const bool whole = lane.to_worker.left_bytes == 0;
+      request.append(reinterpret_cast<const char*>(lane.request), lane.to_worker.piece_bytes);
+      if (!whole) {
+        worker::post(lane.to_host);
+        continue;
+      }
+      send_reply(lane, answer(number, lane.to_worker.attachments, request), seen);
+      request.clear();
+    }
+  }
+
+  std::string answer(uint32_t lane, uint32_t attachments, const std::string& request) {
+    if (attachments > 0) {
+      if (Status status = take_segments(lane, attachments); !status.ok()) {
+        FlatWriter reply(FlatVerb::kDescribe);
+        write_error(reply, {static_cast<int32_t>(status.code()), 0, 0, status.message(), ""});
+        return reply.take();
+      }
+    }
+    return server_.serve(request);
+  }
+
+  void send_reply(Lane& lane, const std::string& reply, uint32_t& seen) {
+    size_t at = 0;
+    for (;;) {
+      const size_t piece = std::min(worker::kPieceBytes, reply.size() - at);
+      std::memcpy(lane.reply, reply.data() + at, piece);
+      at += piece;
+      lane.to_host.piece_bytes = piece;
+      lane.to_host.left_bytes = reply.size() - at;
+      lane.to_host.notices = notices_.load(std::memory_order_acquire);
+      worker::post(lane.to_host);
+      if (at == reply.size()) return;
+      worker::wait(lane.to_worker, seen, true, std::nullopt);  // the host asks for the next piece
+      seen = lane.to_worker.sequence.load(std::memory_order_acquire);
+    }
+  }
+
+  // Segments come for all lanes by one socket, each marked with the lane whose message it belongs to.
+  Status take_segments(uint32_t lane, uint32_t wanted) {
+    const std::lock_guard lock(segments_mutex_);
+    while (arrived_[lane] < wanted) AXLE_RETURN_IF_ERROR(take_segment());
+    arrived_[lane] = 0;
+    Status status = std::move(refused_[lane]);
+    refused_[lane] = ok_status();
+    return status;
+  }
+
+  Status take_segment() {
+    worker::SegmentRecord record{};
+    iovec piece{&record, sizeof(record)};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = space.data();
+    message.msg_controllen = space.size();
+    ssize_t got = 0;
+    do {
+      got = ::recvmsg(worker::kSocketFd, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+    } while (got < 0 && errno == EINTR);
+    const cmsghdr* header = CMSG_FIRSTHDR(&message);
+    if (got != sizeof(record) || header == nullptr || header->cmsg_type != SCM_RIGHTS || record.lane >= worker::kLanes)
+      return internal_error("a segment did not arrive");
+    UniqueFd fd;
+    int raw = -1;
+    std::memcpy(&raw, CMSG_DATA(header), sizeof(raw));
+    fd.reset(raw);
+    const FlatAttachment attachment{record.segment, fd.get(), record.size_bytes};
+    if (Status status = server_.attach({&attachment, 1}); !status.ok()) refused_[record.lane] = std::move(status);
+    ++arrived_[record.lane];
+    return ok_status();
+  }
+
+  void notify(const std::string& notice) {
+    if (notice.size() > worker::kMaxNoticeBytes) {
+      std::fprintf(stderr, "axle-worker: a notice of %zu bytes cannot be sent\n", notice.size());
+      std::abort();  // dropped, its receiver would wait for ever
+    }
+    const std::lock_guard lock(notice_mutex_);
+    const auto size = static_cast<uint32_t>(notice.size());
+    if (send_all(worker::kSocketFd, &size, sizeof(size)) && send_all(worker::kSocketFd, notice.data(), notice.size())) {
+      notices_.fetch_add(1, std::memory_order_release);
+    }
+  }
+
+  SharedMemory memory_;
+  Control& control_;
+  std::mutex notice_mutex_;
+  std::atomic<uint64_t> notices_{0};
+  std::mutex segments_mutex_;
+  std::array<uint32_t, worker::kLanes> arrived_{};
+  std::array<Status, worker::kLanes> refused_{};
+  FlatServer server_;
+};
+
+}  // namespace
+
+Result<WorkerArguments> parse_worker_arguments(const std::vector<std::string>& arguments) {
+  WorkerArguments parsed;
+  for (size_t i = 0; i < arguments.size(); i += 2) {
+    const std::string& name = arguments[i];
+    const std::string value = i + 1 < arguments.size() ? arguments[i + 1] : "";
+    bool good = !value.empty();
+    if (name == "--plugin") {
+      parsed.plugin_path = value;
+      good = good && value[0] == '/';
+    } else if (name == "--host") {
+      good = good && read_number(value, parsed.host_pid);
+    } else if (name == "--memory") {
+      good = good && read_number(value, parsed.memory_limit_bytes);
+    } else if (name == "--cpus") {
+      for (const std::string_view cpu : split(value, ',')) good = good && read_number(cpu, parsed.cpu_set.emplace_back());
+    } else {
+      good = false;
+    }
+    if (!good) {
+      return invalid_argument_error(fmt::format("'{} {}' makes no sense: this program is started by axle, not by hand",
+                                                printable(name, 64), printable(value, 64)));
+    }
+  }
+  if (parsed.plugin_path.empty() || parsed.host_pid <= 0)
+    return invalid_argument_error("--plugin and --host are missing: this program is started by axle, not by hand");
+  return parsed;
+}
+
+std::vector<std::string> format_worker_arguments(const WorkerArguments& arguments) {
+  std::vector<std::string> texts = {"--plugin", arguments.plugin_path, "--host", std::to_string(arguments.host_pid)};
+  std::vector<std::string> cpus;
+  for (const int32_t cpu : arguments.cpu_set) cpus.push_back(std::to_string(cpu));
+  if (!cpus.empty()) texts.insert(texts.end(), {"--cpus", join(cpus, ",")});
+  if (arguments.memory_limit_bytes > 0) texts.insert(texts.end(), {"--memory", std::to_string(arguments.memory_limit_bytes)});
+  return texts;
+}
+
+Status serve_worker(const WorkerArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(SharedMemory memory, SharedMemory::adopt(UniqueFd(worker::kControlFd), sizeof(Control), true));
+  const auto& control = *reinterpret_cast<const Control*>(memory.data());
+  if (control.magic != worker::kMagic || control.version != worker::kVersion ||
+      std::string_view(control.host_version) != AXLE_VERSION) {
+    return failed_precondition_error(
+        fmt::format("this is axle-worker of axle {}, it was started by {}", AXLE_VERSION, printable(control.host_version, 56)));
+  }
+  AXLE_RETURN_IF_ERROR(confine(arguments));  // before there is a second thread
+  std::thread([host = arguments.host_pid] { die_with_host(host); }).detach();
+  AXLE_ASSIGN_OR_RETURN(auto plugin, Plugin::open(arguments.plugin_path));
+  static Serving* const serving = new Serving(std::move(memory), std::move(plugin));  // until the process ends
+  serving->run();
+}
+
+}  // namespace axle
