@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "model/graph.h"
 #include "model/model_graph.h"
+#include "runtime/graph_facts.h"
 
 namespace axle {
 namespace {
@@ -154,6 +155,8 @@ Result<ModelFacts> model_facts(const Model& model, std::span<const NamedTensor> 
     facts.activation_bytes += node.activation_bytes;
     facts.cost_exact = facts.cost_exact && node.cost_exact;
   }
+  AXLE_ASSIGN_OR_RETURN(const auto declared, graph_of(model));
+  add_graph_facts(*graph, *declared, facts);
   facts.quantised = is_quantised(*graph);
   facts.float_dtype = float_dtype_of(*graph, model.inputs());
   return facts;

@@ -18,6 +18,14 @@ Status malformed(std::string_view text, std::string_view why) {
       .with_hint("write engine@resource/precision/tN/preset, for example onnxruntime@cpu:0/f32/t2/default");
 }
 
+constexpr std::string_view kMixed = "mixed:";
+constexpr size_t kMaxMixedBytes = 16384;
+
+Status malformed_mixed(std::string_view text, std::string_view why) {
+  return invalid_argument_error(fmt::format("\"{}\" is not a mixed plan's name: {}", printable(text), why))
+      .with_hint("write mixed:CANDIDATE+CANDIDATE#CUT, as `axle plan` prints it");
+}
+
 // A resource id may itself hold a slash ("cpu:0/1"), so the last three fields are cut from the end.
 bool cut_last_field(std::string_view& rest, std::string_view& field) {
   const size_t slash = rest.rfind('/');
@@ -66,6 +74,46 @@ Result<Candidate> parse_candidate(std::string_view text) {
     return malformed(text, fmt::format("threads are written tN with N from 1 to {}", kMaxThreads));
   }
   return candidate;
+}
+
+bool is_mixed_name(std::string_view text) noexcept { return text.starts_with(kMixed); }
+
+std::string MixedName::format() const {
+  std::string text(kMixed);
+  for (const Candidate& candidate : candidates) {
+    if (&candidate != &candidates.front()) text += '+';
+    text += candidate.format();
+  }
+  return text + '#' + cut;
+}
+
+Result<MixedName> parse_mixed_name(std::string_view text) {
+  const size_t hash = text.rfind('#');
+  if (!is_mixed_name(text) || text.size() > kMaxMixedBytes || hash == std::string_view::npos)
+    return malformed_mixed(text, "it must begin with \"mixed:\" and end with '#' and the cut");
+  MixedName name;
+  name.cut = text.substr(hash + 1);
+  if (name.cut.size() != 8 || name.cut.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return malformed_mixed(text, "the cut is 8 hex digits");
+  // A preset may hold a plus sign, an engine's name in front of an '@' does not.
+  std::vector<std::string> pieces;
+  for (const std::string_view piece : split(text.substr(kMixed.size(), hash - kMixed.size()), '+')) {
+    if (piece.find('@') != std::string_view::npos || pieces.empty())
+      pieces.emplace_back(piece);
+    else
+      pieces.back() += "+" + std::string(piece);
+  }
+  for (const std::string& piece : pieces) {
+    AXLE_ASSIGN_OR_RETURN(Candidate candidate, parse_candidate(piece));
+    if (std::find(name.candidates.begin(), name.candidates.end(), candidate) != name.candidates.end())
+      return malformed_mixed(text, "it names a candidate twice");
+    name.candidates.push_back(std::move(candidate));
+  }
+  return name;
+}
+
+Status check_candidate_name(std::string_view text) {
+  return is_mixed_name(text) ? parse_mixed_name(text).status() : parse_candidate(text).status();
 }
 
 }  // namespace axle

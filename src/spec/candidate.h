@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "axle/plan.h"
 
@@ -10,5 +11,19 @@ namespace axle {
 
 // [a-z0-9_][a-z0-9_.+-]*, at most 64 bytes: engine, precision and preset names.
 bool is_candidate_word(std::string_view word) noexcept;
+
+// A plan of several parts, as a name in evidence and decisions: its candidates in the order of their first part, and which
+// nodes each runs, as the first 8 hex digits of the cut's digest:
+//   mixed:openvino@cpu:0/f32/t2/default+onnxruntime@cpu:0/f32/t2/default#1a2b3c4d
+struct MixedName {
+  std::vector<Candidate> candidates;  // at least one, each once
+  std::string cut;
+  std::string format() const;
+  friend bool operator==(const MixedName&, const MixedName&) = default;
+};
+bool is_mixed_name(std::string_view text) noexcept;
+Result<MixedName> parse_mixed_name(std::string_view text);
+// OK for a candidate and for a mixed name.
+Status check_candidate_name(std::string_view text);
 
 }  // namespace axle

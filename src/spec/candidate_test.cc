@@ -26,5 +26,24 @@ TEST(Candidate, RefusesWhatIsNotOne) {
   EXPECT_THAT(parse_candidate(std::string(10'000, 'a')), StatusIs(StatusCode::kInvalidArgument, "too long"));
 }
 
+TEST(MixedName, FormatsAndReadsBack) {
+  const Candidate first{"openvino", "cpu:0", "f32", 2, "default"}, second{"onnxruntime", "cpu:0/1", "f32", 1, "fast+1a2b3c4d"};
+  const MixedName name{{second, first}, "0011aaff"};
+  EXPECT_EQ(name.format(), "mixed:onnxruntime@cpu:0/1/f32/t1/fast+1a2b3c4d+openvino@cpu:0/f32/t2/default#0011aaff");
+  AXLE_ASSERT_OK_AND_ASSIGN(const MixedName same, parse_mixed_name(name.format()));
+  EXPECT_EQ(same, name);
+  EXPECT_TRUE(check_candidate_name(name.format()).ok());
+  EXPECT_TRUE(check_candidate_name(first.format()).ok());
+}
+
+TEST(MixedName, RefusesWhatIsNotOne) {
+  const std::string one = "e@cpu:0/f32/t1/default";
+  for (const std::string& text :
+       {std::string("mixed:"), "mixed:" + one, std::string("mixed:#0011aaff"), "mixed:" + one + "#0011AAFF",
+        "mixed:" + one + "#001", "mixed:" + one + "+" + one + "#0011aaff", "mixed:+" + one + "#0011aaff", one + "#0011aaff"}) {
+    EXPECT_THAT(parse_mixed_name(text), StatusIs(StatusCode::kInvalidArgument)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace axle

@@ -37,6 +37,17 @@ std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::s
   return text;
 }
 
+std::string tensor_type_text(DataType dtype, bool rank_known, const SymbolicShape& shape) {
+  IoSpec spec;
+  spec.rank_known = rank_known;
+  spec.shape = shape;
+  return std::string(answers::word_of_data_type(dtype)) + '[' + axes_text(spec, nullptr) + ']';
+}
+
+DataType element_type_of(std::string_view type_text) {
+  return type_text.empty() ? DataType::kUndefined : answers::data_type_from_word(type_text.substr(0, type_text.find('[')));
+}
+
 const EngineFacts* find_engine(const PlannerInput& input, std::string_view name) {
   const auto found =
       std::find_if(input.engines.begin(), input.engines.end(), [&](const EngineFacts& e) { return e.info.name == name; });

@@ -28,17 +28,36 @@ struct NodeFacts {
   friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 };
 
+// A tensor that nodes hand to each other or to the caller; weights are none. Where a graph may be cut.
+struct TensorFacts {
+  std::string name;
+  std::string type;  // "f32[batch,64]", "f32[...]" = rank not known; "" = no tensor, or its type is not known: never cut
+  uint64_t bytes = 0;  // at PlannerInput::shapes; unknown axes count as 1
+  int32_t producer = -1;  // node; -1 = an input of the model
+  std::vector<int32_t> consumers;  // nodes, ascending, each once; a node whose subgraphs use it counts
+  friend bool operator==(const TensorFacts&, const TensorFacts&) = default;
+};
+
+// A weight that several nodes read: parts that share it hold it twice.
+struct SharedWeightFacts {
+  uint64_t bytes = 0;
+  std::vector<int32_t> nodes;  // ascending, at least two
+  friend bool operator==(const SharedWeightFacts&, const SharedWeightFacts&) = default;
+};
+
 struct ModelFacts {
   std::string digest;
-  std::string format;                    // model_format_name's words
-  std::string category;                  // "VISION_CNN", ..., "OTHER"
+  std::string format;  // model_format_name's words
+  std::string category;  // "VISION_CNN", ..., "OTHER"
   std::map<std::string, int64_t> opsets;
   std::vector<IoSpec> inputs, outputs;
-  std::vector<NodeFacts> nodes;          // empty for formats that are handed whole to an engine
-  uint64_t flops = 0;                    // of one run at PlannerInput::shapes
+  std::vector<NodeFacts> nodes;  // in a topological order; empty for formats that are handed whole to an engine
+  std::vector<TensorFacts> tensors;  // between those nodes, the inputs first, then by producer
+  std::vector<SharedWeightFacts> shared_weights;
+  uint64_t flops = 0;  // of one run at PlannerInput::shapes
   uint64_t weight_bytes = 0;
   uint64_t activation_bytes = 0;
-  bool cost_exact = false;               // every shape was known
+  bool cost_exact = false;  // every shape was known
   std::vector<std::string> dynamic_axes;  // that PlannerInput::shapes does not fix do not count: all that the file leaves open
   bool quantised = false;  // holds QuantizeLinear / DequantizeLinear or integer matmuls
   std::string float_dtype;  // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none, f8 only stores
@@ -89,6 +108,11 @@ struct PlannerInput {
 // "input:f32[1,3,224,224];mask:i64[1,?]": every model input in model order, the form of EvidenceKey::shapes. An axis that is
 // not known is its symbol or "?", an input of unknown rank is "[...]". `given` replaces what the model declares, by name.
 std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::string, Shape>& given = {});
+
+// "f32[batch,64]" as in TensorFacts::type.
+std::string tensor_type_text(DataType dtype, bool rank_known, const SymbolicShape& shape);
+// The element type of such a text; kUndefined for "".
+DataType element_type_of(std::string_view type_text);
 
 // The engine of that name, its answer for that resource (parts of a split ask with the whole's id); null when there is none.
 const EngineFacts* find_engine(const PlannerInput& input, std::string_view name);

@@ -3,8 +3,10 @@
 #include <set>
 
 #include "spec/answer_fields.h"
+#include "spec/candidate.h"
 #include "spec/engine_answers.h"
 #include "spec/evidence_json.h"
+#include "spec/graph_facts_json.h"
 #include "spec/json_fields.h"
 #include "spec/machine_json.h"
 #include "spec/policy_json.h"
@@ -49,6 +51,8 @@ Json model_to_json(const ModelFacts& m) {
           {"opsets", map_to_json(m.opsets)},
           {"outputs", list_to_json(m.outputs, io_to_json)},
           {"quantised", m.quantised},
+          {"shared_weights", list_to_json(m.shared_weights, shared_weight_to_json)},
+          {"tensors", list_to_json(m.tensors, tensor_facts_to_json)},
           {"weight_bytes", m.weight_bytes}};
 }
 
@@ -134,12 +138,15 @@ Result<ModelFacts> read_model(const Json& json, const std::string& where) {
   m.outputs = read_list<IoSpec>(reader, "outputs", read_io);
   m.nodes = read_list<NodeFacts>(reader, "nodes", read_node);
   m.flops = read_size(reader, "flops");
+  m.tensors = read_list<TensorFacts>(reader, "tensors", read_tensor_facts);
+  m.shared_weights = read_list<SharedWeightFacts>(reader, "shared_weights", read_shared_weight);
   m.weight_bytes = read_size(reader, "weight_bytes");
   m.activation_bytes = read_size(reader, "activation_bytes");
   m.cost_exact = reader.boolean("cost_exact");
   m.dynamic_axes = reader.texts_or_empty("dynamic_axes");
   m.quantised = reader.boolean("quantised");
   m.float_dtype = reader.text("float_dtype");
+  if (reader.status().ok()) reader.fail(check_graph_facts(m, where));
   AXLE_RETURN_IF_ERROR(reader.finish());
   return m;
 }
@@ -205,12 +212,9 @@ Status check_rows(const PlannerInput& input, const std::string& where) {
     }
   }
   for (const EvidenceRow& row : input.evidence) {
-    if (const auto candidate = parse_candidate(row.key.candidate); !candidate.has_value()) {
-      return Status(candidate.error()).with_context(where + ".evidence");
-    }
+    AXLE_RETURN_IF_ERROR(check_candidate_name(row.key.candidate).with_context(where + ".evidence"));
   }
-  if (!input.incumbent.empty())
-    AXLE_RETURN_IF_ERROR(parse_candidate(input.incumbent).status().with_context(where + ".incumbent"));
+  if (!input.incumbent.empty()) AXLE_RETURN_IF_ERROR(check_candidate_name(input.incumbent).with_context(where + ".incumbent"));
   return ok_status();
 }
 

@@ -20,6 +20,8 @@ PlannerInput example_input() {
   IoSpec any{"y", DataType::kInt64, {}, false, true};
   input.model.inputs = {spec, any};
   input.model.nodes = {{"conv", "Conv", "", 10, 20, 30}};
+  input.model.tensors = {{"x", "f32[batch,3,?]", 12, -1, {0}}, {"h", "", 0, 0, {}}};
+  input.model.shared_weights = {{100, {0}}};
   EngineFacts engine;
   engine.info.name = "onnxruntime";
   engine.info.abi_version = 1;
@@ -60,6 +62,22 @@ TEST(PlannerInputJson, RefusesVerdictsOfNodesThatDoNotExist) {
   PlannerInput input = example_input();
   input.verdicts[0].verdict.nodes = {{5, {VerdictKind::kNo, "UNSUPPORTED_OP", "no", -1}}};
   EXPECT_THAT(read_planner_input_json(planner_input_to_json_value(input), "input"), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(PlannerInputJson, RefusesTensorsThatDoNotFitTheNodes) {
+  const auto refused = [](TensorFacts tensor) {
+    PlannerInput input = example_input();
+    input.model.nodes.push_back({"relu", "Relu", "", 1, 2, 3});
+    input.model.tensors = {std::move(tensor)};
+    return !read_planner_input_json(planner_input_to_json_value(input), "input").has_value();
+  };
+  EXPECT_FALSE(refused({"t", "f32[n]", 4, 0, {1}}));
+  EXPECT_FALSE(refused({"t", "", 0, -1, {0, 1}}));
+  EXPECT_TRUE(refused({"t", "f32[n]", 4, 2, {}}));
+  EXPECT_TRUE(refused({"t", "f32[n]", 4, 1, {0}}));
+  EXPECT_TRUE(refused({"t", "f32[n]", 4, 0, {1, 1}}));
+  EXPECT_TRUE(refused({"t", "f32[n]", 4, 0, {2}}));
+  EXPECT_TRUE(refused({"t", "f32[n]", 4, -2, {}}));
 }
 
 TEST(PlannerInputJson, RefusesTwoEnginesOfOneName) {
