@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/text.h"
 #include "planner/cores.h"
+#include "planner/mixed_plan.h"
 #include "planner/precision.h"
 #include "policy/policy_values.h"
 #include "policy/unexecuted.h"
@@ -81,6 +82,64 @@ std::string reason_about(const std::vector<Decision>& refused, const std::vector
   return refused.empty() ? std::string("nothing could run it") : refused.front().reason;
 }
 
+// What a fallback runs of a model that otherwise runs as demanded.
+std::vector<Substitution> mixed_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen) {
+  std::vector<Substitution> ledger;
+  for (size_t i = 0; chosen.mixed && i < chosen.mixed->parts.size(); ++i) {
+    const MixedPart& part = chosen.mixed->parts[i];
+    if (!part.fallback) continue;
+    const NodeFacts& first = context.input.model.nodes[static_cast<size_t>(part.nodes.front())];
+    const Policy& policy = context.input.policy;
+    const std::string wanted = join(demand.resource_relaxed ? policy.execution.targets : policy.engines.allow, ", ");
+    const std::string got = demand.resource_relaxed ? part.on.candidate.resource : part.on.candidate.engine;
+    const std::string which = part.nodes.size() == 1
+                                  ? fmt::format("{} \"{}\"", first.op_type, first.name)
+                                  : fmt::format("{} nodes, first {} \"{}\"", part.nodes.size(), first.op_type, first.name);
+    ledger.push_back(
+        {fmt::format("{} for {}", wanted, which), got, join(demand.allowed_by, ", "), chosen.mixed->fallback_reasons[i]});
+  }
+  return ledger;
+}
+
+// Kernels that the policy or a pin names and that nobody offers.
+void add_kernel_substitutions(const PlanningContext& context, const Considered& chosen, std::vector<Substitution>& ledger) {
+  const auto add = [&](std::string wanted) {
+    ledger.push_back({std::move(wanted), fmt::format("{}'s own kernel", chosen.candidate.engine), "fallback.kernel",
+                      "no engine here lets its kernels be chosen by name"});
+  };
+  for (const auto& [op, choice] : context.input.policy.kernels) {
+    if (choice.force.empty() && choice.forbid.empty()) continue;
+    add(choice.force.empty() ? fmt::format("{} without {}", op, join(choice.forbid, ", "))
+                             : fmt::format("{} = {}", op, choice.force));
+  }
+  for (const SelectedPin& pin : context.pins) {
+    if (pin.pin.require && !pin.pin.require->kernel.empty()) add(pin.text("requires", *pin.pin.require));
+    if (pin.pin.forbid && !pin.pin.forbid->kernel.empty()) add(pin.text("forbids", *pin.pin.forbid));
+  }
+}
+
+// How a mixed plan came about, and what no pin could reach.
+void add_mixed_notes(const PlanningContext& context, const Considered& chosen, std::vector<std::string>& notes) {
+  for (const SelectedPin& pin : context.pins) {
+    if (pin.pin.prefer && !pin.pin.prefer->kernel.empty())
+      notes.push_back(
+          fmt::format("{}, but no engine here lets its kernels be chosen by name", pin.text("prefers", *pin.pin.prefer)));
+    if (!pin.whole && pin.nodes.empty()) notes.push_back(fmt::format("pin {} selects no node of this model", pin.number));
+  }
+  if (!chosen.mixed) return;
+  uint64_t bytes = 0;
+  size_t tensors = 0;
+  for (const Transfer& transfer : chosen.mixed->transfers) {
+    if (transfer.from_partition < 0 || transfer.to_partition < 0) continue;
+    bytes += transfer.bytes;
+    ++tensors;
+  }
+  notes.push_back(fmt::format(
+      "{} parts hand over {} tensor{} of {} in all; {}", chosen.mixed->parts.size(), tensors, tensors == 1 ? "" : "s",
+      format_size_bytes(static_cast<int64_t>(bytes)),
+      chosen.mixed->exact ? "no other cut is estimated to cost less" : "the cut was searched along a few orders of the nodes"));
+}
+
 }  // namespace
 
 Partition make_partition(const PlanningContext& context, const Considered& c) {
@@ -112,7 +171,11 @@ std::vector<Transfer> make_transfers(const PlanningContext& context, const Consi
 std::vector<Substitution> make_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                              const std::vector<Decision>& refused) {
   const Policy& policy = context.input.policy;
-  std::vector<Substitution> ledger;
+  std::vector<Substitution> ledger = mixed_substitutions(context, demand, chosen);
+  if (!ledger.empty()) {
+    add_kernel_substitutions(context, chosen, ledger);
+    return ledger;
+  }
   if (demand.resource_relaxed) {
     ledger.push_back({join(policy.execution.targets, ", "), chosen.place.resource->id, "fallback.resource",
                       reason_about(refused, policy.execution.targets)});
@@ -130,13 +193,7 @@ std::vector<Substitution> make_substitutions(const PlanningContext& context, con
     ledger.push_back({join(normal_precisions(policy.execution.precisions), ", "), chosen.candidate.precision,
                       "fallback.precision", reason_about(refused, {})});
   }
-  for (const auto& [op, choice] : policy.kernels) {
-    if (choice.force.empty() && choice.forbid.empty()) continue;
-    const std::string wanted = choice.force.empty() ? fmt::format("{} without {}", op, join(choice.forbid, ", "))
-                                                    : fmt::format("{} = {}", op, choice.force);
-    ledger.push_back({wanted, fmt::format("{}'s own kernel", chosen.candidate.engine), "fallback.kernel",
-                      "no engine here lets its kernels be chosen by name"});
-  }
+  add_kernel_substitutions(context, chosen, ledger);
   return ledger;
 }
 
@@ -176,6 +233,7 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (input.policy.constraints.memory_bytes > 0 && chosen.evidence.memory == nullptr) {
     notes.push_back("memory is an estimate: weights and the largest working set; `axle tune` measures the peak");
   }
+  add_mixed_notes(context, chosen, notes);
   for (const auto& [op, choice] : input.policy.kernels) {
     if (!choice.prefer.empty() && choice.force.empty() && choice.forbid.empty()) {
       notes.push_back(fmt::format("kernels.{}: {} is preferred, but no engine here lets its kernels be chosen by name", op,

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "planner/mixed_plan.h"
 #include "planner/precision.h"
 
 namespace axle {
@@ -49,17 +50,10 @@ int preference(const std::vector<std::string>& order, const std::string& name) {
 }
 
 int preferred_by_pins(const PlanningContext& context, const Considered& c) {
-  int count = 0;
-  for (const Pin& pin : context.input.policy.pins) {
-    if (!pin.prefer) continue;
-    const PinTarget& want = *pin.prefer;
-    const Result<Selector> selector = parse_selector(want.resource.empty() ? "auto" : want.resource);
-    const bool fits = (want.engine.empty() || want.engine == c.candidate.engine) &&
-                      (want.precision.empty() || want.precision == c.candidate.precision) && selector.has_value() &&
-                      matches(*selector, *c.place.resource);
-    count += fits ? 1 : 0;
-  }
-  return count;
+  if (c.mixed) return c.mixed->preferences_met;
+  return static_cast<int>(std::count_if(context.pins.begin(), context.pins.end(), [&](const SelectedPin& pin) {
+    return pin.pin.prefer && (pin.whole || !pin.nodes.empty()) && meets(*pin.pin.prefer, c.candidate, *c.place.resource);
+  }));
 }
 
 // How the policy's list of precisions orders this candidate.
@@ -167,7 +161,7 @@ class Chooser {
   Decision decide(size_t i) {
     const Considered& c = admitted_[i];
     Decision decision;
-    decision.candidate = c.candidate.format();
+    decision.candidate = c.name();
     decision.estimate_ns = c.estimate_ns;
     decision.evidence = summarise(context_, c);
     if (i == choice_.chosen) {
@@ -202,7 +196,7 @@ class Chooser {
       decision.code = "TIE";
       decision.reason =
           fmt::format("a tie: {}, which is {}", text,
-                      admitted_[choice_.chosen].candidate.format() == context_.input.incumbent ? "in use already" : "simpler");
+                      admitted_[choice_.chosen].name() == context_.input.incumbent ? "in use already" : "simpler");
       choice_.notes.push_back(fmt::format("{} is a tie: {}", decision.candidate, text));
     } else if (is_undecided(ratio)) {
       decision.code = "UNDECIDED";
@@ -259,9 +253,7 @@ class Chooser {
 
 bool is_tie(const TimeRatio& ratio) { return ratio.paired && ratio.low >= kTieLow && ratio.high <= kTieHigh; }
 
-bool no_worse(const TimeRatio& ratio) {
-  return is_tie(ratio) || (ratio.paired && ratio.low <= 1 && ratio.ratio <= kTieHigh);
-}
+bool no_worse(const TimeRatio& ratio) { return is_tie(ratio) || (ratio.paired && ratio.low <= 1 && ratio.ratio <= kTieHigh); }
 
 bool is_undecided(const TimeRatio& ratio) {
   if (is_tie(ratio)) return false;
@@ -271,7 +263,7 @@ bool is_undecided(const TimeRatio& ratio) {
 
 bool simpler(const PlanningContext& context, const Considered& a, const Considered& b) {
   const auto rank = [&](const Considered& c) {
-    return std::tuple(c.candidate.format() != context.input.incumbent, -preferred_by_pins(context, c),
+    return std::tuple(c.name() != context.input.incumbent, -preferred_by_pins(context, c), c.mixed != nullptr,
                       preference(context.input.policy.engines.prefer, c.candidate.engine),
                       c.place.resource->simulated || c.place.facts->simulated,
                       precision_distance(context.input.model, c.candidate.precision),
@@ -281,6 +273,7 @@ bool simpler(const PlanningContext& context, const Considered& a, const Consider
   if (rank_a != rank_b) return rank_a < rank_b;
   if (a.place.resource->id != b.place.resource->id)
     return resource_order(*a.place.resource) < resource_order(*b.place.resource);
+  if (a.mixed || b.mixed) return a.name() < b.name();
   return std::tie(a.candidate.engine, a.candidate.precision, a.candidate.preset) <
          std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset);
 }

@@ -14,6 +14,11 @@ std::map<std::string, int32_t> parts_in_targets(const Policy& policy) {
   std::map<std::string, int32_t> parts;
   std::vector<std::string> selectors = policy.execution.targets;
   selectors.insert(selectors.end(), policy.fallback.resource.begin(), policy.fallback.resource.end());
+  for (const Pin& pin : policy.pins) {
+    for (const auto* target : {&pin.require, &pin.prefer}) {
+      if (*target && !(*target)->resource.empty()) selectors.push_back((*target)->resource);
+    }
+  }
   for (const std::string& text : selectors) {
     const Result<Selector> selector = parse_selector(text);
     if (!selector.has_value() || !selector->part || selector->kind != ResourceKind::kCpu) continue;
@@ -43,9 +48,9 @@ Result<Machine> split_machine(const PlannerInput& input) {
   return machine;
 }
 
-PlanningContext::PlanningContext(const PlannerInput& planner_input, Machine split)
+PlanningContext::PlanningContext(const PlannerInput& planner_input, Machine split, std::vector<SelectedPin> selected_pins)
     : input(planner_input), machine(std::move(split)), fingerprint(input.machine.fingerprint()),
-      evidence(planner_input, fingerprint) {
+      evidence(planner_input, fingerprint), pins(std::move(selected_pins)) {
   for (const EngineFacts& engine : input.engines) engines.push_back(&engine);
   std::sort(engines.begin(), engines.end(),
             [](const EngineFacts* a, const EngineFacts* b) { return a->info.name < b->info.name; });

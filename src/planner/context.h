@@ -8,12 +8,13 @@
 
 #include "planner/demand.h"
 #include "planner/evidence_index.h"
+#include "planner/pins.h"
 #include "spec/planner_input.h"
 
 namespace axle {
 
 struct PlanningContext {
-  PlanningContext(const PlannerInput& planner_input, Machine split_machine);
+  PlanningContext(const PlannerInput& planner_input, Machine split_machine, std::vector<SelectedPin> selected_pins = {});
   PlanningContext(const PlanningContext&) = delete;
   PlanningContext& operator=(const PlanningContext&) = delete;
 
@@ -22,6 +23,8 @@ struct PlanningContext {
   const std::string fingerprint;            // of the machine: core sets do not count
   std::vector<const EngineFacts*> engines;  // by name
   EvidenceIndex evidence;
+  const std::vector<SelectedPin> pins;      // of the policy, in its order
+  bool judges_parts = false;                // candidates are looked at for parts of the model: no pin speaks of all of it
 
   const VerdictRow* verdict(const std::string& engine, const std::string& resource, const std::string& precision) const;
   // The engine's answer for the resource; a part of a split has the answer of the whole.

@@ -90,6 +90,20 @@ Roofline device_roofline(const Resource& resource, std::string_view precision) {
   }
 }
 
+// The longer of computing and moving, at one precision on one resource.
+struct Work {
+  Work(const ModelFacts& model, const Roofline& on, std::string_view precision)
+      : roofline(on), own_bits(static_cast<uint64_t>(precision_bits(own_precision(model)))),
+        bits(static_cast<uint64_t>(precision_bits(precision))) {}
+  uint64_t ns(uint64_t flops, uint64_t weight_bytes, uint64_t activation_bytes) const {
+    const uint64_t compute = scaled(flops, 1000, roofline.megaflops);
+    const uint64_t bytes = scaled(saturated_add(weight_bytes, activation_bytes), bits, own_bits);
+    return std::max(compute, scaled(bytes, 1000, roofline.megabytes_per_second));
+  }
+  const Roofline& roofline;
+  uint64_t own_bits, bits;
+};
+
 }  // namespace
 
 Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
@@ -97,22 +111,22 @@ Roofline roofline_of(const Machine& machine, const Resource& resource, std::stri
                                              : device_roofline(resource, precision);
 }
 
+int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, const Roofline& roofline, std::string_view precision) {
+  if (roofline.megaflops == 0 || roofline.megabytes_per_second == 0) return 0;
+  const Work work(model, roofline, precision);
+  return static_cast<int64_t>(saturated_add(work.ns(node.flops, node.weight_bytes, node.activation_bytes), roofline.launch_ns));
+}
+
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision) {
   if (roofline.megaflops == 0 || roofline.megabytes_per_second == 0) return 0;
   if (model.nodes.empty() && model.flops == 0 && model.weight_bytes == 0) return 0;
-  const auto own_bits = static_cast<uint64_t>(precision_bits(own_precision(model)));
-  const auto bits = static_cast<uint64_t>(precision_bits(precision));
-  const auto node_ns = [&](uint64_t flops, uint64_t weight_bytes, uint64_t activation_bytes) {
-    const uint64_t compute = scaled(flops, 1000, roofline.megaflops);
-    const uint64_t bytes = scaled(saturated_add(weight_bytes, activation_bytes), bits, own_bits);
-    return std::max(compute, scaled(bytes, 1000, roofline.megabytes_per_second));
-  };
+  const Work work(model, roofline, precision);
   uint64_t total = roofline.call_ns;
   if (model.nodes.empty()) {
-    total = saturated_add(total, node_ns(model.flops, model.weight_bytes, model.activation_bytes));
+    total = saturated_add(total, work.ns(model.flops, model.weight_bytes, model.activation_bytes));
   }
   for (const NodeFacts& node : model.nodes) {
-    total = saturated_add(total, node_ns(node.flops, node.weight_bytes, node.activation_bytes));
+    total = saturated_add(total, work.ns(node.flops, node.weight_bytes, node.activation_bytes));
     total = saturated_add(total, roofline.launch_ns);
   }
   return static_cast<int64_t>(std::max<uint64_t>(total, 1));

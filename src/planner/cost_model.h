@@ -19,6 +19,9 @@ struct Roofline {
 };
 Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads);
 
+// Time of one node within a run, its launch included; 0 when the resource is not known well enough.
+int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, const Roofline& roofline, std::string_view precision);
+
 // Time of one run; 0 when the resource is not known well enough. At most 2^61. Linear in the nodes.
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision);
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "planner/gates.h"
 #include "planner/precision.h"
+#include "policy/unexecuted.h"
 
 namespace axle {
 namespace {
@@ -17,30 +18,32 @@ Rejection unmeasured(std::string code, std::string reason) {
 
 // ---- pins on the whole model
 
-bool meets(const PinTarget& target, const Considered& considered) {
-  if (!target.engine.empty() && target.engine != considered.candidate.engine) return false;
-  if (!target.precision.empty() && target.precision != considered.candidate.precision) return false;
-  if (target.resource.empty()) return true;
-  const Result<Selector> selector = parse_selector(target.resource);
-  return selector.has_value() && matches(*selector, *considered.place.resource);
+// " for 3 of 7 nodes", or "" for a pin on all of them.
+std::string reach_text(const PlanningContext& context, const SelectedPin& pin) {
+  return pin.whole ? "" : fmt::format(" for {} of {} nodes", pin.nodes.size(), context.input.model.nodes.size());
 }
 
-std::string target_text(const PinTarget& target) {
-  std::vector<std::string> parts;
-  if (!target.engine.empty()) parts.push_back("engine " + target.engine);
-  if (!target.resource.empty()) parts.push_back("resource " + target.resource);
-  if (!target.precision.empty()) parts.push_back("precision " + target.precision);
-  return join(parts, ", ");
-}
-
+// A mixed plan was made of what the pins leave to each place.
 Gate gate_pins(const PlanningContext& context, const Demand&, const Considered& considered) {
-  const auto& pins = context.input.policy.pins;
-  for (size_t i = 0; i < pins.size(); ++i) {
-    if (pins[i].require && !meets(*pins[i].require, considered)) {
-      return Rejection{"PIN", fmt::format("pin {} requires {}", i + 1, target_text(*pins[i].require)), {}};
-    }
-    if (pins[i].forbid && meets(*pins[i].forbid, considered)) {
-      return Rejection{"PIN", fmt::format("pin {} forbids {}", i + 1, target_text(*pins[i].forbid)), {}};
+  if (context.judges_parts || considered.mixed) return std::nullopt;
+  const auto& fallback = context.input.policy.fallback.kernel;
+  const bool any_kernel = std::find(fallback.begin(), fallback.end(), kEngineKernel) != fallback.end();
+  for (const SelectedPin& pin : context.pins) {
+    if (!pin.whole && pin.nodes.empty()) continue;
+    const auto& require = pin.pin.require;
+    const auto& forbid = pin.pin.forbid;
+    if (require && !meets(*require, considered.candidate, *considered.place.resource))
+      return Rejection{"PIN", pin.text("requires", *require) + reach_text(context, pin), {}};
+    const bool forbidden = forbid && meets(*forbid, considered.candidate, *considered.place.resource);
+    if (forbidden && forbid->kernel.empty())
+      return Rejection{"PIN", pin.text("forbids", *forbid) + reach_text(context, pin), {}};
+    const bool named = require && !require->kernel.empty();
+    if ((named || forbidden) && !any_kernel) {
+      return Rejection{"KERNEL",
+                       fmt::format("{}{}, and {} lets no kernel be chosen by name",
+                                   pin.text(named ? "requires" : "forbids", named ? *require : *forbid),
+                                   reach_text(context, pin), considered.candidate.engine),
+                       {}};
     }
   }
   return std::nullopt;

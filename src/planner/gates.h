@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,15 +31,20 @@ struct Place {
   std::string name() const { return engine->info.name + "@" + resource->id; }
 };
 
+struct MixedPlan;  // planner/mixed_plan.h
+
 struct Considered {
-  Place place;
-  Candidate candidate;
+  Place place;          // of a mixed plan: where its first part runs
+  Candidate candidate;  // of a mixed plan: its first part's, at the precision furthest from the model's own
+  std::shared_ptr<const MixedPlan> mixed;  // null = the whole model on one candidate
   std::map<std::string, std::string> options;  // complete
   bool changes_numerics = false;  // its preset does, beyond the precision
   bool gated = false;             // its error had to be measured
   int64_t estimate_ns = 0;
   uint64_t estimate_bytes = 0;
   CandidateEvidence evidence;
+  // The candidate's, or the mixed plan's: its name in evidence and decisions.
+  std::string name() const;
 };
 
 using EngineGate = Gate (*)(const PlanningContext&, const Demand&, const EngineFacts&);

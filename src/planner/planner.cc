@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "planner/assemble.h"
+#include "planner/mixed_plan.h"
 #include "planner/precision.h"
 #include "policy/unexecuted.h"
 #include "spec/json_fields.h"
@@ -21,8 +22,9 @@ namespace {
 Result<std::unique_ptr<PlanningContext>> make_context(const PlannerInput& input) {
   AXLE_RETURN_IF_ERROR(check_policy(input.policy));
   AXLE_RETURN_IF_ERROR(refuse_unexecuted(input.policy));
+  AXLE_ASSIGN_OR_RETURN(std::vector<SelectedPin> pins, select_pins(input.model, input.policy.pins));
   AXLE_ASSIGN_OR_RETURN(Machine machine, split_machine(input));
-  return std::make_unique<PlanningContext>(input, std::move(machine));
+  return std::make_unique<PlanningContext>(input, std::move(machine), std::move(pins));
 }
 
 int rank_of(const Decision& decision) {
@@ -67,6 +69,57 @@ void keep_telling(std::vector<Decision>& refused, const Candidate& chosen) {
   });
 }
 
+// What runs where, and what crosses.
+void fill_parts(const PlanningContext& context, const Considered& chosen, Plan& plan) {
+  if (chosen.mixed) {
+    plan.partitions = mixed_partitions(context, chosen);
+    plan.transfers = chosen.mixed->transfers;
+    for (const Partition& part : plan.partitions) plan.expected_ns += part.expected_ns;
+    return;
+  }
+  plan.partitions = {make_partition(context, chosen)};
+  plan.transfers = make_transfers(context, chosen);
+  plan.expected_ns = plan.partitions.front().expected_ns;
+}
+
+// A mixed plan is looked for where the policy wants one anyway, or no engine can run all of it as the pins say.
+Status add_mixed(const PlanningContext& context, const std::vector<Demand>& demands, Field& field) {
+  const Mixing mixing = context.input.policy.schedule.mixing;
+  if (mixing == Mixing::kNever || (mixing == Mixing::kNeeded && !field.measurable.empty())) return ok_status();
+  AXLE_ASSIGN_OR_RETURN(MixedField mixed, enumerate_mixed(context, demands));
+  const auto append = [](auto& into, auto& more) {
+    into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  };
+  append(field.admitted, mixed.admitted);
+  append(field.measurable, mixed.measurable);
+  append(field.decisions, mixed.decisions);
+  return ok_status();
+}
+
+// The candidates of one demand. A fallback is first tried for those nodes alone that cannot be had as demanded: the smallest
+// change. That attempt is `in_part`.
+Result<Field> field_of(const PlanningContext& context, const std::vector<Demand>& demands, size_t index, bool in_part) {
+  Field field;
+  if (in_part) {
+    AXLE_RETURN_IF_ERROR(add_mixed(context, {demands.front(), demands[index]}, field));
+    field.decisions.clear();
+    return field;
+  }
+  AXLE_ASSIGN_OR_RETURN(field, enumerate(context, demands[index]));
+  AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
+  return field;
+}
+
+// The attempts in order: (demand, in part).
+std::vector<std::pair<size_t, bool>> attempts_of(const std::vector<Demand>& demands) {
+  std::vector<std::pair<size_t, bool>> attempts;
+  for (size_t i = 0; i < demands.size(); ++i) {
+    if (i > 0 && !demands[i].precision_relaxed) attempts.emplace_back(i, true);
+    attempts.emplace_back(i, false);
+  }
+  return attempts;
+}
+
 Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
   Choice choice = choose(context, demand, field.admitted);
   const Considered& chosen = field.admitted[choice.chosen];
@@ -75,9 +128,7 @@ Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field fi
   plan.policy_digest = policy_digest(context.input.policy);
   plan.machine_fingerprint = context.fingerprint;
   plan.judged_shapes = context.input.shapes;
-  plan.partitions = {make_partition(context, chosen)};
-  plan.transfers = make_transfers(context, chosen);
-  plan.expected_ns = plan.partitions.front().expected_ns;
+  fill_parts(context, chosen, plan);
   plan.substitutions = make_substitutions(context, demand, chosen, refused);
   plan.notes = make_notes(context, demand, chosen);
   plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
@@ -96,6 +147,7 @@ int weight_of(const Decision& decision) {
   static const std::vector<std::string_view> kOrder = {"NO_RESOURCE", "ABSENT",           "NO_ENGINE",   "PIN",
                                                        "THREADS",     "ACCURACY_UNKNOWN", "ACCURACY",    "NOT_ENOUGH_EVIDENCE",
                                                        "CONSTRAINT",  "MEMORY",           "NOT_MEASURED"};
+  if (decision.candidate.starts_with("pin ")) return 2;  // says what would satisfy it
   const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
   if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());
   if (decision.code == "POLICY" || decision.code == "SIMULATED") return 100;
@@ -167,11 +219,14 @@ std::string hint_for(const PlanningContext& context, const Decision& decision) {
   }
   if (code == "ACCURACY_UNKNOWN" || code == "NOT_ENOUGH_EVIDENCE" || code == "NOT_MEASURED") return "`axle tune` measures it";
   if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
+  if (code == "PIN") return "let the pin admit another place, or leave it out";
   if (code == "KERNEL") return "leave it out, or let the engine choose with [fallback] kernel = [\"engine\"]";
   if (code == "THREADS") return "ask for fewer threads, or leave the choice to the planner";
   if (code == "PRECISION") return "let another precision stand in with [fallback] precision = [\"f32\"]";
   if (!decision.nodes.empty())
-    return "`axle inspect` lists what each engine says of each node; plans that mix engines are not executed by this version";
+    return policy.schedule.mixing == Mixing::kNever ? "`axle inspect` lists what each engine says of each node; "
+                                                      "schedule.mixing = \"needed\" lets engines share a model"
+                                                    : "`axle inspect` lists what each engine says of each node";
   return "`axle explain` lists every candidate with its reason";
 }
 
@@ -211,21 +266,22 @@ Result<PlannerOutput> make_plan(const PlannerInput& input) {
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
   std::vector<Attempt> attempts;
-  for (const Demand& demand : demands) {
-    AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
+  for (const auto& [index, in_part] : attempts_of(demands)) {
+    AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
     if (!field.admitted.empty()) {
-      return PlannerOutput{make_plan_of(*context, demand, std::move(field),
+      return PlannerOutput{make_plan_of(*context, demands[index], std::move(field),
                                         attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
     }
-    attempts.push_back({demand, std::move(field.decisions)});
+    if (!in_part) attempts.push_back({demands[index], std::move(field.decisions)});
   }
   return nothing_remains(*context, std::move(attempts));
 }
 
-Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) {
+Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
-  for (const Demand& demand : demands_of(input.policy)) {
-    AXLE_ASSIGN_OR_RETURN(Field field, enumerate(*context, demand));
+  const std::vector<Demand> demands = demands_of(input.policy);
+  for (const auto& [index, in_part] : attempts_of(demands)) {
+    AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
     if (field.measurable.empty()) continue;
     std::sort(field.measurable.begin(), field.measurable.end(), [&](const Considered& a, const Considered& b) {
       const auto likely = [](const Considered& c) {
@@ -233,11 +289,27 @@ Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) 
       };
       return likely(a) != likely(b) ? likely(a) < likely(b) : simpler(*context, a, b);
     });
-    std::vector<Partition> partitions;
-    for (const Considered& considered : field.measurable) partitions.push_back(make_partition(*context, considered));
-    return partitions;
+    std::vector<Plan> plans;
+    for (const Considered& considered : field.measurable) {
+      Plan& plan = plans.emplace_back();
+      plan.model_digest = input.model.digest;
+      plan.policy_digest = policy_digest(input.policy);
+      plan.machine_fingerprint = context->fingerprint;
+      plan.judged_shapes = input.shapes;
+      fill_parts(*context, considered, plan);
+    }
+    return plans;
   }
-  return std::vector<Partition>{};
+  return std::vector<Plan>{};
+}
+
+Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) {
+  AXLE_ASSIGN_OR_RETURN(const std::vector<Plan> plans, measurable_plans(input));
+  std::vector<Partition> partitions;
+  for (const Plan& plan : plans) {
+    if (plan.partitions.size() == 1) partitions.push_back(plan.partitions.front());
+  }
+  return partitions;
 }
 
 Result<Partition> reference_partition(const PlannerInput& input) {

@@ -21,8 +21,11 @@ struct PlannerOutput {
 // nearest reasons, the detail "decisions" all of them as JSON.
 Result<PlannerOutput> make_plan(const PlannerInput& input);
 
-// What tuning measures: every candidate that only lacks evidence (or has it), as the partition a plan would hold, the
-// likely best first. Errors as make_plan; empty when all were rejected for other reasons.
+// What tuning measures: every candidate that only lacks evidence (or has it), mixed plans too where the policy wants them, as a
+// plan that a session can load, the likely best first. plan_name() and plan_library_digest() (mixed_plan.h) key their evidence.
+// Errors as make_plan; empty when all were rejected for other reasons.
+Result<std::vector<Plan>> measurable_plans(const PlannerInput& input);
+// Those of them that run the whole model on one candidate.
 Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input);
 
 // What errors are measured against: the model's own precision, default preset, one thread, on a CPU when there is one.

@@ -49,9 +49,20 @@ Gate gate_engine_present(const PlanningContext&, const Demand&, const EngineFact
 
 // ---- resources
 
-Gate gate_resource_target(const PlanningContext&, const Demand& demand, const Resource& resource) {
+// Required or preferred by a pin, as closely as this: naming a whole does not name its core sets.
+bool named_by_pin(const PlanningContext& context, const Resource& resource) {
+  return std::any_of(context.pins.begin(), context.pins.end(), [&](const SelectedPin& pin) {
+    const auto names = [&](const std::optional<PinTarget>& target) {
+      return target && !target->resource.empty() && selected({target->resource}, resource);
+    };
+    return names(pin.pin.require) || names(pin.pin.prefer);
+  });
+}
+
+Gate gate_resource_target(const PlanningContext& context, const Demand& demand, const Resource& resource) {
   if (demand.targets.empty()) {
-    if (resource.part >= 0) return Rejection{"POLICY", "core sets are used only when they are named as a target", {}};
+    if (resource.part >= 0 && !named_by_pin(context, resource))
+      return Rejection{"POLICY", "core sets are used only when they are named as a target", {}};
     return std::nullopt;
   }
   if (selected(demand.targets, resource)) return std::nullopt;
@@ -75,6 +86,7 @@ Gate gate_resource_rules(const PlanningContext& context, const Demand&, const Re
 
 Gate gate_resource_simulated(const PlanningContext& context, const Demand& demand, const Resource& resource) {
   if (!resource.simulated || context.input.policy.resources.allow_simulated || !demand.targets.empty()) return std::nullopt;
+  if (named_by_pin(context, resource)) return std::nullopt;
   return Rejection{
       "SIMULATED", fmt::format("{} is simulated: name it as the target, or set resources.allow_simulated", resource.id), {}};
 }
@@ -190,6 +202,11 @@ Gate gate_precision_policy(const PlanningContext& context, const Demand& demand,
     return Rejection{"POLICY", fmt::format("the policy asks for {}", join(demand.precisions, " or ")), {}};
   }
   if (keeps_precision(input.model, precision.name)) return std::nullopt;
+  // A pin on the whole model forces it as the policy's own list would.
+  const bool pinned = std::any_of(context.pins.begin(), context.pins.end(), [&](const SelectedPin& pin) {
+    return pin.whole && pin.pin.require && pin.pin.require->precision == precision.name;
+  });
+  if (pinned && !context.judges_parts) return std::nullopt;
   if (precision.name.starts_with("int")) {
     return Rejection{"PRECISION", fmt::format("{} is for models that are quantised, and this one is not", precision.name), {}};
   }

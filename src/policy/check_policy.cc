@@ -151,7 +151,28 @@ Status check_target(const std::optional<PinTarget>& target, const std::string& w
   return ok_status();
 }
 
-Status check_pins(const std::vector<Pin>& pins) {
+// What a pin forces must not be ruled out elsewhere in the same policy.
+Status check_denied(const Policy& policy, const Pin& pin, const std::string& where) {
+  if (!pin.require) return ok_status();
+  const auto holds = [](const std::vector<std::string>& names, const std::string& name) {
+    return !name.empty() && std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (holds(policy.engines.deny, pin.require->engine)) {
+    return invalid_argument_error(fmt::format("{} requires engine {}, which engines.deny denies", where, pin.require->engine))
+        .with_hint("take it out of engines.deny, or let the pin require another");
+  }
+  if (holds(policy.resources.deny, pin.require->resource)) {
+    return invalid_argument_error(
+               fmt::format("{} requires resource {}, which resources.deny denies", where, pin.require->resource))
+        .with_hint("take it out of resources.deny, or let the pin require another");
+  }
+  if (pin.forbid && *pin.forbid == *pin.require)
+    return invalid_argument_error(fmt::format("{} requires and forbids the same", where)).with_hint("keep one of the two");
+  return ok_status();
+}
+
+Status check_pins(const Policy& policy) {
+  const std::vector<Pin>& pins = policy.pins;
   for (size_t i = 0; i < pins.size(); ++i) {
     const Pin& pin = pins[i];
     const std::string where = fmt::format("pin {}", i + 1);
@@ -164,6 +185,7 @@ Status check_pins(const std::vector<Pin>& pins) {
     if (!pin.require && !pin.prefer && !pin.forbid) {
       return invalid_argument_error(fmt::format("{} demands nothing", where)).with_hint("give require, prefer or forbid");
     }
+    AXLE_RETURN_IF_ERROR(check_denied(policy, pin, where));
     AXLE_RETURN_IF_ERROR(check_target(pin.require, where + ".require"));
     AXLE_RETURN_IF_ERROR(check_target(pin.prefer, where + ".prefer"));
     AXLE_RETURN_IF_ERROR(check_target(pin.forbid, where + ".forbid"));
@@ -179,7 +201,7 @@ Status check_policy(const Policy& policy) {
   AXLE_RETURN_IF_ERROR(check_contradictions(policy));
   AXLE_RETURN_IF_ERROR(check_splits(policy.resources));
   AXLE_RETURN_IF_ERROR(check_kernels(policy.kernels));
-  return check_pins(policy.pins);
+  return check_pins(policy);
 }
 
 std::string policy_digest(const Policy& policy) {

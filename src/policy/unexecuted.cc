@@ -39,36 +39,16 @@ Status refuse_schedule(const ScheduleRules& schedule) {
   if (schedule.kind != ScheduleKind::kAuto && schedule.kind != ScheduleKind::kSingle) {
     return not_yet(fmt::format("schedule.kind = \"{}\"", schedule_kind_name(schedule.kind)), "use \"auto\" or \"single\"");
   }
-  if (schedule.mixing == Mixing::kAllowed) return not_yet("schedule.mixing = \"allowed\"", "use \"needed\" or \"never\"");
   if (schedule.rebalance) return not_yet("schedule.rebalance", "leave it out");
   return ok_status();
 }
 
-Status refuse_pins(const std::vector<Pin>& pins) {
-  for (size_t i = 0; i < pins.size(); ++i) {
-    if (!is_whole_model_pin(pins[i])) {
-      return not_yet(fmt::format("pin {}, on a part of the model", i + 1),
-                     "pin the whole model with nodes = \"*\", or leave it out");
-    }
-  }
-  return ok_status();
-}
-
-bool has_kernel(const std::optional<PinTarget>& target) noexcept { return target && !target->kernel.empty(); }
-
 }  // namespace
-
-bool is_whole_model_pin(const Pin& pin) noexcept {
-  const bool whole = pin.nodes.size() == 1 && (pin.nodes[0] == "*" || pin.nodes[0] == "**");
-  return whole && pin.op_types.empty() && pin.between.empty() && !has_kernel(pin.require) && !has_kernel(pin.prefer) &&
-         !has_kernel(pin.forbid);
-}
 
 Status refuse_unexecuted(const Policy& policy) {
   AXLE_RETURN_IF_ERROR(refuse_goals(policy));
   AXLE_RETURN_IF_ERROR(refuse_execution(policy));
-  AXLE_RETURN_IF_ERROR(refuse_schedule(policy.schedule));
-  return refuse_pins(policy.pins);
+  return refuse_schedule(policy.schedule);
 }
 
 }  // namespace axle

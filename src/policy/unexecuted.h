@@ -8,9 +8,6 @@ namespace axle {
 // UNIMPLEMENTED naming the first such part and what to do without it. (Kernels are the planner's: engines may offer some.)
 Status refuse_unexecuted(const Policy& policy);
 
-// A pin on the whole model (nodes = "*"), without a kernel: the planner honours it. Others are refused.
-bool is_whole_model_pin(const Pin& pin) noexcept;
-
 // In fallback.kernel: the engine's own choice of kernel may stand in.
 inline constexpr const char* kEngineKernel = "engine";
 

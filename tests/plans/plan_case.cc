@@ -7,7 +7,9 @@
 #include "axle/policy.h"
 #include "base/text.h"
 #include "planner/context.h"
+#include "planner/mixed_plan.h"
 #include "spec/answer_fields.h"
+#include "spec/candidate.h"
 
 namespace axle::testing {
 namespace {
@@ -156,6 +158,8 @@ class Parser {
       (what == "input" ? m.inputs : m.outputs).push_back(io(line));
     else if (what == "node")
       add_nodes(line);
+    else if (what == "tensor")
+      types_[line.word(1)] = {line.word(2), number_of(line.value("bytes", "256"))};
     else
       return refuse(line, "unknown word " + what);
     return ok_status();
@@ -186,6 +190,25 @@ class Parser {
       node.activation_bytes = static_cast<uint64_t>(real_of(line.value("activations", "0")));
       input_.model.nodes.push_back(std::move(node));
     }
+    const auto index = static_cast<int32_t>(input_.model.nodes.size()) - 1;
+    for (const std::string& name : list_of(line.value("in"))) reads_.emplace_back(index, name);
+    for (const std::string& name : list_of(line.value("out"))) makes_.emplace_back(index, name);
+  }
+
+  // Tensors from what nodes read and make; without any the graph is not known and cannot be cut.
+  void add_tensors() {
+    ModelFacts& m = input_.model;
+    if (makes_.empty()) return;
+    const auto add = [&](const std::string& name, int32_t producer) {
+      const auto type = types_.contains(name) ? types_[name] : std::pair<std::string, int64_t>("f32[1,64]", 256);
+      TensorFacts& tensor = m.tensors.emplace_back(TensorFacts{name, type.first == "none" ? "" : type.first, 0, producer, {}});
+      tensor.bytes = static_cast<uint64_t>(type.second);
+      for (const auto& [node, read] : reads_) {
+        if (read == name) tensor.consumers.push_back(node);
+      }
+    };
+    for (const IoSpec& input : m.inputs) add(input.name, -1);
+    for (const auto& [node, name] : makes_) add(name, node);
   }
 
   Status engine_line(const Line& line) {
@@ -276,6 +299,17 @@ class Parser {
     return ok_status();
   }
 
+  static std::string library_of(const std::string& name) {
+    if (!is_mixed_name(name)) return "sha256:" + name.substr(0, name.find('@'));
+    std::vector<Partition> partitions;
+    const MixedName mixed = parse_mixed_name(name).value();
+    for (const Candidate& candidate : mixed.candidates) {
+      partitions.emplace_back().candidate = candidate;
+      partitions.back().library_digest = "sha256:" + candidate.engine;
+    }
+    return plan_library_digest(partitions);
+  }
+
   Status evidence_line(const Line& line) {
     if (line.word(0) == "paired") {
       if (input_.evidence.empty()) return refuse(line, "no evidence before this line");
@@ -283,10 +317,10 @@ class Parser {
           {line.word(1), real_of(line.value("ratio")), real_of(line.value("low")), real_of(line.value("high")), 20});
       return ok_status();
     }
-    AXLE_ASSIGN_OR_RETURN(const Candidate candidate, parse_candidate(line.word(0)));
+    AXLE_RETURN_IF_ERROR(check_candidate_name(line.word(0)));
     EvidenceRow& row = input_.evidence.emplace_back();
-    row.key.candidate = candidate.format();
-    row.key.library_digest = line.value("library", "sha256:" + candidate.engine);
+    row.key.candidate = line.word(0);
+    row.key.library_digest = line.value("library", library_of(line.word(0)));
     row.key.samples_digest = line.value("samples", "generated:0");
     row.key.shapes = line.value("shapes", "-");
     row.recorded_unix_s = kNow - 86'400 * number_of(line.value("days", "1"));
@@ -317,6 +351,7 @@ class Parser {
   void finish() {
     ModelFacts& m = input_.model;
     m.digest = "sha256:model";
+    add_tensors();
     if (m.format.empty()) m.format = "onnx";
     for (const NodeFacts& node : m.nodes) {
       m.flops += node.flops;
@@ -333,6 +368,8 @@ class Parser {
   }
 
   PlannerInput input_;
+  std::vector<std::pair<int32_t, std::string>> reads_, makes_;
+  std::map<std::string, std::pair<std::string, int64_t>> types_;
 };
 
 }  // namespace

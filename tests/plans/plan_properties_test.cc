@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <random>
+#include <set>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "plan_case.h"
+#include "planner/mixed_plan.h"
 
 namespace axle::testing {
 namespace {
@@ -74,15 +78,50 @@ TEST(Planner, NeverSubstitutesWhatThePolicyDoesNotName) {
   }
 }
 
-TEST(Planner, MeasurablePartitionsHoldTheChosenOne) {
+TEST(Planner, MeasurablePlansHoldTheChosenOne) {
   for (const PlanCase& plan_case : all_cases()) {
     const auto result = make_plan(plan_case.input);
     if (!result.has_value()) continue;
-    AXLE_ASSERT_OK_AND_ASSIGN(const auto partitions, measurable_partitions(plan_case.input));
-    const Candidate& chosen = result->plan.partitions.front().candidate;
-    EXPECT_TRUE(std::any_of(partitions.begin(), partitions.end(), [&](const Partition& p) { return p.candidate == chosen; }))
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto plans, measurable_plans(plan_case.input));
+    const Plan& chosen = result->plan;
+    EXPECT_TRUE(std::any_of(plans.begin(), plans.end(), [&](const Plan& p) { return p.digest() == chosen.digest(); }))
         << plan_case.given;
+    EXPECT_EQ(chosen.decisions.front().candidate, plan_name(chosen.partitions));
   }
+}
+
+// Every node once, nothing before what it reads from, every tensor that crosses listed.
+void expect_sound(const ModelFacts& model, const Plan& plan) {
+  std::map<std::string, int32_t> part_of;
+  for (const Partition& part : plan.partitions) {
+    for (const std::string& node : part.nodes) EXPECT_TRUE(part_of.emplace(node, part.id).second) << node;
+  }
+  ASSERT_EQ(part_of.size(), model.nodes.size());
+  std::set<std::tuple<std::string, int32_t, int32_t>> crossing, listed;
+  for (const TensorFacts& tensor : model.tensors) {
+    if (tensor.producer < 0) continue;
+    const int32_t from = part_of.at(model.nodes[static_cast<size_t>(tensor.producer)].name);
+    for (const int32_t reader : tensor.consumers) {
+      const int32_t to = part_of.at(model.nodes[static_cast<size_t>(reader)].name);
+      EXPECT_LE(from, to) << tensor.name;
+      if (from != to) crossing.emplace(tensor.name, from, to);
+    }
+  }
+  for (const Transfer& t : plan.transfers) {
+    if (t.from_partition >= 0 && t.to_partition >= 0) listed.emplace(t.tensor, t.from_partition, t.to_partition);
+  }
+  EXPECT_EQ(listed, crossing);
+}
+
+TEST(Planner, MixedPlansCoverEachNodeOnceInOrder) {
+  int mixed = 0;
+  for (const PlanCase& plan_case : all_cases()) {
+    const auto result = make_plan(plan_case.input);
+    if (!result.has_value() || result->plan.partitions.size() < 2) continue;
+    expect_sound(plan_case.input.model, result->plan);
+    ++mixed;
+  }
+  EXPECT_GT(mixed, 8);
 }
 
 // A model of `count` nodes of which one engine refuses every second.
@@ -101,6 +140,31 @@ PlannerInput large_input(size_t count) {
       row.verdict.nodes.push_back({i, {VerdictKind::kNo, "UNSUPPORTED_OP", "no kernel", -1}});
   }
   return input;
+}
+
+TEST(Planner, MixesEnginesOverFiftyThousandNodes) {
+  PlannerInput input = large_input(50'000);
+  ModelFacts& model = input.model;
+  model.tensors.push_back({model.inputs.front().name, "f32[1,64]", 256, -1, {0}});
+  for (int32_t n = 0; n < 50'000; ++n) {
+    const bool last = n + 1 == 50'000;
+    model.tensors.push_back({last ? model.outputs.front().name : "t" + std::to_string(n), "f32[1,64]", 256, n,
+                             last ? std::vector<int32_t>{} : std::vector<int32_t>{n + 1}});
+  }
+  for (size_t r = 0; r < input.verdicts.size(); ++r) {
+    GraphVerdict& verdict = input.verdicts[r].verdict;
+    verdict = {};
+    verdict.graph.kind = VerdictKind::kNo;
+    verdict.otherwise.kind = VerdictKind::kYes;
+    for (uint32_t n = static_cast<uint32_t>(100 * r); n < 50'000; n += 1000)
+      verdict.nodes.push_back({n, {VerdictKind::kNo, "UNSUPPORTED_OP", "no kernel", -1}});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  AXLE_ASSERT_OK_AND_ASSIGN(const PlannerOutput output, make_plan(input));
+  const auto took = std::chrono::steady_clock::now() - start;
+  RecordProperty("planning_us", static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+  expect_sound(model, output.plan);
+  EXPECT_GT(output.plan.partitions.size(), 50u);
 }
 
 TEST(Planner, PlansFiftyThousandNodesWithBoundedDecisions) {

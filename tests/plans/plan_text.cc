@@ -12,6 +12,12 @@ void append_partition(const Partition& p, std::string& out) {
       fmt::format("  expected {} {}\n", format_duration_ns(p.expected_ns), p.expected_from_evidence ? "measured" : "estimated");
   if (!p.cpu_set.empty()) out += fmt::format("  cpus {}{}\n", fmt::join(p.cpu_set, ","), p.spin ? " spin" : "");
   if (p.simulated) out += "  simulated\n";
+  if (!p.nodes.empty()) {
+    out += fmt::format(
+        "  {} nodes {}\n", p.nodes.size(),
+        fmt::join(p.nodes.begin(), p.nodes.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(p.nodes.size(), 12)), ","));
+    out += fmt::format("  {} -> {}\n", fmt::join(p.inputs, ","), fmt::join(p.outputs, ","));
+  }
   for (const auto& [name, value] : p.options) out += fmt::format("  option {} = {}\n", name, value);
 }
 
@@ -41,7 +47,8 @@ std::string plan_text(const Result<PlannerOutput>& result) {
   const Plan& plan = result->plan;
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
   for (const Transfer& t : plan.transfers)
-    out += fmt::format("transfer {} {} -> {} {} B\n", t.tensor, t.from_space, t.to_space, t.bytes);
+    out += fmt::format("transfer {} {} -> {} {} B{}\n", t.tensor, t.from_space, t.to_space, t.bytes,
+                       plan.partitions.size() > 1 ? fmt::format(", {} -> {}", t.from_partition, t.to_partition) : "");
   for (const Substitution& s : plan.substitutions)
     out += fmt::format("substitution {} -> {} ({}): {}\n", s.wanted, s.got, s.allowed_by, s.reason);
   for (const std::string& note : plan.notes) out += fmt::format("note {}\n", note);

@@ -1,0 +1,52 @@
+// MixedPlan: the model in several parts, each on a candidate of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "planner/gates.h"
+
+namespace axle {
+
+struct MixedPart {
+  Considered on;                   // where, with which options; its evidence is of the whole model there
+  std::vector<int32_t> nodes;      // ascending
+  std::vector<std::string> inputs, outputs;  // tensors at the cut, in the order of the facts
+  int64_t expected_ns = 0;
+  bool fallback = false;           // on what only a fallback of the policy admits
+};
+
+struct MixedPlan {
+  std::shared_ptr<const void> keeps;  // what the parts' pointers point into
+  std::vector<MixedPart> parts;       // in execution order
+  std::vector<Transfer> transfers;
+  std::string name;                   // plan_name() of its partitions
+  int64_t expected_ns = 0;
+  int32_t preferences_met = 0;        // pins whose preference every node got
+  bool exact = false;                 // no cut costs less in the cost model
+  std::vector<std::string> fallback_reasons;  // per part; "" where it is none
+};
+
+// ---- what names the evidence of a plan, whoever measures it
+
+// The candidate's name, or the mixed plan's: which candidates, and which nodes each runs.
+std::string plan_name(const std::vector<Partition>& partitions);
+// The candidate's library digest, or one over those of all parts.
+std::string plan_library_digest(const std::vector<Partition>& partitions);
+
+// The partitions of a mixed plan. Parts that share cores do not spin: each would wait on the other's cores. What was measured of
+// the whole plan is spread over the parts as they were estimated.
+std::vector<Partition> mixed_partitions(const PlanningContext& context, const Considered& considered);
+
+struct MixedField {
+  std::vector<Considered> admitted;    // at most one
+  std::vector<Considered> measurable;  // passed, or only lacks evidence
+  std::vector<Decision> decisions;     // why not
+};
+
+// The cheapest plan that uses two places or more. `demands`: what is demanded, then what may stand in for it (or nothing): the
+// latter runs only what the former cannot. INVALID_ARGUMENT as enumerate.
+Result<MixedField> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands);
+
+}  // namespace axle

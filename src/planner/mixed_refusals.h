@@ -1,0 +1,23 @@
+// Why a mixed plan cannot be made, node by node and pin by pin, and what could be had instead.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/cut_units.h"
+#include "planner/part_places.h"
+
+namespace axle {
+
+Decision mixed_rejection(std::string candidate, std::string code, std::string reason, std::vector<NodeReason> nodes = {});
+
+// For units that no place takes: one decision on mixing, and one for each pin that has a part in it.
+std::vector<Decision> explain_uncovered(const PlanningContext& context, const std::vector<PartPlace>& places,
+                                        const CutUnits& units, const std::vector<int32_t>& uncovered);
+// Every unit has a place, but no plan with two places was found; `whole`: one with a single place was.
+Decision explain_no_cut(bool whole);
+// The first reason why these nodes do not run as demanded; "" when there is none.
+std::string why_not_demanded(const PlanningContext& context, const std::vector<PartPlace>& places,
+                             const std::vector<int32_t>& nodes);
+
+}  // namespace axle
