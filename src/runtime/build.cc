@@ -18,9 +18,12 @@
 namespace axle {
 namespace {
 
-ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& model, const Partition& part) {
+ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& model, const Partition& part,
+                   const std::string& part_digest) {
   ArtefactKey key;
   key.model_digest = model.digest();
+  key.subgraph_digest = part_digest;
+  if (!part_digest.empty()) key.extractor_version = std::to_string(kExtractorVersion);
   key.engine = engine.name();
   key.plugin_digest = engine.info().plugin_version;
   key.library_digests[engine.name()] = engine.library_digest();
@@ -97,13 +100,18 @@ struct Artefact {
 Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machine& machine, const Model& model,
                              const Partition& part, const BuildOptions& options) {
   Artefact artefact;
-  if (!engine.can_compile() || runtime.cache() == nullptr || !part.nodes.empty()) return artefact;
+  if (!engine.can_compile() || runtime.cache() == nullptr) return artefact;
+  std::string part_digest;
+  if (!part.nodes.empty()) {
+    AXLE_ASSIGN_OR_RETURN(const auto graph, graph_for(model, part));
+    part_digest = graph->graph().digest;
+  }
   MakeOptions make_options;
   make_options.verify = options.verify;
   make_options.cancel = options.cancel;
   make_options.progress = options.progress;
   auto lease = runtime.cache()->get_or_make(
-      key_of(engine, machine, model, part),
+      key_of(engine, machine, model, part, part_digest),
       [&](const std::string& folder, const CancelToken& cancel) {
         return compile_into(engine, model, part, options, folder, cancel);
       },

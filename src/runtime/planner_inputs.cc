@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "model/model_graph.h"
 #include "runtime/model_facts.h"
+#include "runtime/refine_verdict.h"
 #include "runtime/runtime_state.h"
 #include "spec/engine_answers.h"
 
@@ -19,6 +20,9 @@ namespace {
 std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy& policy, const Capability& capability) {
   std::vector<std::string> wanted = policy.execution.precisions;
   wanted.insert(wanted.end(), policy.fallback.precision.begin(), policy.fallback.precision.end());
+  for (const Pin& pin : policy.pins) {
+    if (pin.require) wanted.push_back(pin.require->precision);
+  }
   wanted.push_back(model.float_dtype.empty() ? "f32" : model.float_dtype);
   // More precision than the model's own is never less; a quantised model may run in its integers.
   if (model.float_dtype == "f16" || model.float_dtype == "bf16") wanted.emplace_back("f32");
@@ -56,10 +60,9 @@ EngineFacts facts_of(const EngineState& state) {
   return facts;
 }
 
-Result<GraphVerdict> ask_support(Runtime& runtime, const Model& model, const EngineFacts& facts,
+Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const Graph>& graph, const EngineFacts& facts,
                                  const CapabilityFacts& capability, const std::string& precision) {
   AXLE_ASSIGN_OR_RETURN(const auto engine, runtime.state().engine(facts.info.name, runtime));
-  AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   EngineRequest request;
   AXLE_ASSIGN_OR_RETURN(request.graph, GraphIndex::create(graph));
   request.resource = capability.resource;
@@ -141,11 +144,11 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const 
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   const auto node_count = static_cast<uint32_t>(graph->nodes.size());
   if (reuse && !engine.library_digest.empty()) {
-    if (const auto text = state.recall("support", key)) {
+    if (const auto text = state.recall("support-2", key)) {
       if (auto verdict = parse_graph_verdict(*text, node_count); verdict) return verdict;
     }
   }
-  auto verdict = ask_support(runtime, model, engine, capability, precision);
+  auto verdict = ask_support(runtime, graph, engine, capability, precision);
   if (!verdict) {
     // An engine that fails to answer is a recorded fact about it, not the end of planning.
     GraphVerdict unknown;
@@ -153,8 +156,11 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const 
     unknown.otherwise = unknown.graph;
     return unknown;
   }
+  *verdict = refine_verdict(*graph, std::move(*verdict), [&](std::shared_ptr<const Graph> part) {
+    return ask_support(runtime, part, engine, capability, precision);
+  });
   if (!engine.library_digest.empty()) {
-    if (const auto text = canonical_json(graph_verdict_to_json(*verdict)); text) state.remember("support", key, *text);
+    if (const auto text = canonical_json(graph_verdict_to_json(*verdict)); text) state.remember("support-2", key, *text);
   }
   return verdict;
 }

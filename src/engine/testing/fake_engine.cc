@@ -240,6 +240,17 @@ kit::Io FakeKitEngine::io_for(const kit::LoadArgs& args) const {
   return io;
 }
 
+void note_graph(const kit::Graph& graph, FakeLoad& load) {
+  for (uint32_t i = 0; i < graph.input_count(); ++i) load.inputs.emplace_back(kit::text(graph.input(i).name));
+  for (const kit::Node& node : graph.nodes()) {
+    FakeNode& noted = load.nodes.emplace_back();
+    noted.name = node.name();
+    noted.op_type = node.op_type();
+    for (uint32_t i = 0; i < node.input_count(); ++i) noted.inputs.emplace_back(kit::text(node.input(i).name));
+    for (uint32_t i = 0; i < node.output_count(); ++i) noted.outputs.emplace_back(kit::text(node.output(i).name));
+  }
+}
+
 kit::Loaded FakeKitEngine::load(const kit::LoadArgs& args) {
   state_->enter("load");
   state_->wait(state_->script.load_delay, args.cancel);
@@ -252,6 +263,7 @@ kit::Loaded FakeKitEngine::load(const kit::LoadArgs& args) {
   load.spin = args.spin;
   load.cpu_set.assign(args.cpu_set.begin(), args.cpu_set.end());
   load.from_artefact = !args.blobs.empty();
+  if (args.graph) note_graph(*args.graph, load);
   if (load.from_artefact && !args.blobs[0].data.empty() && args.blobs[0].data != state_->script.artefact) {
     throw kit::Error(AXLE_DATA_LOSS, "the artefact is damaged");
   }

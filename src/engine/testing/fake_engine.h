@@ -30,6 +30,12 @@ struct FakeOutput {
   }
 };
 
+// A node of the graph that was loaded.
+struct FakeNode {
+  std::string name, op_type;
+  std::vector<std::string> inputs, outputs;  // "" = left out
+};
+
 // What is asked of one executable; given to compute.
 struct FakeLoad {
   std::string resource, precision;
@@ -38,6 +44,8 @@ struct FakeLoad {
   bool spin = false;
   std::vector<int32_t> cpu_set;
   bool from_artefact = false;
+  std::vector<FakeNode> nodes;       // of the graph, if there was one
+  std::vector<std::string> inputs;   // its inputs, in bind order
 };
 
 using FakeCompute =
