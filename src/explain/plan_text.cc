@@ -70,6 +70,29 @@ void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) 
   out += table.render(style.width, style.color, "  ");
 }
 
+// What parts hand over, most first.
+void add_transfers(const Plan& plan, const TextStyle& style, std::string& out) {
+  if (plan.partitions.size() < 2 || plan.transfers.empty()) return;
+  constexpr size_t kShown = 8;
+  std::vector<const Transfer*> order;
+  for (const Transfer& transfer : plan.transfers) order.push_back(&transfer);
+  std::stable_sort(order.begin(), order.end(), [](const Transfer* a, const Transfer* b) { return a->bytes > b->bytes; });
+  const size_t shown = style.verbose ? order.size() : std::min(kShown, order.size());
+  const auto end = [](int32_t part) { return part < 0 ? std::string("caller") : std::to_string(part); };
+  TextTable table({{"hands over"}, {"from"}, {"to"}, {"size", true}, {"memory"}});
+  for (size_t i = 0; i < shown; ++i) {
+    const Transfer& t = *order[i];
+    const bool same = t.from_space == t.to_space;
+    table.add_row({{t.tensor},
+                   {end(t.from_partition)},
+                   {end(t.to_partition)},
+                   {t.bytes == 0 ? "-" : format_size(t.bytes)},
+                   {same ? t.from_space + ", not copied" : t.from_space + " to " + t.to_space}});
+  }
+  out += "\n" + table.render(style.width, style.color, "  ");
+  if (shown < order.size()) out += fmt::format("  ... {} more: add -v\n", order.size() - shown);
+}
+
 void add_decisions(const Plan& plan, const TextStyle& style, std::string& out) {
   TextTable table({{"verdict"}, {"candidate"}, {"p50", true}, {"time / chosen"}, {"error"}, {"why", false, true}});
   size_t hidden = 0;
@@ -178,6 +201,7 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   out += fmt::format("  judged on {}, schedule {}, plan {}\n\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
                      plan.schedule, plan.digest().substr(0, 19));
   add_partitions(plan, style, out);
+  add_transfers(plan, style, out);
   add_decisions(plan, style, out);
   add_node_reasons(plan, style, out);
   add_ledger(plan, style, out);
