@@ -15,29 +15,19 @@ namespace {
 
 // The facts without the graph: what remains of the gates judges engines, resources, precisions, presets and threads.
 PlannerInput without_graph(const PlannerInput& input) {
-  PlannerInput plain;
-  plain.model.digest = input.model.digest;
-  plain.model.format = input.model.format;
-  plain.model.category = input.model.category;
-  plain.model.opsets = input.model.opsets;
-  plain.model.dynamic_axes = input.model.dynamic_axes;
-  plain.model.quantised = input.model.quantised;
-  plain.model.float_dtype = input.model.float_dtype;
-  plain.machine = input.machine;
-  plain.engines = input.engines;
-  for (const VerdictRow& row : input.verdicts) {
-    VerdictRow asked{row.engine, row.resource, row.precision, {}};
-    asked.verdict.graph.kind = asked.verdict.otherwise.kind = VerdictKind::kYes;
-    plain.verdicts.push_back(std::move(asked));
+  PlannerInput plain = input;
+  ModelFacts& model = plain.model;
+  for (auto* specs : {&model.inputs, &model.outputs}) specs->clear();
+  model.nodes.clear();
+  model.tensors.clear();
+  model.shared_weights.clear();
+  model.flops = model.weight_bytes = model.activation_bytes = 0;
+  for (VerdictRow& row : plain.verdicts) {
+    row.verdict = {};
+    row.verdict.graph.kind = row.verdict.otherwise.kind = VerdictKind::kYes;
   }
-  plain.evidence = input.evidence;
-  plain.policy = input.policy;
   plain.policy.constraints = {};
   if (plain.policy.tuning.evidence == EvidenceUse::kRequire) plain.policy.tuning.evidence = EvidenceUse::kUse;
-  plain.shapes = input.shapes;
-  plain.samples_digest = input.samples_digest;
-  plain.incumbent = input.incumbent;
-  plain.as_of_unix_s = input.as_of_unix_s;
   return plain;
 }
 

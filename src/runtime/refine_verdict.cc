@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "model/extract.h"
 
@@ -15,12 +16,15 @@ class Refiner {
   }
 
   // Each round asks about the parts between the nodes that are refused so far; a refusal that names nodes makes new parts.
-  void run() {
+  void run(const Verdict& refusal) {
+    std::vector<NodeId> all(verdicts_.size());
+    std::iota(all.begin(), all.end(), 0);
+    if (std::none_of(all.begin(), all.end(), [&](NodeId n) { return is(n, VerdictKind::kNo); })) split(all, refusal);
     for (bool again = true; again;) {
       again = false;
       for (const std::vector<NodeId>& part : parts()) {
-        if (std::any_of(part.begin(), part.end(), [&](NodeId n) { return is(n, VerdictKind::kUnknown); }))
-          again |= look_at(part);
+        const bool open = std::any_of(part.begin(), part.end(), [&](NodeId n) { return is(n, VerdictKind::kUnknown); });
+        if (open && part.size() < all.size()) again |= settle(part);
       }
     }
   }
@@ -52,9 +56,9 @@ class Refiner {
     return all;
   }
 
-  // True when more became known.
-  bool look_at(const std::vector<NodeId>& part) {
-    if (part.size() == graph_.nodes.size() || ++questions_ > kMaxRefiningQuestions) return false;
+  // Asks about a part. True when more became known.
+  bool settle(const std::vector<NodeId>& part) {
+    if (++questions_ > kMaxRefiningQuestions) return false;
     const auto sub = extract_graph(graph_, part);
     if (!sub) return false;
     const auto answer = ask_(*sub);
@@ -72,9 +76,21 @@ class Refiner {
       verdicts_[static_cast<size_t>(part[i])] = said;
       named = true;
     }
-    if (named) return true;
-    for (const NodeId n : part) verdicts_[static_cast<size_t>(n)] = answer->graph;
+    if (!named) split(part, answer->graph);
     return true;
+  }
+
+  // A refusal that names no node is looked for in both halves: neighbours in a topological order, so they are convex too. Where
+  // each half alone is taken, it speaks of the whole part.
+  void split(const std::vector<NodeId>& part, const Verdict& refusal) {
+    const auto refuse_all = [&] {
+      for (const NodeId n : part) verdicts_[static_cast<size_t>(n)] = refusal;
+    };
+    if (part.size() == 1 || questions_ >= kMaxRefiningQuestions) return refuse_all();
+    const auto middle = part.begin() + static_cast<std::ptrdiff_t>(part.size() / 2);
+    settle({part.begin(), middle});
+    settle({middle, part.end()});
+    if (std::all_of(part.begin(), part.end(), [&](NodeId n) { return is(n, VerdictKind::kYes); })) refuse_all();
   }
 
   const Graph& graph_;
@@ -87,15 +103,11 @@ class Refiner {
 
 GraphVerdict refine_verdict(const Graph& graph, GraphVerdict verdict, const AskSupport& ask) {
   const auto unknown = [&](uint32_t n) { return verdict.of_node(n).kind == VerdictKind::kUnknown; };
-  const auto refused = [&](uint32_t n) { return verdict.of_node(n).kind == VerdictKind::kNo; };
-  bool any_unknown = false, any_refused = false;
-  for (uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    any_unknown |= unknown(n);
-    any_refused |= refused(n);
-  }
-  if (verdict.graph.kind != VerdictKind::kNo || !any_unknown || !any_refused) return verdict;
+  bool any_unknown = false;
+  for (uint32_t n = 0; n < graph.nodes.size(); ++n) any_unknown |= unknown(n);
+  if (verdict.graph.kind != VerdictKind::kNo || !any_unknown) return verdict;
   Refiner refiner(graph, verdict, ask);
-  refiner.run();
+  refiner.run(verdict.graph);
   GraphVerdict refined;
   refined.graph = verdict.graph;
   refined.otherwise = {VerdictKind::kYes, "", "", -1};

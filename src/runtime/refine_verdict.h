@@ -15,8 +15,8 @@ inline constexpr int kMaxRefiningQuestions = 64;
 using AskSupport = std::function<Result<GraphVerdict>(std::shared_ptr<const Graph>)>;
 
 // `verdict` as it is, unless it refuses the graph and leaves nodes unknown: then every node of a part that the engine takes is a
-// yes, and nodes of a part that it refuses without a reason for a single one are a no, with that refusal. Parts that cannot be
-// cut out, and what the questions do not suffice for, stay unknown.
+// yes. A refusal that names no node is looked for in halves of the part; one that no half repeats stands for all of it. Parts that
+// cannot be cut out, and what the questions do not suffice for, stay unknown or refused, as they were.
 GraphVerdict refine_verdict(const Graph& graph, GraphVerdict verdict, const AskSupport& ask);
 
 }  // namespace axle
