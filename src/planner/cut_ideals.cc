@@ -3,7 +3,7 @@
 #include <array>
 #include <bit>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "planner/cut_search.h"
 
@@ -39,8 +39,9 @@ class IdealSearch {
     for (size_t level = 0; level + 1 < levels_.size(); ++level) {
       for (size_t i = 0; i < levels_[level].size(); ++i) {
         for (int32_t place = 0; place < problem_.places; ++place) {
+          if (only_ends_on(levels_[level][i], place)) continue;
           part_.start(place);
-          seen_.clear();
+          ++generation_;
           if (!grow(levels_[level][i], ideals_[static_cast<size_t>(levels_[level][i])], place)) return false;
         }
       }
@@ -87,13 +88,21 @@ class IdealSearch {
     }
   }
 
+  // Two parts in a row on one place never cost less than one, which was looked at when the first began.
+  bool only_ends_on(int32_t state, int32_t place) {
+    const Way* all_ways = ways(state);
+    return std::all_of(all_ways, all_ways + problem_.places + 1,
+                       [&](const Way& way) { return way.ns >= kNoWay || way.place == place; });
+  }
+
   // Adds to the part every unit that can come next, in all orders; each set is looked at once.
   bool grow(int32_t from, Set done, int32_t place) {
     for (int32_t unit = 0; unit < problem_.units; ++unit) {
       const Set bit = Set{1} << unit;
       if ((done & bit) != 0 || (predecessors_[static_cast<size_t>(unit)] & ~done) != 0 || !problem_.takes(unit, place))
         continue;
-      if (!seen_.insert(done | bit).second) continue;
+      uint32_t& seen = seen_[done | bit];
+      if (std::exchange(seen, generation_) == generation_) continue;
       if (++steps_ > limits_.exact_steps) return false;
       part_.add(unit);
       relax(from, done | bit, place);
@@ -131,7 +140,8 @@ class IdealSearch {
   std::vector<Set> ideals_;
   std::vector<Way> ways_;
   std::unordered_map<Set, int32_t> index_;
-  std::unordered_set<Set> seen_;
+  std::unordered_map<Set, uint32_t> seen_;  // when a set was last looked at: clearing a large set costs more than a search
+  uint32_t generation_ = 0;
   size_t steps_ = 0;
 };
 

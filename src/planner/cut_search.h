@@ -16,7 +16,7 @@ namespace axle {
 
 struct CutLimits {
   size_t exact_units = 64;  // at most 64
-  size_t exact_steps = 400'000;  // sets looked at before the exact search gives up
+  size_t exact_steps = 100'000;  // sets looked at before the exact search gives up
   size_t interval_steps = 20'000'000;  // units added to intervals, per order
 };
 

@@ -276,6 +276,29 @@ TEST(CutSearch, SaysWhatNoPlaceTakes) {
   EXPECT_FALSE(search_cuts({}).best);
 }
 
+// Many units that do not depend on each other: the exact search gives up after its steps, and the other finds a plan.
+TEST(CutSearch, GivesUpOnWideGraphs) {
+  CutProblem problem;
+  problem.units = 40;
+  problem.places = 2;
+  problem.tensors.resize(40);
+  for (int32_t unit = 0; unit < 40; ++unit) {
+    problem.tensors[static_cast<size_t>(unit)].producer = unit;
+    problem.tensors[static_cast<size_t>(unit)].is_output = true;
+    problem.unit_ns.insert(problem.unit_ns.end(), {unit % 3 == 0 ? kNoWay : 10, unit % 3 == 1 ? kNoWay : 10});
+  }
+  problem.in_ns.assign(80, 1);
+  problem.out_ns.assign(80, 1);
+  problem.launch_ns = {100, 100};
+  CutFound exact;
+  EXPECT_FALSE(search_ideals(problem, CutUses(problem), {}, exact));
+  const CutFound found = search_cuts(problem);
+  ASSERT_TRUE(found.best);
+  EXPECT_FALSE(found.best->exact);
+  EXPECT_EQ(found.best->parts.size(), 2u);
+  EXPECT_TRUE(is_executable(problem, found.best->parts));
+}
+
 // input -> unit 0 -> unit 1 -> ... ; place 0 takes all but those in `gaps`, place 1 takes all.
 CutProblem chain(int32_t units, const std::vector<int32_t>& gaps, int64_t fast_ns, int64_t slow_ns, int64_t crossing_ns) {
   CutProblem problem;
