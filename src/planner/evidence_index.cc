@@ -7,8 +7,6 @@
 namespace axle {
 namespace {
 
-constexpr int64_t kOldSeconds = int64_t{90} * 24 * 3600;
-
 const EvidenceRow::Paired* find_pair(const EvidenceRow& row, const std::string& rival) {
   const EvidenceRow::Paired* found = nullptr;
   for (const auto& paired : row.paired) {
@@ -62,7 +60,7 @@ CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::s
 }
 
 bool EvidenceIndex::is_old(const EvidenceRow& row) const {
-  return input_.as_of_unix_s > 0 && row.recorded_unix_s > 0 && input_.as_of_unix_s - row.recorded_unix_s > kOldSeconds;
+  return input_.as_of_unix_s > 0 && row.recorded_unix_s > 0 && input_.as_of_unix_s - row.recorded_unix_s > kOldEvidenceSeconds;
 }
 
 int64_t judged_ns(const EvidenceRow& row) {

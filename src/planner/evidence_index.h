@@ -11,6 +11,8 @@
 
 namespace axle {
 
+inline constexpr int64_t kOldEvidenceSeconds = int64_t{90} * 24 * 3600;
+
 // Ratio of two candidates' times with its 95 % interval. Unpaired: from two separate medians, no interval.
 struct TimeRatio {
   double ratio = 1, low = 0, high = 0;

@@ -5,17 +5,13 @@
 #include <algorithm>
 
 #include "axle/device.h"
+#include "axle/drift.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "spec/policy_names.h"
 
 namespace axle {
 namespace {
-
-// What a lock records of its surroundings, field by field.
-const std::vector<std::string> kWaivableFields = {"cores",   "cpu_features", "driver", "engine_version",
-                                                  "library", "memory_limit", "model",  "model_files",
-                                                  "os",      "plugin",       "policy", "resources"};
 
 Status unknown_word(const char* what, std::string_view word, const std::vector<std::string>& known) {
   const std::string near = nearest_word(word, known);
@@ -49,8 +45,9 @@ Status check_kernel_word(std::string_view word) {
 }
 
 Status check_waived_field(std::string_view field) {
-  if (std::find(kWaivableFields.begin(), kWaivableFields.end(), field) != kWaivableFields.end()) return ok_status();
-  return unknown_word("field of a lock", field, kWaivableFields);
+  const std::vector<std::string>& fields = drift_fields();
+  if (std::find(fields.begin(), fields.end(), field) != fields.end()) return ok_status();
+  return unknown_word("field of a lock", field, fields);
 }
 
 std::vector<std::string> normal_precisions(const std::vector<std::string>& names) {

@@ -28,6 +28,14 @@ struct NodeFacts {
   friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 };
 
+// One file of the model: says which one changed, when the digest does.
+struct ModelFileFacts {
+  std::string role;    // as in ModelFile: "-" = the model file itself
+  uint64_t size_bytes = 0;
+  std::string sha256;  // 64 hex digits
+  friend bool operator==(const ModelFileFacts&, const ModelFileFacts&) = default;
+};
+
 // A tensor that nodes hand to each other or to the caller; weights are none. Where a graph may be cut.
 struct TensorFacts {
   std::string name;
@@ -61,6 +69,7 @@ struct ModelFacts {
   std::vector<std::string> dynamic_axes;  // that PlannerInput::shapes does not fix do not count: all that the file leaves open
   bool quantised = false;  // holds QuantizeLinear / DequantizeLinear or integer matmuls
   std::string float_dtype;  // the model's own arithmetic: "f32", "f16", "bf16", "f64"; "" = none, f8 only stores
+  std::vector<ModelFileFacts> files;  // empty when it was made from bytes
   friend bool operator==(const ModelFacts&, const ModelFacts&) = default;
 };
 
@@ -78,6 +87,8 @@ struct EngineFacts {
   std::string absent_reason;  // when not present
   std::string library_version;
   std::string library_digest;  // plugin and library; as in EvidenceKey
+  std::string plugin_file_digest;  // of the plugin's file alone; "" = in this process, or not known
+  std::string library_file_digest;  // of the vendor's library alone; "" = it has none, or not known
   std::vector<CapabilityFacts> capabilities;
   friend bool operator==(const EngineFacts&, const EngineFacts&) = default;
 };

@@ -37,12 +37,17 @@ Json node_to_json(const NodeFacts& n) {
   return Json::array({n.name, n.op_type, n.domain, n.flops, n.weight_bytes, n.activation_bytes});
 }
 
+Json model_file_to_json(const ModelFileFacts& f) {
+  return {{"role", f.role}, {"sha256", f.sha256}, {"size_bytes", f.size_bytes}};
+}
+
 Json model_to_json(const ModelFacts& m) {
   return {{"activation_bytes", m.activation_bytes},
           {"category", m.category},
           {"cost_exact", m.cost_exact},
           {"digest", m.digest},
           {"dynamic_axes", m.dynamic_axes},
+          {"files", list_to_json(m.files, model_file_to_json)},
           {"float_dtype", m.float_dtype},
           {"flops", m.flops},
           {"format", m.format},
@@ -61,12 +66,6 @@ Json capability_facts_to_json(const CapabilityFacts& c) {
           {"engine_id", c.engine_id},
           {"resource", c.resource},
           {"simulated", c.simulated}};
-}
-
-Json engine_to_json(const EngineFacts& e) {
-  return {{"absent_reason", e.absent_reason},     {"capabilities", list_to_json(e.capabilities, capability_facts_to_json)},
-          {"info", engine_info_to_json(e.info)},  {"library_digest", e.library_digest},
-          {"library_version", e.library_version}, {"present", e.present}};
 }
 
 Json verdict_row_to_json(const VerdictRow& row) {
@@ -127,6 +126,16 @@ Result<NodeFacts> read_node(const Json& json, const std::string& where) {
   return node;
 }
 
+Result<ModelFileFacts> read_model_file(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  ModelFileFacts file;
+  file.role = reader.text("role");
+  file.size_bytes = read_size(reader, "size_bytes");
+  file.sha256 = reader.text("sha256");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return file;
+}
+
 Result<ModelFacts> read_model(const Json& json, const std::string& where) {
   JsonReader reader(json, where);
   ModelFacts m;
@@ -146,6 +155,7 @@ Result<ModelFacts> read_model(const Json& json, const std::string& where) {
   m.dynamic_axes = reader.texts_or_empty("dynamic_axes");
   m.quantised = reader.boolean("quantised");
   m.float_dtype = reader.text("float_dtype");
+  m.files = read_list<ModelFileFacts>(reader, "files", read_model_file);
   if (reader.status().ok()) reader.fail(check_graph_facts(m, where));
   AXLE_RETURN_IF_ERROR(reader.finish());
   return m;
@@ -162,22 +172,6 @@ Result<CapabilityFacts> read_capability_facts(const Json& json, const std::strin
   Result<Capability> read = capability_from_json(capability, AnswerKeys::kStrict);
   if (!read.has_value()) return std::move(read).error().with_context(where);
   facts.capability = std::move(read).value();
-  return facts;
-}
-
-Result<EngineFacts> read_engine(const Json& json, const std::string& where) {
-  JsonReader reader(json, where);
-  EngineFacts facts;
-  facts.present = reader.boolean("present");
-  facts.absent_reason = reader.text("absent_reason");
-  facts.library_version = reader.text("library_version");
-  facts.library_digest = reader.text("library_digest");
-  facts.capabilities = read_list<CapabilityFacts>(reader, "capabilities", read_capability_facts);
-  const Json& info = reader.object("info");
-  AXLE_RETURN_IF_ERROR(reader.finish());
-  Result<EngineInfo> read = engine_info_from_json(info, AnswerKeys::kStrict);
-  if (!read.has_value()) return std::move(read).error().with_context(where);
-  facts.info = std::move(read).value();
   return facts;
 }
 
@@ -220,9 +214,38 @@ Status check_rows(const PlannerInput& input, const std::string& where) {
 
 }  // namespace
 
+Json engine_facts_to_json(const EngineFacts& e) {
+  return {{"absent_reason", e.absent_reason},
+          {"capabilities", list_to_json(e.capabilities, capability_facts_to_json)},
+          {"info", engine_info_to_json(e.info)},
+          {"library_digest", e.library_digest},
+          {"library_file_digest", e.library_file_digest},
+          {"library_version", e.library_version},
+          {"plugin_file_digest", e.plugin_file_digest},
+          {"present", e.present}};
+}
+
+Result<EngineFacts> read_engine_facts(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  EngineFacts facts;
+  facts.present = reader.boolean("present");
+  facts.absent_reason = reader.text("absent_reason");
+  facts.library_version = reader.text("library_version");
+  facts.library_digest = reader.text("library_digest");
+  facts.plugin_file_digest = reader.text_or("plugin_file_digest", "");
+  facts.library_file_digest = reader.text_or("library_file_digest", "");
+  facts.capabilities = read_list<CapabilityFacts>(reader, "capabilities", read_capability_facts);
+  const Json& info = reader.object("info");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  Result<EngineInfo> read = engine_info_from_json(info, AnswerKeys::kStrict);
+  if (!read.has_value()) return std::move(read).error().with_context(where);
+  facts.info = std::move(read).value();
+  return facts;
+}
+
 Json planner_input_to_json_value(const PlannerInput& input) {
   return {{"as_of_unix_s", input.as_of_unix_s},
-          {"engines", list_to_json(input.engines, engine_to_json)},
+          {"engines", list_to_json(input.engines, engine_facts_to_json)},
           {"evidence", list_to_json(input.evidence, evidence_row_to_json)},
           {"format", kFormat},
           {"incumbent", input.incumbent},
@@ -247,7 +270,7 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   AXLE_ASSIGN_OR_RETURN(input.model, read_model(reader.object("model"), where + ".model"));
   AXLE_ASSIGN_OR_RETURN(input.machine, read_machine(reader.object("machine"), where + ".machine"));
   AXLE_ASSIGN_OR_RETURN(input.policy, read_policy_json(reader.object("policy"), where + ".policy"));
-  input.engines = read_list<EngineFacts>(reader, "engines", read_engine);
+  input.engines = read_list<EngineFacts>(reader, "engines", read_engine_facts);
   input.verdicts =
       read_list<VerdictRow>(reader, "verdicts", verdict_row_reader(static_cast<uint32_t>(input.model.nodes.size())));
   input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
