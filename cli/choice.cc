@@ -1,5 +1,7 @@
 #include "choice.h"
 
+#include <algorithm>
+
 #include "axle/tune.h"
 
 namespace axle::cli {
@@ -56,6 +58,16 @@ std::string ChoiceFlags::first_given() const {
     if (given) return name;
   }
   return "";
+}
+
+std::vector<std::string> comma_separated(const std::string& text) {
+  std::vector<std::string> pieces;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    if (end > at) pieces.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return pieces;
 }
 
 void InputFlags::declare(Arguments& arguments) {

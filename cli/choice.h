@@ -26,6 +26,9 @@ struct ChoiceFlags {
   std::string first_given() const;
 };
 
+// "a,b" as a list; empty pieces are left out.
+std::vector<std::string> comma_separated(const std::string& text);
+
 // --inputs FILE.npz, --input NAME=FILE.npy ..., --random SEED.
 struct InputFlags {
   std::string npz;

@@ -16,6 +16,7 @@ namespace {
 struct RunArguments {
   std::string model;
   std::string locked;
+  std::string waive;
   std::string output_dir;
   std::string profile;
   bool verify = false;
@@ -67,23 +68,23 @@ Status write_profile(const Session& session, const std::string& path) {
   return write_text_file(path, trace);
 }
 
-// With a lock nothing is planned: its plan is loaded under its policy, and what has changed is refused. Session::load checks
-// the model and the engines' libraries.
+// With a lock nothing is planned: its plan is loaded under its policy, and drift that is not waived is refused.
 Result<Session> open_locked(const Model& model, const RunArguments& arguments, SessionOptions options, Policy& policy) {
   AXLE_ASSIGN_OR_RETURN(const Lock lock, load_lock(arguments.locked));
   AXLE_ASSIGN_OR_RETURN(policy, locked_policy(lock));
-  AXLE_ASSIGN_OR_RETURN(const Machine machine, options.runtime->machine());
-  if (lock.plan.machine_fingerprint != machine.fingerprint()) {
-    return aborted_error("the lock '" + arguments.locked + "' was made on another machine: " + lock.plan.machine_fingerprint +
-                         ", this one is " + machine.fingerprint())
-        .with_hint("plan again here: axle plan " + arguments.model + " -o " + arguments.locked);
-  }
-  options.policy = policy;
-  return Session::load(model, lock.plan, options);
+  options.waive = comma_separated(arguments.waive);
+  auto session = Session::load(model, lock, std::move(options));
+  if (session || session.error().code() != StatusCode::kAborted) return session;
+  return std::move(session).error().with_context(arguments.locked);
 }
 
 Status check_flags(const RunArguments& arguments) {
-  const std::string flag = arguments.choice.first_given();
+  if (arguments.locked.empty() && !arguments.waive.empty())
+    return invalid_argument_error("--waive goes with --locked: without a lock nothing can drift");
+  // A policy file may stand beside the lock: it is compared with the lock's.
+  ChoiceFlags flags = arguments.choice;
+  flags.policy_file.clear();
+  const std::string flag = flags.first_given();
   if (flag.empty() || arguments.locked.empty()) return ok_status();
   return invalid_argument_error(flag + " cannot be combined with --locked: the lock holds the policy")
       .with_hint("plan anew with that choice: axle plan " + arguments.model + " " + flag + " ... -o " + arguments.locked);
@@ -169,7 +170,8 @@ int run_run(int argc, char** argv) {
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);
   arguments.output.declare(spec);
-  spec.option(arguments.locked, "--locked", "LOCK", "run exactly this plan or fail");
+  spec.option(arguments.locked, "--locked", "LOCK", "run exactly this plan, or name what has drifted and fail");
+  spec.option(arguments.waive, "--waive", "FIELD[,FIELD]", "fields of the lock whose drift is tolerated this once");
   spec.option(arguments.output_dir, "--output-dir", "DIR", "write each output as DIR/NAME.npy, and DIR/outputs.npz");
   spec.option(arguments.profile, "--profile", "FILE", "write a Perfetto trace of the run");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");

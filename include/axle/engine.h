@@ -221,6 +221,8 @@ struct EngineState {
   std::string install_command;
   EngineInfo info;             // with library when present
   std::string library_digest;  // "sha256:..." over plugin and library content; "" when absent
+  std::string plugin_file_digest;   // of the plugin's file alone; "" = in-process, or absent
+  std::string library_file_digest;  // of the vendor's library alone; "" = it has none, or absent
   std::vector<EngineResource> resources;
   std::map<std::string, Capability> capabilities;  // by resource.id of `resources`
   std::vector<std::string> notes;  // several copies in the process, shadowed plugins
@@ -254,6 +256,8 @@ class AXLE_API EngineRegistry {
   Result<std::shared_ptr<Engine>> open(std::string_view name);
   // State of one engine; opens it. NOT_FOUND only for an unknown name.
   Result<EngineState> state(std::string_view name);
+  // The same without opening it: until it was opened, only its name and plugin_path. NOT_FOUND as above.
+  Result<EngineState> peek(std::string_view name) const;
   // States of all, each opened; sorted by name.
   std::vector<EngineState> states();
   // Plugins that could not even be read, one sentence each.

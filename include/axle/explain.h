@@ -12,8 +12,10 @@
 #include "axle/device.h"
 #include "axle/engine.h"
 #include "axle/export.h"
+#include "axle/lock_check.h"
 #include "axle/model.h"
 #include "axle/plan.h"
+#include "axle/plan_diff.h"
 #include "axle/policy.h"
 #include "axle/session.h"
 #include "axle/status.h"
@@ -61,6 +63,14 @@ AXLE_API std::string render_plan_text(const RunDocument& document, const TextSty
 AXLE_API Result<std::string> render_plan_html(const RunDocument& document, const Session* recorded = nullptr);
 // One line: "ultraface on openvino@cpu:0/f32/t2 in 3.4 ms; 7 other candidates, nearest 1.12x slower".
 AXLE_API std::string render_plan_line(const RunDocument& document);
+
+// Whether a lock holds: each field that drifted with both values, old evidence, what does not matter
+// (docs/formats/lock-check-document.md). `path` is how the lock is named.
+AXLE_API std::string render_lock_check_text(const LockCheck& check, const std::string& path, const TextStyle& style);
+AXLE_API Result<std::string> render_lock_check_json(const LockCheck& check, const Lock& lock, const std::string& path);
+// Two plans in words (docs/formats/plan-diff-document.md): what they were made for, what runs, why.
+AXLE_API std::string render_plan_diff_text(const PlanDiff& diff, const TextStyle& style);
+AXLE_API Result<std::string> render_plan_diff_json(const PlanDiff& diff);
 
 // Resources with the engines that reach them (docs/formats/devices-document.md).
 AXLE_API std::string render_devices_text(const Machine& machine, const std::vector<EngineState>& engines,

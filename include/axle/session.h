@@ -12,6 +12,7 @@
 
 #include "axle/cancel.h"
 #include "axle/export.h"
+#include "axle/lock.h"
 #include "axle/plan.h"
 #include "axle/runtime.h"
 #include "axle/status.h"
@@ -25,6 +26,7 @@ struct SessionOptions {
   std::shared_ptr<Runtime> runtime;     // null = default_runtime()
   CancelToken cancel = CancelToken::none();  // stops planning, compiling and loading
   ProgressCallback progress;
+  std::vector<std::string> waive;       // load(lock): drift fields tolerated beside the lock's own [lock] waive
   bool verify = false;                  // hash files instead of trusting their stamps
   bool profile = false;                 // record a trace of every run (explain renders it: render_profile_json); turns an
                                         // engine's option `profiling` on, which Session::plan notes
@@ -51,6 +53,14 @@ class AXLE_API Session {
   static Result<Session> create(const std::string& model_path, SessionOptions options = {});
   // Loads exactly this plan; never replans.
   static Result<Session> load(const Model& model, const Plan& plan, SessionOptions options = {});
+  // Loads exactly the lock's plan, under its policy, when check_lock finds that it holds here for this model; options.policy,
+  // unless it is Policy(), is compared with the lock's. ABORTED names each field that drifted and is not waived. A waived one
+  // is in substitutions(), and plan() says what is here instead.
+  static Result<Session> load(const Model& model, const Lock& lock, SessionOptions options = {});
+
+  // The lock it was loaded from; else its plan with everything that is known now. ABORTED when what is known now leads to
+  // another plan than the one this session runs. Asks engines; blocks.
+  Result<Lock> lock() const;
 
   const std::vector<IoSpec>& inputs() const noexcept;
   const std::vector<IoSpec>& outputs() const noexcept;

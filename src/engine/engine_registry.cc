@@ -153,9 +153,13 @@ std::shared_ptr<Entry> EngineRegistry::Impl::find(std::string_view name) {
 void EngineRegistry::Impl::read_digest(Entry& entry) {
   std::vector<std::string> paths;
   std::vector<std::string> texts = {entry.engine->info().plugin_version};
-  if (!entry.plugin->path().empty()) paths.push_back(entry.plugin->path());
+  const auto remember = [&](const std::string& path, std::string& digest) {
+    paths.push_back(path);
+    if (auto one = digests.of_file(path); one.ok()) digest = *std::move(one);
+  };
+  if (!entry.plugin->path().empty()) remember(entry.plugin->path(), entry.state.plugin_file_digest);
   if (const auto& library = entry.engine->info().library) {
-    if (!library->path.empty()) paths.push_back(library->path);
+    if (!library->path.empty()) remember(library->path, entry.state.library_file_digest);
     texts.push_back(library->version);
     for (const std::string& copy : library->copies) {
       entry.state.notes.push_back(fmt::format("another copy is in this process: {}", copy));
@@ -266,7 +270,12 @@ Result<EngineState> EngineRegistry::state(std::string_view name) {
   const auto opened = open(name);
   if (!opened.ok() && (opened.status().code() == StatusCode::kNotFound || impl_->guard.in_forked_child()))
     return opened.status();
+  return peek(name);
+}
+
+Result<EngineState> EngineRegistry::peek(std::string_view name) const {
   const std::shared_ptr<Entry> entry = impl_->find(name);
+  if (entry == nullptr) return not_found_error(fmt::format("there is no engine '{}'", printable(name, 64)));
   const std::lock_guard lock(entry->mutex);
   EngineState state = entry->state;
   if (entry->engine != nullptr) {

@@ -136,6 +136,13 @@ std::string samples_digest(std::span<const NamedTensor> samples) {
   return hash.finish().to_string();
 }
 
+std::vector<ModelFileFacts> model_files(const Model& model) {
+  std::vector<ModelFileFacts> files;
+  if (model.path().empty()) return files;
+  for (const ModelFile& file : model.files()) files.push_back({file.role, file.size_bytes, file.sha256});
+  return files;
+}
+
 Result<ModelFacts> model_facts(const Model& model, std::span<const NamedTensor> samples) {
   AXLE_ASSIGN_OR_RETURN(const ModelSummary summary, model.summary());
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_at(model, samples));
@@ -146,6 +153,7 @@ Result<ModelFacts> model_facts(const Model& model, std::span<const NamedTensor> 
   facts.opsets = model.opsets();
   facts.inputs = model.inputs();
   facts.outputs = model.outputs();
+  facts.files = model_files(model);
   facts.weight_bytes = summary.weight_bytes;
   facts.dynamic_axes = summary.dynamic_axes;
   facts.cost_exact = !graph->nodes.empty();

@@ -14,6 +14,9 @@ namespace axle {
 // Facts at the shapes of `samples` (those of the file when empty). INVALID_ARGUMENT: a sample contradicts the model.
 Result<ModelFacts> model_facts(const Model& model, std::span<const NamedTensor> samples);
 
+// The files the digest covers; empty for a model made from bytes.
+std::vector<ModelFileFacts> model_files(const Model& model);
+
 // shapes_text of the model at the shapes of `samples`.
 std::string input_shapes_text(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples);
 

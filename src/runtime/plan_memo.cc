@@ -51,13 +51,18 @@ std::string plan_memo_key(const Model& model, const PlanRequest& request, const 
   return hash.finish().to_string();
 }
 
-std::string plan_surroundings(Runtime& runtime, const std::vector<std::string>& library_paths) {
+std::string library_surroundings(Runtime& runtime, const std::vector<std::string>& library_paths) {
   std::string text = environment_text();
   for (const std::string& folder : runtime.state().options.engine_folders) text += stat_text(folder);
   for (const std::string& name : runtime.state().options.engines) text += name + "\n";
   for (const std::string& folder : default_plugin_folders()) text += stat_text(folder);
   for (const std::string& folder : python_site_folders()) text += stat_text(folder);
   for (const std::string& path : library_paths) text += stat_text(path);
+  return text;
+}
+
+std::string plan_surroundings(Runtime& runtime, const std::vector<std::string>& library_paths) {
+  std::string text = library_surroundings(runtime, library_paths);
   // Engines registered in one process are not there in another.
   for (const std::string& name : runtime.engines().names()) text += name + "\n";
   if (EvidenceStore* store = runtime.evidence(); store != nullptr) text += stat_text(store->path());

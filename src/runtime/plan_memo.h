@@ -13,6 +13,10 @@ namespace axle {
 // Names the question: model, policy, shapes, samples, machine.
 std::string plan_memo_key(const Model& model, const PlanRequest& request, const Machine& machine);
 
+// What decides which files the engines are made of, as text that is compared byte by byte: plugin folders, Python site
+// folders, environment, the libraries themselves. Cheap: only stats.
+std::string library_surroundings(Runtime& runtime, const std::vector<std::string>& library_paths);
+
 // What a decision rests on besides its key, as text that is compared byte by byte: plugin folders and files, Python
 // site folders, engine libraries, environment, the evidence file. Cheap: only stats.
 std::string plan_surroundings(Runtime& runtime, const std::vector<std::string>& library_paths);

@@ -8,6 +8,7 @@
 #include "base/logging.h"
 #include "engine/engine.h"
 #include "model/model_graph.h"
+#include "runtime/engine_memo.h"
 #include "runtime/model_facts.h"
 #include "runtime/refine_verdict.h"
 #include "runtime/runtime_state.h"
@@ -43,7 +44,9 @@ bool reads_format(const Capability& capability, const Model& model) {
   return std::find(formats.begin(), formats.end(), model.format_name()) != formats.end();
 }
 
-EngineFacts facts_of(const EngineState& state) {
+}  // namespace
+
+EngineFacts engine_facts(const EngineState& state) {
   EngineFacts facts;
   facts.info = state.info;
   facts.info.name = state.name;
@@ -52,6 +55,8 @@ EngineFacts facts_of(const EngineState& state) {
   if (facts.info.install_command.empty()) facts.info.install_command = state.install_command;
   facts.library_version = state.info.library ? state.info.library->version : state.info.plugin_version;
   facts.library_digest = state.library_digest;
+  facts.plugin_file_digest = state.plugin_file_digest;
+  facts.library_file_digest = state.library_file_digest;
   for (const EngineResource& resource : state.resources) {
     const auto capability = state.capabilities.find(resource.resource.id);
     if (capability == state.capabilities.end()) continue;
@@ -59,6 +64,8 @@ EngineFacts facts_of(const EngineState& state) {
   }
   return facts;
 }
+
+namespace {
 
 Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const Graph>& graph, const EngineFacts& facts,
                                  const CapabilityFacts& capability, const std::string& precision) {
@@ -96,15 +103,6 @@ Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& 
   return rows;
 }
 
-// A recorded machine cannot be asked: the engines that are present here answer for its CPU, if they have one.
-void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines) {
-  for (EngineFacts& engine : engines) {
-    std::erase_if(engine.capabilities, [&](const CapabilityFacts& facts) {
-      return !facts.simulated && find_resource(machine, facts.resource) == nullptr;
-    });
-  }
-}
-
 void add_simulated_resources(Runtime& runtime, Machine& machine) {
   for (const EngineState& state : runtime.engines().states()) {
     for (const EngineResource& resource : state.resources) {
@@ -129,10 +127,22 @@ std::vector<NamedTensor> assumed_samples(const Model& model) {
 
 }  // namespace
 
+// A recorded machine cannot be asked: the engines that are present here answer for its CPU, if they have one.
+void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines) {
+  for (EngineFacts& engine : engines) {
+    std::erase_if(engine.capabilities, [&](const CapabilityFacts& facts) {
+      return !facts.simulated && find_resource(machine, facts.resource) == nullptr;
+    });
+  }
+}
+
 Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime) {
   AXLE_RETURN_IF_ERROR(runtime.machine().status());
   std::vector<EngineFacts> engines;
-  for (const EngineState& state : runtime.engines().states()) engines.push_back(facts_of(state));
+  for (const EngineState& state : runtime.engines().states()) {
+    engines.push_back(engine_facts(state));
+    remember_engine(runtime, state, engines.back());
+  }
   return engines;
 }
 

@@ -8,6 +8,12 @@ namespace axle {
 
 Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model, const PlanRequest& request);
 
+// An engine's state as a fact for the planner.
+EngineFacts engine_facts(const EngineState& state);
+
+// Leaves of each engine's answers what concerns resources of a recorded machine.
+void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines);
+
 // Facts of every engine that the policy does not deny; an absent one with its reason.
 Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime);
 

@@ -29,9 +29,7 @@ Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
     }
   }
   // Hashing the engines' libraries takes longer than loading a small model.
-  if (state->cache && !state->cache->read_only()) {
-    registry_options.digest_memo = state->cache->path() + "/library-digests-1.json";
-  }
+  registry_options.digest_memo = state->library_digest_memo();
   AXLE_ASSIGN_OR_RETURN(state->registry, EngineRegistry::create(std::move(registry_options)));
   state->options = std::move(options);
   return std::shared_ptr<Runtime>(new Runtime(std::move(state)));

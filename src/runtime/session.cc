@@ -130,6 +130,8 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   impl->runtime = options.runtime;
   impl->model = model;
   impl->plan = plan;
+  impl->policy = options.policy;
+  impl->samples = options.samples;
   BuildOptions build_options{options.cancel, options.progress, options.verify, options.profile};
   std::vector<std::shared_ptr<const Executable>> executables;
   for (const Partition& part : plan.partitions) {

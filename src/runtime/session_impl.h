@@ -36,6 +36,9 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::shared_ptr<Runtime> runtime;
   std::optional<Model> model;
   Plan plan;
+  Policy policy;                     // what lock() plans under, and with which samples
+  std::vector<NamedTensor> samples;
+  std::optional<Lock> locked;        // that it was loaded from
   LoadTiming timing;
   std::vector<std::string> effective_json;
   std::shared_ptr<const LoadedPlan> loaded;

@@ -1,0 +1,19 @@
+// Remembered facts of engines: what an opened engine answered stands while the files it is made of, and everything that
+// decides which files those are, are as they were. So a lock is checked without opening vendor libraries.
+#pragma once
+
+#include <optional>
+
+#include "axle/runtime.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+// After an engine was opened. Nothing is kept of an absent or in-process one.
+void remember_engine(Runtime& runtime, const EngineState& state, const EngineFacts& facts);
+
+// `state` as EngineRegistry::peek gives it. Nothing when it was never opened on this machine, or something changed since. Both
+// files' digests are looked up anew, by trusted stamp or by content.
+std::optional<EngineFacts> recall_engine(Runtime& runtime, const EngineState& state, bool verify);
+
+}  // namespace axle
