@@ -14,8 +14,8 @@ import numpy as np
 
 from axle import _core
 from axle._core import CancelToken, Lock, Model, Plan, Runtime
-from axle.errors import AbortedError
-from axle.policy import Choice, PolicyLike, make_policy
+from axle.errors import InvalidArgumentError
+from axle.policy import Choice, PolicyLike, Words, make_policy
 
 ModelLike = Model | str | os.PathLike[str] | bytes
 Progress = Callable[[str, float], object]
@@ -113,11 +113,23 @@ class Session(_core.SessionCore):
         profile: bool = False,
         progress: Progress | None = None,
         cancel: CancelToken | None = None,
+        waive: Words = None,
     ) -> Self:
-        """Load exactly this plan, or the plan of a lock (a path is a lock file); nothing is planned.
+        """Load exactly this plan, or the plan of a lock (a path is a lock file) where it holds; nothing is planned.
+
+        Args:
+            model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+            plan: a plan, a lock, or the path of one.
+            runtime: None = the process's own.
+            verify: hash files instead of trusting their stamps.
+            profile: record a trace of every run, for `profile`.
+            progress: called as ``progress(what, fraction)`` on this thread.
+            cancel: a token that stops compiling and loading.
+            waive: fields of a lock (`drift_fields`) whose drift is tolerated beside the lock's own ``[lock] waive``; what is
+                tolerated is in `substitutions`.
 
         Raises:
-            AbortedError: the plan is for another model, or the lock was made on another machine.
+            AbortedError: the plan is for another model, or the lock does not hold here: each field with both values.
             axle.Error: as `create`.
 
         """
@@ -126,14 +138,12 @@ class Session(_core.SessionCore):
         if isinstance(plan, str | os.PathLike):
             plan = _core.load_lock(os.fspath(plan))
         if isinstance(plan, Plan):
+            if waive:
+                raise InvalidArgumentError("a plan has no fields to waive", hint="load the lock it is in")
             return cls(opened, _core.Policy(), None, runtime, plan, None, verify, profile, progress, cancel)
-        here = runtime.machine().fingerprint()
-        if plan.plan.machine_fingerprint != here:
-            raise AbortedError(
-                f"the lock was made on another machine: {plan.plan.machine_fingerprint}, this one is {here}",
-                hint="plan again here: axle.plan(model, ...).lock(path)",
-            )
-        return cls(opened, plan.policy(), None, runtime, None, plan, verify, profile, progress, cancel)
+        fields = waive.split(",") if isinstance(waive, str) else list(waive or ())
+        # Without a policy of the caller's the lock's own holds.
+        return cls(opened, _core.Policy(), None, runtime, None, plan, verify, profile, progress, cancel, fields)
 
     def run_async(self, feeds: Mapping[str, Any], cancel: CancelToken | None = None, timeout_ns: int = 0) -> Future[dict[str, np.ndarray]]:
         """Run on another thread; arguments and errors as `run`.

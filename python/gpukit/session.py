@@ -106,8 +106,11 @@ class InferenceSession:
         samples: ``{input name: array}``, the shapes to plan for.
         profile: record a trace of every run, for `profile`.
         runtime: None = the process's own.
+        locked: a lock, or the path of one (`lock` writes it): exactly that plan, or an error. Then nothing else is chosen here.
+        waive: fields of the lock whose drift is tolerated (`axle.drift_fields`).
 
     Raises:
+        axle.AbortedError: the lock does not hold here: each field with both values.
         axle.FailedPreconditionError: it cannot be had here; the message says what is missing, the hint what to do.
         axle.InvalidArgumentError: arguments that contradict each other, a bad model.
         axle.Error: see `axle.Session.create`.
@@ -127,8 +130,17 @@ class InferenceSession:
         samples: Mapping[str, Any] | None = None,
         profile: bool = False,
         runtime: axle.Runtime | None = None,
+        locked: axle.Lock | str | os.PathLike[str] | None = None,
+        waive: str | Sequence[str] | None = None,
     ):
         engine = _agreed("engine", engine=engine, backend=backend)
+        if locked is not None:
+            if any((device, engine, kernel_policy, exec_policy, fp16, policy, samples)):
+                raise axle.InvalidArgumentError("a lock holds every choice already", hint="leave the other arguments out, or the lock")
+            self._session = axle.Session.load(model, locked, runtime=runtime, profile=profile, waive=waive)
+            return
+        if waive:
+            raise axle.InvalidArgumentError("without a lock nothing can drift", hint="give locked=..., or leave waive out")
         made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy)
         self._session = axle.Session.create(model, made, samples=samples, profile=profile, runtime=runtime)
 

@@ -81,6 +81,8 @@ void bind_engine(nb::module_& module) {
       .def_ro("install_command", &EngineState::install_command)
       .def_ro("info", &EngineState::info)
       .def_ro("library_digest", &EngineState::library_digest)
+      .def_ro("plugin_file_digest", &EngineState::plugin_file_digest)
+      .def_ro("library_file_digest", &EngineState::library_file_digest)
       .def_prop_ro(
           "resources",
           [](const EngineState& state) {

@@ -1,7 +1,11 @@
 #include "axle/lock.h"
 
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
+#include "axle/lock_check.h"
+#include "axle/plan_diff.h"
 #include "bind.h"
 #include "errors.h"
 #include "unlocked.h"
@@ -9,6 +13,19 @@
 namespace nb = nanobind;
 
 namespace axle::python {
+namespace {
+
+LockCheck check_here(const Lock& lock, const Model* model, const Policy* policy, const Machine* machine,
+                     const std::vector<std::string>& waive, bool verify, std::shared_ptr<Runtime> runtime) {
+  return take(unlocked([&]() -> Result<LockCheck> {
+    if (!runtime) {
+      AXLE_ASSIGN_OR_RETURN(runtime, default_runtime());
+    }
+    return check_lock(*runtime, lock, {model, policy, machine, waive, verify});
+  }));
+}
+
+}  // namespace
 
 void bind_lock(nb::module_& module) {
   nb::class_<Lock>(module, "Lock", "A plan with the planner's whole input (docs/formats/lock.md).")
@@ -20,6 +37,24 @@ void bind_lock(nb::module_& module) {
       .def(
           "save", [](const Lock& lock, const std::string& path) { check(save_lock(path, lock)); }, nb::arg("path"),
           "Write the file: complete or absent.")
+      .def_static(
+          "load", [](const std::string& path) { return take(load_lock(path)); }, nb::arg("path"), "The same as load_lock.")
+      .def("check", &check_here, nb::arg("model").none() = nb::none(), nb::arg("policy").none() = nb::none(),
+           nb::arg("machine").none() = nb::none(), nb::arg("waive") = std::vector<std::string>(), nb::arg("verify") = false,
+           nb::arg("runtime").none() = nb::none(),
+           "Does it hold here? Compared are engines, machine and, where given, model and policy (None: not compared; the "
+           "lock's\n"
+           "own). machine: a recorded one instead of this. waive: fields (drift_fields()) tolerated beside the lock's own. "
+           "Runs\n"
+           "nothing; opens an engine only when its files changed. InvalidArgumentError for an unknown field.")
+      .def(
+          "diff", [](const Lock& lock, const Lock& after) { return take(unlocked([&] { return diff_locks(lock, after); })); },
+          nb::arg("after"), "What is different in `after`: facts, partitions, reasons.")
+      .def(
+          "replan", [](const Lock& lock) { return take(unlocked([&] { return replan(lock); })); },
+          "Plan again from the embedded input alone: the same bytes on every machine, with the version that wrote it.")
+      .def("__eq__", [](const Lock& lock, const Lock& other) { return lock == other; })
+      .def("__hash__", [](const Lock& lock) { return nb::hash(nb::str(lock.digest().c_str())); })
       .def(
           "check_replans", [](const Lock& lock) { check(unlocked([&] { return check_replans(lock); })); },
           "Plan again from the embedded input. AbortedError when this build decides differently.")

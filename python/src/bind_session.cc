@@ -21,7 +21,7 @@ namespace {
 
 void create(SessionCore* self, const Model& model, const Policy& policy, nb::handle samples, std::shared_ptr<Runtime> runtime,
             const Plan* plan, const Lock* lock, bool verify, bool profile, const nb::object& progress,
-            const CancelToken* cancel) {
+            const CancelToken* cancel, const std::vector<std::string>& waive) {
   Watch watch = Watch::over(cancel);
   ProgressBox box(progress);
   watch.tick = [&] { box.deliver(); };
@@ -33,25 +33,13 @@ void create(SessionCore* self, const Model& model, const Policy& policy, nb::han
   options.session.verify = verify;
   options.session.profile = profile;
   if (plan != nullptr) options.plan = *plan;
-  if (lock != nullptr) {
-    options.plan = lock->plan;
-    options.lock = *lock;
-  }
+  if (lock != nullptr) options.lock = *lock;
+  options.session.waive = waive;
   new (self) SessionCore(model, std::move(options), watch);
 }
 
 Lock lock_of(const SessionCore& core) {
-  if (core.lock()) return *core.lock();
-  PlanRequest request;
-  request.policy = core.policy();
-  request.samples = core.samples();
-  request.keep_input = true;
-  const PlanReport report = take(unlocked([&] { return make_plan(*core.runtime(), core.model(), request); }));
-  if (report.plan.digest() != core.session().plan().digest()) {
-    raise_status(aborted_error("what is known now leads to another plan than the one this session runs")
-                     .with_hint("make a new session, or lock a plan of its own: axle.plan(model, ...).lock(path)"));
-  }
-  return take(make_lock(report.plan, report.input_json));
+  return take(unlocked([&] { return core.session().lock(); }));
 }
 
 std::string profile_json(const SessionCore& core) {
@@ -78,12 +66,12 @@ void bind_session(nb::module_& module) {
       .def("__init__", &create, nb::arg("model"), nb::arg("policy"), nb::arg("samples").none() = nb::none(),
            nb::arg("runtime").none() = nb::none(), nb::arg("plan").none() = nb::none(), nb::arg("lock").none() = nb::none(),
            nb::arg("verify") = false, nb::arg("profile") = false, nb::arg("progress").none() = nb::none(),
-           nb::arg("cancel").none() = nb::none(),
+           nb::arg("cancel").none() = nb::none(), nb::arg("waive") = std::vector<std::string>(),
            nb::sig(
                "def __init__(self, model: Model, policy: Policy, samples: collections.abc.Mapping[str, object] | None = None, "
                "runtime: Runtime | None = None, plan: Plan | None = None, lock: Lock | None = None, verify: bool = False, "
                "profile: bool = False, progress: collections.abc.Callable[[str, float], object] | None = None, "
-               "cancel: CancelToken | None = None) -> None"),
+               "cancel: CancelToken | None = None, waive: collections.abc.Sequence[str] = ()) -> None"),
            "Use axle.Session.create or axle.Session.load.")
       .def("run", &SessionCore::run, nb::arg("feeds"), nb::arg("cancel").none() = nb::none(), nb::arg("timeout_ns") = 0,
            nb::sig("def run(self, feeds: collections.abc.Mapping[str, object], cancel: CancelToken | None = None, "

@@ -11,11 +11,14 @@ NB_MODULE(_core, module) {
   axle::python::bind_cancel(module);
   axle::python::bind_tensor(module);
   axle::python::bind_device(module);
+  axle::python::bind_drift(module);
   axle::python::bind_engine(module);
   axle::python::bind_policy(module);
   axle::python::bind_evidence(module);
   axle::python::bind_plan(module);
   axle::python::bind_lock(module);
+  axle::python::bind_plan_diff(module);
+  axle::python::bind_lock_check(module);
   axle::python::bind_cache(module);
   axle::python::bind_evidence_store(module);
   axle::python::bind_model(module);

@@ -51,10 +51,12 @@ SessionCore::SessionCore(const Model& model, Options options, Watch& watch) : mo
   policy_ = options.session.policy;
   samples_ = options.session.samples;
   lock_ = std::move(options.lock);
+  if (lock_) policy_ = take(locked_policy(*lock_));
   if (!options.session.runtime) options.session.runtime = take(default_runtime());
   runtime_ = options.session.runtime;
   options.session.cancel = watch.token;
   session_ = take(call_watched<Session>(watch, [&] {
+    if (lock_) return Session::load(model_, *lock_, options.session);
     return options.plan ? Session::load(model_, *options.plan, options.session) : Session::create(model_, options.session);
   }));
   table_ = IoTable::of(*session_);

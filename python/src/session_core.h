@@ -20,7 +20,7 @@ class SessionCore {
   struct Options {
     SessionOptions session;
     std::optional<Plan> plan;  // load exactly this one
-    std::optional<Lock> lock;  // where that plan is from
+    std::optional<Lock> lock;  // or exactly what this one says, where it holds
   };
   // GIL held. Blocks; see run_watched.
   SessionCore(const Model& model, Options options, Watch& watch);
