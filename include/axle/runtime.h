@@ -28,6 +28,8 @@ struct RuntimeOptions {
   bool use_cache = true;                    // false: nothing is read from or written to disk
   std::vector<std::string> engine_folders;  // searched for plugins before AXLE_ENGINE_PATH and the installed folder
   std::vector<std::string> engines;         // only these are looked at; empty = all found
+  uint64_t worker_memory_bytes = 0;         // what an engine in a process of its own may allocate; 0 = no limit
+  int64_t worker_timeout_ns = 0;            // a call that takes it longer ends its process; 0 = no limit
 };
 
 // Called on the calling thread of a long operation; `fraction` in [0, 1], negative when unknown.

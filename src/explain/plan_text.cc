@@ -61,7 +61,8 @@ void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) 
     std::string expected = "-";
     if (part.expected_ns > 0) expected = (part.expected_from_evidence ? "" : "~") + format_duration(part.expected_ns);
     table.add_row({{std::to_string(part.id)},
-                   {part.candidate.format() + (part.simulated ? " (simulated)" : ""), Tone::kStrong},
+                   {part.candidate.format() + (part.simulated ? " (simulated)" : "") + (part.isolated ? " (own process)" : ""),
+                    Tone::kStrong},
                    {part.engine_version},
                    {part.nodes.empty() ? "all" : std::to_string(part.nodes.size())},
                    {expected},

@@ -62,9 +62,28 @@ uint64_t declared_bytes(const IoSpec& spec) {
 
 bool own_memory(const Resource& resource) { return resource.kind != ResourceKind::kCpu; }
 
+std::string isolation_note(const PlanningContext& context, const Considered& chosen) {
+  const std::string why =
+      asked_isolation(context.input.policy, chosen.candidate.engine) == Isolation::kProcess
+          ? "the policy says so"
+          : fmt::format("it cannot keep its threads on the core set {} by itself", chosen.place.resource->id);
+  return fmt::format("{} runs in a process of its own: {}", chosen.candidate.engine, why);
+}
+
+int32_t machine_cores(const Machine& machine) {
+  int32_t cores = 0;
+  for (const Resource& resource : machine.resources) {
+    if (resource.kind == ResourceKind::kCpu && resource.part < 0 && !resource.simulated)
+      cores += usable_cores(machine, resource);
+  }
+  return cores;
+}
+
 // Spinning between parallel sections pays when the cores are ours alone.
 bool may_spin(const PlanningContext& context, const Considered& c) {
   const int32_t threads = c.candidate.threads;
+  // The caller has a core of its own then, and both wait actively for a moment only.
+  if (runs_isolated(context, c.place) && threads < machine_cores(context.machine)) return true;
   if (c.place.resource->kind != ResourceKind::kCpu || threads < 2) return false;
   return threads <= usable_cores(context.machine, *c.place.resource);
 }
@@ -151,7 +170,8 @@ Partition make_partition(const PlanningContext& context, const Considered& c) {
   partition.simulated = c.place.facts->simulated || c.place.resource->simulated;
   partition.options = c.options;
   // An engine that cannot keep to a core set is given the whole resource, where there is nothing to leave.
-  const bool pinned = c.place.engine->info.honours_cpu_set;
+  partition.isolated = runs_isolated(context, c.place);
+  const bool pinned = c.place.engine->info.honours_cpu_set || partition.isolated;
   partition.cpu_set = pinned ? pick_cpus(context.machine, *c.place.resource, c.candidate.threads) : c.place.resource->cpus;
   partition.spin = may_spin(context, c);
   partition.expected_from_evidence = c.evidence.timing != nullptr;
@@ -246,7 +266,9 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
         fmt::format("{} says what it runs at {} only when it loads; it is read back then, and refused if it differs",
                     chosen.candidate.engine, precision));
   }
-  if (!chosen.place.engine->info.honours_cpu_set) {
+  if (runs_isolated(context, chosen.place)) {
+    notes.push_back(isolation_note(context, chosen));
+  } else if (!chosen.place.engine->info.honours_cpu_set) {
     notes.push_back(fmt::format("{} cannot keep its threads on given cores: it may use all of {}", chosen.candidate.engine,
                                 chosen.place.resource->id));
   }

@@ -141,10 +141,12 @@ class PlaceWalk {
     considered.place = place_;
     considered.candidate = {place_.engine->info.name, place_.resource->id, precision.name, threads,
                             preset_name(preset.name, own_options_)};
+    // A process of its own costs time: its evidence is not that of the same engine in ours.
+    if (runs_isolated(context_, place_)) considered.candidate.preset += kIsolatedSuffix;
     considered.options = options;
     considered.changes_numerics = changes_numerics(options);
     considered.gated = needs_accuracy_gate(context_, demand_, considered);
-    considered.estimate_ns = estimate(precision.name, threads);
+    considered.estimate_ns = estimate(precision.name, threads) + (runs_isolated(context_, place_) ? kIsolatedCallNs : 0);
     considered.estimate_bytes = estimate_memory_bytes(context_.input.model, precision.name);
     const bool simulated = place_.facts->simulated || place_.resource->simulated;
     considered.evidence = context_.evidence.find(considered.candidate.format(), place_.engine->library_digest, simulated);

@@ -47,6 +47,12 @@ struct Considered {
   std::string name() const;
 };
 
+// What the policy says of the engine: its own line, else what holds for all.
+Isolation asked_isolation(const Policy& policy, const std::string& engine);
+// True when the engine runs in a process of its own there: the policy says so, or leaves it open and the engine cannot keep to
+// the core set by itself.
+bool runs_isolated(const PlanningContext& context, const Place& place);
+
 using EngineGate = Gate (*)(const PlanningContext&, const Demand&, const EngineFacts&);
 using ResourceGate = Gate (*)(const PlanningContext&, const Demand&, const Resource&);
 using PlaceGate = Gate (*)(const PlanningContext&, const Place&);
@@ -68,6 +74,10 @@ AccuracyGate bound_of(const Policy& policy);
 // "max relative error 4.1e-3 (bound 1e-2)" for each bound that is broken, or "" when all hold.
 std::string broken_bounds(const AccuracyGate& bound, const ErrorFigures& error);
 
+// Ends the preset of a candidate in a process of its own, and what a call costs there beyond the engine's own time: a wake-up
+// on another core and back.
+inline constexpr const char* kIsolatedSuffix = "+process";
+inline constexpr int64_t kIsolatedCallNs = 50'000;
 inline constexpr double kListedPrecisionBound = 1e-2;
 inline constexpr size_t kMaxNodeReasons = 100;  // per decision; the reason gives the full count
 

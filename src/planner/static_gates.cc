@@ -162,13 +162,21 @@ Gate gate_resource_memory(const PlanningContext& context, const Place& place) {
                    {}};
 }
 
-Gate gate_core_set(const PlanningContext&, const Place& place) {
-  if (place.resource->part < 0 || place.engine->info.honours_cpu_set) return std::nullopt;
-  return Rejection{"CORE_SET",
-                   fmt::format("{} cannot keep its threads on the core set {}; it would need a process of its own, which this "
-                               "version does not start",
-                               place.engine->info.name, place.resource->id),
-                   {}};
+Gate gate_core_set(const PlanningContext& context, const Place& place) {
+  const std::string& name = place.engine->info.name;
+  if (!runs_isolated(context, place)) {
+    if (place.resource->part < 0 || place.engine->info.honours_cpu_set) return std::nullopt;
+    return Rejection{"CORE_SET",
+                     fmt::format("{} cannot keep its threads on the core set {}; it would need a process of its own, which the "
+                                 "policy forbids (isolation = \"none\")",
+                                 name, place.resource->id),
+                     {}};
+  }
+  if (!place.engine->plugin_file_digest.empty()) return std::nullopt;
+  return Rejection{
+      "ISOLATION",
+      fmt::format("{} would run in a process of its own, but this program registered it itself: it is no plugin file", name),
+      {}};
 }
 
 Gate gate_needs_compile(const PlanningContext&, const Place& place) {
@@ -326,6 +334,17 @@ constexpr std::array<PrecisionGate, 4> kPrecisionGates = {gate_precision_policy,
                                                           gate_unknown_support};
 
 }  // namespace
+
+Isolation asked_isolation(const Policy& policy, const std::string& engine) {
+  const auto own = policy.engines.isolation.find(engine);
+  return own != policy.engines.isolation.end() ? own->second : policy.execution.isolation;
+}
+
+bool runs_isolated(const PlanningContext& context, const Place& place) {
+  const Isolation asked = asked_isolation(context.input.policy, place.engine->info.name);
+  if (asked != Isolation::kAuto) return asked == Isolation::kProcess;
+  return place.resource->part >= 0 && !place.engine->info.honours_cpu_set;
+}
 
 std::span<const EngineGate> engine_gates() { return kEngineGates; }
 std::span<const ResourceGate> resource_gates() { return kResourceGates; }

@@ -23,12 +23,6 @@ Status refuse_goals(const Policy& p) {
 }
 
 Status refuse_execution(const Policy& p) {
-  if (p.execution.isolation == Isolation::kProcess)
-    return not_yet("execution.isolation = \"process\"", "use \"auto\" or \"none\"");
-  for (const auto& [engine, isolation] : p.engines.isolation) {
-    if (isolation == Isolation::kProcess)
-      return not_yet(fmt::format("engines.{}.isolation = \"process\"", engine), "use \"auto\" or \"none\"");
-  }
   if (!p.shapes.empty()) {
     return not_yet("[shapes]", "give samples of the shape to plan for; a plan runs other shapes too");
   }

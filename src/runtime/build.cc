@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "model/extract.h"
 #include "model/model_graph.h"
+#include "runtime/isolate.h"
 #include "runtime/runtime_state.h"
 
 namespace axle {
@@ -194,7 +195,7 @@ Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& par
                                      engine->library_digest(), part.library_digest))
         .with_hint("plan again, or install the version the plan names: " + part.engine_version);
   }
-  return engine;
+  return part.isolated ? isolated_engine(runtime, *engine, part) : engine;
 }
 
 }  // namespace

@@ -92,7 +92,10 @@ Status Execution::connect() {
       const auto key = std::pair(source.partition, source.index);
       if (!fixed.contains(key)) {
         const IoSpec& spec = io.outputs[source.index];
-        AXLE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(spec.dtype, fixed_shape(spec)));
+        // Memory that a process of its own sees too is not copied there.
+        const bool shared = plan_->partitions[producer].executable->is_isolated() || plan_->partitions[p].executable->is_isolated();
+        AXLE_ASSIGN_OR_RETURN(Tensor tensor, shared ? Tensor::allocate_shared(spec.dtype, fixed_shape(spec))
+                                                    : Tensor::allocate(spec.dtype, fixed_shape(spec)));
         AXLE_RETURN_IF_ERROR(contexts_[producer].bind_output(source.index, tensor));
         fixed[key] = between_.size();
         between_.push_back(std::move(tensor));

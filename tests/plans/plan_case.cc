@@ -221,6 +221,7 @@ class Parser {
       engine.absent_reason = line.value("reason");
       engine.library_version = line.value("version", "1.0");
       engine.library_digest = engine.present ? "sha256:" + engine.info.name : "";
+      engine.plugin_file_digest = engine.present && !line.has("in_process") ? "sha256:plugin:" + engine.info.name : "";
       return ok_status();
     }
     if (input_.engines.empty()) return refuse(line, "no engine before this line");

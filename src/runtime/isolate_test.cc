@@ -1,0 +1,157 @@
+// Sessions whose engine runs in axle-worker.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include "axle/session.h"
+#include "base/testing/status_matchers.h"
+#include "runtime/session_impl.h"
+#include "runtime/testing/fake_engines.h"
+
+namespace axle {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::ModelBuilder;
+using testing::StatusIs;
+
+constexpr float kAbort = -1;  // x[0] of a misdeed of engine/testing/unruly_engine.cc
+
+Result<Model> relu_model() {
+  ModelBuilder builder;
+  builder.input("x", testing::kF32, {4}, {}).output("y", testing::kF32, {4}, {});
+  builder.node("Relu", {"x"}, {"y"}, "relu");
+  return Model::from_bytes(testing::as_bytes(builder.serialise()));
+}
+
+NamedTensor vector_x(std::vector<float> values) {
+  auto tensor = Tensor::allocate(DataType::kFloat32, {4});
+  std::copy(values.begin(), values.end(), tensor->mutable_as<float>().begin());
+  return {"x", std::move(*tensor)};
+}
+
+Result<Session> session_of(const std::string& engine, const std::string& folder, Policy policy) {
+  RuntimeOptions options;
+  options.use_cache = false;
+  if (!folder.empty()) options.engine_folders = {std::string(AXLE_BINARY_DIR) + folder};
+  options.engines = {engine};
+  SessionOptions session;
+  AXLE_ASSIGN_OR_RETURN(session.runtime, Runtime::create(options));
+  session.policy = std::move(policy);
+  session.policy.engines.allow = {engine};
+  AXLE_ASSIGN_OR_RETURN(const Model model, relu_model());
+  return Session::create(model, std::move(session));
+}
+
+const Executable& executable_of(const Session& session) { return *session.impl().loaded->partitions.front().executable; }
+
+double counter(const Session& session, const std::string& name) {
+  const auto counters = executable_of(session).counters();
+  return counters.ok() && counters->contains(name) ? counters->at(name) : -1;
+}
+
+std::vector<float> run(const Session& session, std::vector<float> x) {
+  const NamedTensor feed = vector_x(std::move(x));
+  const auto outputs = session.run({&feed, 1});
+  EXPECT_THAT(outputs, IsOk());
+  if (!outputs.ok()) return {};
+  const auto y = outputs->front().tensor.as<float>();
+  return {y.begin(), y.end()};
+}
+
+// The machine's first CPU on its own, or nothing to split.
+std::optional<Policy> first_core_only() {
+  RuntimeOptions options;
+  options.use_cache = false;
+  const auto runtime = Runtime::create(options);
+  const auto machine = runtime.ok() ? (*runtime)->machine() : Result<Machine>(runtime.status());
+  const Resource* cpu = machine.ok() ? find_resource(*machine, "cpu:0") : nullptr;
+  if (cpu == nullptr || cpu->cpus.size() < 2) return std::nullopt;
+  Policy policy;
+  policy.resources.split["cpu:0"] = {{cpu->cpus[0]}, {cpu->cpus[1]}};
+  policy.execution.targets = {"cpu:0/0"};
+  return policy;
+}
+
+TEST(Isolation, PolicyPutsAnEngineIntoAProcessOfItsOwn) {
+  Policy policy;
+  policy.execution.isolation = Isolation::kProcess;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("null", "/lib/axle/engines", policy));
+  const Partition& part = session.plan().partitions.front();
+  EXPECT_TRUE(part.isolated);
+  EXPECT_THAT(part.candidate.format(), HasSubstr("+process"));
+  EXPECT_THAT(session.plan().notes, Contains("null runs in a process of its own: the policy says so"));
+  EXPECT_THAT(run(session, {-1, 2, -3, 4}), ElementsAre(0, 2, 0, 4));
+  EXPECT_GT(counter(session, "worker_pid"), 0);
+  EXPECT_NE(counter(session, "worker_pid"), ::getpid());
+}
+
+TEST(Isolation, SessionAndBindingOutliveTheProcess) {
+  Policy policy;
+  policy.engines.isolation["null"] = Isolation::kProcess;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("null", "/lib/axle/engines", policy));
+  AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
+  NamedTensor x = vector_x({1, -1, 2, -2});
+  ASSERT_THAT(binding.bind_input(0, x.tensor), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::allocate(DataType::kFloat32, {4}));
+  ASSERT_THAT(binding.bind_output(0, y), IsOk());
+  ASSERT_THAT(binding.run(), IsOk());
+  EXPECT_THAT(y.as<float>(), ElementsAre(1, 0, 2, 0));
+  ASSERT_EQ(::kill(static_cast<pid_t>(counter(session, "worker_pid")), SIGKILL), 0);
+  x.tensor.mutable_as<float>()[1] = 7;
+  if (Status status = binding.run(); !status.ok()) {
+    EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable, "killed by signal 9"));
+    ASSERT_THAT(binding.run(), IsOk());
+  }
+  EXPECT_THAT(y.as<float>(), ElementsAre(1, 7, 2, 0));
+  EXPECT_EQ(counter(session, "worker_restarts"), 1);
+}
+
+TEST(Isolation, CoreSetThatAnEngineCannotKeepIsItsProcesss) {
+  const std::optional<Policy> policy = first_core_only();
+  if (!policy) GTEST_SKIP() << "one core only";
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("unruly", "/lib/axle/testing", *policy));
+  const int32_t cpu = policy->resources.split.at("cpu:0")[0][0];
+  EXPECT_TRUE(session.plan().partitions.front().isolated);
+  EXPECT_THAT(session.plan().partitions.front().cpu_set, ElementsAre(cpu));
+  EXPECT_THAT(executable_of(session).effective().cpu_set, ElementsAre(cpu));
+  EXPECT_TRUE(executable_of(session).effective().cpu_set_honoured);
+  EXPECT_THAT(session.plan().notes,
+              Contains("unruly runs in a process of its own: it cannot keep its threads on the core set cpu:0/0 by itself"));
+  const NamedTensor bad = vector_x({kAbort, 0, 0, 0});
+  EXPECT_THAT(session.run({&bad, 1}), StatusIs(StatusCode::kUnavailable, "assertion 'good_mood' failed"));
+  EXPECT_THAT(run(session, {1, 2, 3, 4}), ElementsAre(2, 4, 6, 8));
+}
+
+TEST(Isolation, ForbiddenIsolationIsAnError) {
+  std::optional<Policy> policy = first_core_only();
+  if (!policy) GTEST_SKIP() << "one core only";
+  policy->execution.isolation = Isolation::kNone;
+  EXPECT_THAT(session_of("unruly", "/lib/axle/testing", *policy),
+              StatusIs(StatusCode::kFailedPrecondition, "a process of its own, which the policy forbids"));
+}
+
+TEST(Isolation, EngineOfThisProcessCannotBeIsolated) {
+  testing::registered_fake("inside");
+  Policy policy;
+  policy.execution.isolation = Isolation::kProcess;
+  EXPECT_THAT(session_of("inside", "", policy), StatusIs(StatusCode::kFailedPrecondition, "it is no plugin file"));
+}
+
+TEST(Isolation, OpenVinoStaysOnOneCore) {
+  const std::optional<Policy> policy = first_core_only();
+  if (!policy) GTEST_SKIP() << "one core only";
+  const auto session = session_of("openvino", "/lib/axle/engines", *policy);
+  if (!session.ok() && session.status().message().find("openvino cannot be used") != std::string::npos)
+    GTEST_SKIP() << session.status().to_string();
+  ASSERT_THAT(session, IsOk());
+  EXPECT_TRUE(session->plan().partitions.front().isolated);
+  EXPECT_THAT(executable_of(*session).effective().cpu_set, ElementsAre(policy->resources.split.at("cpu:0")[0][0]));
+  EXPECT_THAT(run(*session, {-1, 2, -3, 4}), ElementsAre(0, 2, 0, 4));
+  EXPECT_GT(counter(*session, "worker_peak_memory_bytes"), 20 << 20);
+}
+
+}  // namespace
+}  // namespace axle
