@@ -72,7 +72,9 @@ void SupportMask::refuse(int32_t node, const Verdict* why) {
   if (known == nullptr) known = why;
 }
 
-const Verdict* SupportMask::keep(Verdict why) { return kept_.emplace_back(std::make_unique<const Verdict>(std::move(why))).get(); }
+const Verdict* SupportMask::keep(Verdict why) {
+  return kept_.emplace_back(std::make_unique<const Verdict>(std::move(why))).get();
+}
 
 SupportMask answered_mask(const PlanningContext& context, const Place& place, const std::string& precision) {
   SupportMask mask(context.input.model.nodes.size());

@@ -29,7 +29,9 @@ struct Runtime::State {
   // Null without a cache.
   Memo* memo() { return cache ? &cache->memo() : nullptr; }
   // File of remembered library digests; "" without a cache that can be written.
-  std::string library_digest_memo() const { return cache && !cache->read_only() ? cache->path() + "/library-digests-1.json" : ""; }
+  std::string library_digest_memo() const {
+    return cache && !cache->read_only() ? cache->path() + "/library-digests-1.json" : "";
+  }
   // A remembered answer, or nothing; and remembering one. Failures of the memo cost nothing but the memory.
   std::optional<std::string> recall(std::string_view kind, const std::string& key);
   void remember(std::string_view kind, const std::string& key, const std::string& value);
