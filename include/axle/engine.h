@@ -222,7 +222,7 @@ struct EngineState {
   EngineInfo info;             // with library when present
   std::string library_digest;  // "sha256:..." over plugin and library content; "" when absent
   std::string plugin_file_digest;   // of the plugin's file alone; "" = in-process, or absent
-  std::string library_file_digest;  // of the vendor's library alone; "" = it has none, or absent
+  std::string library_file_digest;  // of the vendor's library with what belongs to it; "" = it has none, or absent
   std::vector<EngineResource> resources;
   std::map<std::string, Capability> capabilities;  // by resource.id of `resources`
   std::vector<std::string> notes;  // several copies in the process, shadowed plugins

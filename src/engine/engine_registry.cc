@@ -9,6 +9,7 @@
 #include "axle/engine.h"
 #include "base/file.h"
 #include "base/fork_guard.h"
+#include "base/hash.h"
 #include "base/logging.h"
 #include "base/text.h"
 #include "engine/engine.h"
@@ -96,7 +97,7 @@ struct EngineRegistry::Impl {
   void open_entry(Entry& entry);
   Status try_open(Entry& entry);
   void join_machine(Entry& entry);
-  void read_digest(Entry& entry);
+  Status read_digest(Entry& entry);
 };
 
 void EngineRegistry::Impl::add(const std::string& name, const std::string& path, axle_engine_query_t query) {
@@ -150,27 +151,27 @@ std::shared_ptr<Entry> EngineRegistry::Impl::find(std::string_view name) {
 }
 
 // The library's digest stands in evidence and cache keys: an engine whose files cannot be hashed has none and says so.
-void EngineRegistry::Impl::read_digest(Entry& entry) {
-  std::vector<std::string> paths;
-  std::vector<std::string> texts = {entry.engine->info().plugin_version};
-  const auto remember = [&](const std::string& path, std::string& digest) {
-    paths.push_back(path);
-    if (auto one = digests.of_file(path); one.ok()) digest = *std::move(one);
-  };
-  if (!entry.plugin->path().empty()) remember(entry.plugin->path(), entry.state.plugin_file_digest);
-  if (const auto& library = entry.engine->info().library) {
-    if (!library->path.empty()) remember(library->path, entry.state.library_file_digest);
-    texts.push_back(library->version);
-    for (const std::string& copy : library->copies) {
-      entry.state.notes.push_back(fmt::format("another copy is in this process: {}", copy));
-    }
+Status EngineRegistry::Impl::read_digest(Entry& entry) {
+  EngineState& state = entry.state;
+  const std::optional<EngineLibrary>& library = entry.engine->info().library;
+  if (library) {
+    for (const std::string& copy : library->copies)
+      state.notes.push_back(fmt::format("another copy is in this process: {}", copy));
   }
-  if (auto digest = digests.of_all(paths, texts); digest.ok()) {
-    entry.engine->set_library_digest(*digest);
-    entry.state.library_digest = *digest;
-  } else {
-    entry.state.notes.push_back(fmt::format("no library digest: {}", digest.status().to_string()));
+  Sha256 hash;
+  if (!entry.plugin->path().empty()) {
+    AXLE_ASSIGN_OR_RETURN(state.plugin_file_digest, digests.of_file(entry.plugin->path()));
+    hash.update_field(state.plugin_file_digest);
   }
+  if (library && !library->path.empty()) {
+    AXLE_ASSIGN_OR_RETURN(state.library_file_digest, digests.of_library(library->path));
+    hash.update_field(state.library_file_digest);
+  }
+  hash.update_field(entry.engine->info().plugin_version);
+  if (library) hash.update_field(library->version);
+  state.library_digest = hash.finish().to_string();
+  entry.engine->set_library_digest(state.library_digest);
+  return ok_status();
 }
 
 Status EngineRegistry::Impl::try_open(Entry& entry) {
@@ -193,7 +194,8 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
   AXLE_RETURN_IF_ERROR(make_dirs(create.scratch_folder, 0700));
   AXLE_ASSIGN_OR_RETURN(entry.engine, Engine::create(entry.plugin, create));
   entry.state.info = entry.engine->info();
-  read_digest(entry);
+  if (const Status hashed = read_digest(entry); !hashed.ok())
+    entry.state.notes.push_back(fmt::format("no library digest: {}", hashed.to_string()));
   return ok_status();
 }
 

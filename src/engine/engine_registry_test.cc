@@ -11,6 +11,7 @@
 namespace axle {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::FakeEngine;
 using testing::IsOk;
 using testing::StatusIs;
@@ -130,6 +131,24 @@ TEST(RegisterEngine, AddsToEveryRegistryOnce) {
   EXPECT_THAT(register_engine(nullptr, "x"), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(register_engine(fake->query(), "Not a name"), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(before->open("registered"), IsOk());
+}
+
+TEST(LibraryDigests, ALibraryCountsWithWhatBelongsToIt) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir folder, ScratchDir::create());
+  for (const char* name :
+       {"libvendor_c.so.1", "libvendor.so.1", "libvendor_cpu_plugin.so", "libvendors.so", "libother.so", "libvendor.txt"})
+    ASSERT_THAT(write_file_atomic(folder.file(name), name), IsOk());
+  EXPECT_THAT(
+      library_family(folder.file("libvendor_c.so.1")),
+      ElementsAre(folder.file("libvendor.so.1"), folder.file("libvendor_c.so.1"), folder.file("libvendor_cpu_plugin.so")));
+  EXPECT_THAT(library_family("/nowhere/libvendor.so"), ElementsAre("/nowhere/libvendor.so"));
+  LibraryDigests digests("");
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string before, digests.of_library(folder.file("libvendor_c.so.1")));
+  ASSERT_THAT(write_file_atomic(folder.file("libother.so"), "another"), IsOk());
+  EXPECT_EQ(digests.of_library(folder.file("libvendor_c.so.1")).value(), before);
+  ASSERT_THAT(write_file_atomic(folder.file("libvendor_cpu_plugin.so"), "swapped"), IsOk());
+  EXPECT_NE(digests.of_library(folder.file("libvendor_c.so.1")).value(), before);
+  EXPECT_EQ(digests.of_library(folder.file("libother.so")).value(), digests.of_file(folder.file("libother.so")).value());
 }
 
 TEST(LibraryDigests, RemembersOnlyTrustedStamps) {

@@ -1,5 +1,7 @@
 #include "engine/library_digest.h"
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/hash.h"
@@ -29,7 +31,8 @@ void LibraryDigests::read_memo() {
 }
 
 void LibraryDigests::write_memo() {
-  if (memo_path_.empty()) return;
+  if (!hashed_ || memo_path_.empty()) return;
+  hashed_ = false;
   Json json = Json::object();
   for (const auto& [path, entry] : entries_) json[path] = {entry.stamp, entry.digest};
   const auto text = canonical_json(json);
@@ -39,8 +42,7 @@ void LibraryDigests::write_memo() {
   }
 }
 
-Result<std::string> LibraryDigests::of_file(const std::string& path) {
-  const std::lock_guard lock(mutex_);
+Result<std::string> LibraryDigests::look_up(const std::string& path) {
   if (!read_) read_memo();
   AXLE_ASSIGN_OR_RETURN(const FileStamp stamp, FileStamp::of_path(path));
   const bool trusted = stamp.trustworthy(path, system_time_ns());
@@ -49,18 +51,49 @@ Result<std::string> LibraryDigests::of_file(const std::string& path) {
   AXLE_ASSIGN_OR_RETURN(const Digest digest, sha256_of_file(path));
   if (trusted) {
     entries_[path] = {stamp.to_string(), digest.to_string()};
-    write_memo();
+    hashed_ = true;
   }
   return digest.to_string();
 }
 
-Result<std::string> LibraryDigests::of_all(const std::vector<std::string>& paths, const std::vector<std::string>& texts) {
+Result<std::string> LibraryDigests::of_file(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  Result<std::string> digest = look_up(path);
+  write_memo();
+  return digest;
+}
+
+std::vector<std::string> library_family(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string stem = name.substr(0, name.find_first_of("._-"));
+  const auto entries = list_dir(folder);
+  std::vector<std::string> family;
+  if (entries && stem.size() > 3) {
+    for (const DirEntry& entry : *entries) {
+      const bool named = entry.name.starts_with(stem) && entry.name.size() > stem.size() &&
+                         std::string_view("._-").find(entry.name[stem.size()]) != std::string_view::npos;
+      if (entry.is_file && named && entry.name.find(".so") != std::string::npos) family.push_back(folder + "/" + entry.name);
+    }
+  }
+  // Reached through a link, or from a folder that cannot be listed.
+  if (std::find(family.begin(), family.end(), path) == family.end()) family.push_back(path);
+  std::sort(family.begin(), family.end());
+  return family;
+}
+
+Result<std::string> LibraryDigests::of_library(const std::string& path) {
+  const std::vector<std::string> family = library_family(path);
+  if (family.size() == 1) return of_file(path);
+  const std::lock_guard lock(mutex_);
   Sha256 hash;
-  for (const std::string& path : paths) {
-    AXLE_ASSIGN_OR_RETURN(const std::string digest, of_file(path));
+  for (const std::string& file : family) {
+    AXLE_ASSIGN_OR_RETURN(const std::string digest, look_up(file));
+    hash.update_field(file.substr(file.rfind('/') + 1));
     hash.update_field(digest);
   }
-  for (const std::string& text : texts) hash.update_field(text);
+  write_memo();
   return hash.finish().to_string();
 }
 

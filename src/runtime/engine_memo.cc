@@ -26,13 +26,12 @@ std::vector<std::string> paths_of(const std::string& plugin, const EngineFacts& 
 // A stamp in the surroundings says that nothing was touched; only a digest says that the content is the same.
 bool same_files(Runtime& runtime, const std::string& plugin, const EngineFacts& facts, bool verify) {
   LibraryDigests digests(verify ? std::string() : runtime.state().library_digest_memo());
-  const auto same = [&](const std::string& path, const std::string& expected) {
-    if (expected.empty()) return false;
-    const auto digest = digests.of_file(path);
-    return digest && *digest == expected;
+  const auto same = [](const Result<std::string>& digest, const std::string& expected) {
+    return !expected.empty() && digest && *digest == expected;
   };
-  if (!same(plugin, facts.plugin_file_digest)) return false;
-  return !facts.info.library || facts.info.library->path.empty() || same(facts.info.library->path, facts.library_file_digest);
+  if (!same(digests.of_file(plugin), facts.plugin_file_digest)) return false;
+  if (!facts.info.library || facts.info.library->path.empty()) return true;
+  return same(digests.of_library(facts.info.library->path), facts.library_file_digest);
 }
 
 }  // namespace

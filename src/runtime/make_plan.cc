@@ -1,3 +1,4 @@
+#include "engine/library_digest.h"
 #include "planner/planner.h"
 #include "runtime/plan_memo.h"
 #include "runtime/planner_inputs.h"
@@ -11,7 +12,9 @@ namespace {
 std::vector<std::string> library_paths(Runtime& runtime, const PlannerInput& input) {
   std::vector<std::string> paths;
   for (const EngineFacts& engine : input.engines) {
-    if (engine.info.library) paths.push_back(engine.info.library->path);
+    if (engine.info.library) {
+      for (std::string& file : library_family(engine.info.library->path)) paths.push_back(std::move(file));
+    }
     const auto state = runtime.engines().state(engine.info.name);
     if (state && !state->plugin_path.empty()) paths.push_back(state->plugin_path);
   }

@@ -88,7 +88,7 @@ struct EngineFacts {
   std::string library_version;
   std::string library_digest;  // plugin and library; as in EvidenceKey
   std::string plugin_file_digest;  // of the plugin's file alone; "" = in this process, or not known
-  std::string library_file_digest;  // of the vendor's library alone; "" = it has none, or not known
+  std::string library_file_digest;  // of the vendor's library with what belongs to it; "" = it has none, or not known
   std::vector<CapabilityFacts> capabilities;
   friend bool operator==(const EngineFacts&, const EngineFacts&) = default;
 };

@@ -80,12 +80,13 @@ def test_checking_opens_no_engine(axle, model, lock):
 
 @pytest.fixture
 def library(axle, tmp_path):
-    """A copy of the engine's library, to be named by AXLE_ONNXRUNTIME_LIBRARY."""
+    """A copy of the engine's library with what belongs to it, to be named by AXLE_ONNXRUNTIME_LIBRARY."""
     engines = axle("engines", "--json").json["engines"]
     path = next(Path(e["library"]) for e in engines if e["name"] == "onnxruntime")
     copy = tmp_path / "lib" / path.name
     copy.parent.mkdir()
-    shutil.copy(path, copy)
+    for file in path.parent.glob("libonnxruntime*.so*"):
+        shutil.copy(file, copy.parent)
     return copy
 
 
