@@ -57,6 +57,13 @@ CutProblem random_problem(Random& random, const Shape& shape) {
   return problem;
 }
 
+// Under a sanitizer, unoptimised, the search takes thirty times as long.
+#ifdef AXLE_SANITIZED
+constexpr int kFewer = 8;
+#else
+constexpr int kFewer = 1;
+#endif
+
 // ---- brute force, written without what it checks
 
 using Set = uint32_t;
@@ -201,7 +208,7 @@ TEST(CutSearch, FindsWhatBruteForceOverAllCutsFinds) {
 
 TEST(CutSearch, FindsWhatBruteForceFindsOnTenUnits) {
   Random random(2);
-  for (int round = 0; round < 8; ++round) {
+  for (int round = 0; round < 8 / kFewer; ++round) {
     const CutProblem problem = random_problem(random, {10, 3, 15, 2});
     const Least least = brute_force(problem);
     const CutFound cuts = search_cuts(problem);
@@ -229,7 +236,7 @@ TEST(CutSearch, FindsTheBestCutOfAnOrder) {
 TEST(CutSearch, PlansOfLargeGraphsAreSoundAndNeverBeatTheOptimum) {
   Random random(4);
   int exact = 0, searched = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 60 / kFewer; ++round) {
     const CutProblem problem = random_problem(random, {5 + static_cast<int32_t>(below(random, 50)), 3, 20, 0});
     CutLimits limits;
     limits.exact_units = 0;
@@ -245,7 +252,7 @@ TEST(CutSearch, PlansOfLargeGraphsAreSoundAndNeverBeatTheOptimum) {
   }
   RecordProperty("searched_exactly", searched);
   RecordProperty("order_search_was_exact", exact);
-  EXPECT_GT(searched, 5);
+  EXPECT_GT(searched, 5 / kFewer);
 }
 
 TEST(CutSearch, OrdersAreTopological) {
@@ -361,15 +368,16 @@ TEST(CutSearch, MergesPartsThatDoNotDependOnEachOther) {
 }
 
 TEST(CutSearch, CutsFiftyThousandUnitsWithBoundedWork) {
-  std::vector<int32_t> gaps(25'000);
+  constexpr int32_t kUnits = 50'000 / kFewer;
+  std::vector<int32_t> gaps(kUnits / 2);
   for (size_t i = 0; i < gaps.size(); ++i) gaps[i] = static_cast<int32_t>(2 * i);
-  CutProblem problem = chain(50'000, {}, 10, 10, 1);
+  CutProblem problem = chain(kUnits, {}, 10, 10, 1);
   for (const int32_t unit : gaps) problem.unit_ns[problem.cell(unit, 0)] = kNoWay;
-  for (size_t unit = 1; unit < 50'000; unit += 2) problem.unit_ns[problem.cell(static_cast<int32_t>(unit), 1)] = kNoWay;
+  for (int32_t unit = 1; unit < kUnits; unit += 2) problem.unit_ns[problem.cell(unit, 1)] = kNoWay;
   const CutFound forced = search_cuts(problem);
   ASSERT_TRUE(forced.best);
-  EXPECT_EQ(forced.best->parts.size(), 50'000u);
-  const CutFound free = search_cuts(chain(50'000, {25'000}, 10, 100, 1));
+  EXPECT_EQ(forced.best->parts.size(), static_cast<size_t>(kUnits));
+  const CutFound free = search_cuts(chain(kUnits, {kUnits / 2}, 10, 100, 1));
   ASSERT_TRUE(free.best);
   EXPECT_EQ(free.best->parts.size(), 3u);
 }
