@@ -16,7 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from context import ROOT, Context, Report, Row, SkipError
-from suites import SUITES
+from schedule_suites import schedules
+from suites import SUITES as TIMED_SUITES
+
+SUITES = {**TIMED_SUITES, "schedules": schedules}
 
 COLUMNS = ("case", "ours", "theirs", "ratio", "goal", "verdict", "note")
 

@@ -74,6 +74,7 @@ struct Transfer {
 
 struct Partition {
   int32_t id = 0;
+  int32_t replica = 0;     // partitions of one replica stand together and compute the whole model
   Candidate candidate;
   std::string engine_version;
   std::string library_digest;
@@ -102,6 +103,8 @@ struct Plan {
   std::string model_digest;
   std::string policy_digest;
   std::string machine_fingerprint;
+  // "single": partitions run one after the other, on the thread that calls. "pipeline": each on a thread of its core set or
+  // device, several requests at a time, in order. "replicas": the model several times over, each replica like a pipeline.
   std::string schedule = "single";
   std::vector<Partition> partitions;  // in execution order, at least one
   std::vector<Transfer> transfers;

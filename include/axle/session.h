@@ -46,6 +46,14 @@ struct LoadTiming {
 
 class Binding;
 
+// Of one replica of a scheduled plan (one for every schedule but "replicas"), since loading.
+struct ReplicaStatistics {
+  uint64_t requests = 0;
+  uint64_t failures = 0;   // its device or process was gone
+  int64_t typical_ns = 0;  // time per request that requests are spread by: planned, or learned with schedule.rebalance
+  bool left_out = false;   // after a failure, for now
+};
+
 class AXLE_API Session {
  public:
   // Plans under options.policy and loads. Codes as make_plan and load.
@@ -76,7 +84,9 @@ class AXLE_API Session {
   Result<std::vector<NamedTensor>> run(std::span<const NamedTensor> feeds, const RunOptions& options = {}) const;
   // Same, on a thread of the runtime. The tensors are kept alive until completion.
   std::future<Result<std::vector<NamedTensor>>> run_async(std::vector<NamedTensor> feeds, RunOptions options = {}) const;
+  // Of a plan with replicas, each binding keeps to one of them, round and round.
   Result<Binding> make_binding() const;
+  std::vector<ReplicaStatistics> replicas() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

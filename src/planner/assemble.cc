@@ -217,7 +217,8 @@ std::vector<Substitution> make_substitutions(const PlanningContext& context, con
   return ledger;
 }
 
-std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen) {
+std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen,
+                                    bool replicas) {
   const PlannerInput& input = context.input;
   std::vector<std::string> notes;
   const std::string& precision = chosen.candidate.precision;
@@ -245,11 +246,14 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (chosen.evidence.outdated != nullptr && chosen.evidence.timing == nullptr) {
     notes.push_back("there is evidence of another version of the engine, which does not count; `axle tune` measures this one");
   }
-  if (demand.targets.size() > 1) notes.push_back("several devices are allowed; this version runs the model on one of them");
+  const bool scheduled = (chosen.mixed && chosen.mixed->stages) || replicas;
+  if (demand.targets.size() > 1 && !scheduled)
+    notes.push_back("several devices are allowed, and the model runs on one of them: schedule.kind says otherwise");
   if (input.policy.execution.static_shape && !input.model.dynamic_axes.empty()) {
     notes.push_back(fmt::format("static_shape: the plan holds for {} only", input.shapes));
   }
-  if (input.policy.objective == Objective::kThroughput) notes.push_back("throughput is judged with one request at a time");
+  if (input.policy.objective == Objective::kThroughput && !scheduled)
+    notes.push_back("throughput is judged with one request at a time");
   if (input.policy.constraints.memory_bytes > 0 && chosen.evidence.memory == nullptr) {
     notes.push_back("memory is an estimate: weights and the largest working set; `axle tune` measures the peak");
   }

@@ -16,6 +16,7 @@ std::vector<Transfer> make_transfers(const PlanningContext& context, const Consi
 std::vector<Substitution> make_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                              const std::vector<Decision>& refused);
 // What a user should know of this plan, one sentence each.
-std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen);
+std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen,
+                                    bool replicas);
 
 }  // namespace axle

@@ -12,6 +12,7 @@
 #include "planner/mixed_plan.h"
 #include "planner/mixed_refusals.h"
 #include "planner/part_places.h"
+#include "planner/pipeline_search.h"
 #include "planner/precision.h"
 
 namespace axle {
@@ -21,6 +22,24 @@ class MixedSearch {
  public:
   MixedSearch(const PlanningContext& context, const std::vector<Demand>& demands)
       : context_(context), model_(context.input.model), demands_(demands) {}
+
+  Result<MixedField> run_pipeline() {
+    if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return refuse_pipeline();
+    AXLE_ASSIGN_OR_RETURN(places_, find_part_places(context_, demands_));
+    keep_disjoint_places();
+    std::map<std::string, int32_t> resources;
+    std::vector<int32_t> resource_of;
+    for (const PartPlace& at : places_.places)
+      resource_of.push_back(resources.emplace(at.on.candidate.resource, static_cast<int32_t>(resources.size())).first->second);
+    if (resources.size() < 2) return refuse_pipeline();
+    units_ = make_cut_units(model_, groups());
+    make_problem();
+    const std::optional<CutPlan> found = search_pipeline(problem_, resource_of);
+    if (!found) return refuse_pipeline();
+    stages_ = true;
+    judge(considered_of(*found));
+    return std::move(field_);
+  }
 
   Result<MixedField> run() {
     if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return MixedField{};
@@ -43,6 +62,28 @@ class MixedSearch {
   }
 
  private:
+  // Where parts of a split may run, the whole of which they are parts may not.
+  void keep_disjoint_places() {
+    std::set<std::string> divided;
+    for (const PartPlace& at : places_.places) {
+      if (at.on.place.resource->part >= 0) divided.insert(whole_resource(at.on.candidate.resource));
+    }
+    std::erase_if(places_.places, [&](const PartPlace& at) { return divided.contains(at.on.candidate.resource); });
+  }
+
+  MixedField refuse_pipeline() const {
+    std::set<std::string> resources;
+    for (const PartPlace& at : places_.places) resources.insert(at.on.candidate.resource);
+    MixedField field;
+    field.decisions = {mixed_rejection("pipeline", "SCHEDULE",
+                                       resources.size() < 2
+                                           ? fmt::format("a pipeline needs two resources that share nothing, and a graph of "
+                                                         "two nodes at least; parts of the model may run on {}",
+                                                         resources.empty() ? "none" : *resources.begin())
+                                           : "no cut of this graph gives each resource a stage that it can run")};
+    return field;
+  }
+
   size_t count() const { return places_.places.size(); }
   const PartPlace& place(int32_t index) const { return places_.places[static_cast<size_t>(index)]; }
 
@@ -125,6 +166,7 @@ class MixedSearch {
     auto mixed = std::make_shared<MixedPlan>();
     mixed->keeps = places_.keeps;
     mixed->exact = cut.exact;
+    mixed->stages = stages_;
     std::vector<int32_t> part_of(model_.nodes.size(), -1);
     for (const CutPart& part : cut.parts) add_part(part, *mixed, part_of);
     add_tensors(part_of, *mixed);
@@ -143,7 +185,7 @@ class MixedSearch {
     considered.estimate_ns = mixed->expected_ns;
     considered.estimate_bytes = memory_bytes(*mixed, part_of);
     const bool simulated = std::any_of(partitions.begin(), partitions.end(), [](const Partition& p) { return p.simulated; });
-    considered.evidence = context_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
+    if (!stages_) considered.evidence = context_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
     considered.gated = needs_accuracy_gate(context_, demands_.front(), considered);
     return considered;
   }
@@ -263,12 +305,17 @@ class MixedSearch {
   CutProblem problem_;
   std::vector<int64_t> true_ns_;       // unit_ns without preferences and refusals
   std::vector<int32_t> part_places_;
+  bool stages_ = false;
   MixedField field_;
 };
 
 }  // namespace
 
 std::string Considered::name() const { return mixed ? mixed->name : candidate.format(); }
+
+Result<MixedField> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands) {
+  return MixedSearch(context, demands).run_pipeline();
+}
 
 Result<MixedField> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands) {
   return MixedSearch(context, demands).run();

@@ -25,6 +25,7 @@ struct MixedPlan {
   int64_t expected_ns = 0;
   int32_t preferences_met = 0;        // pins whose preference every node got
   bool exact = false;                 // no cut costs less in the cost model
+  bool stages = false;                // a pipeline: parts work at the same time, on different requests
   std::vector<std::string> fallback_reasons;  // per part; "" where it is none
 };
 
@@ -44,6 +45,10 @@ struct MixedField {
   std::vector<Considered> measurable;  // passed, or only lacks evidence
   std::vector<Decision> decisions;     // why not
 };
+
+// The pipeline whose slowest stage takes the least time, each stage on a resource of its own. It is judged by estimates, scaled
+// by what was measured of the whole model in each place. Errors as enumerate.
+Result<MixedField> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands);
 
 // The cheapest plan that uses two places or more. `demands`: what is demanded, then what may stand in for it (or nothing): the
 // latter runs only what the former cannot. INVALID_ARGUMENT as enumerate.

@@ -12,6 +12,7 @@
 #include "planner/assemble.h"
 #include "planner/mixed_plan.h"
 #include "planner/precision.h"
+#include "planner/replicas.h"
 #include "policy/unexecuted.h"
 #include "spec/json_fields.h"
 #include "spec/plan_json.h"
@@ -74,12 +75,54 @@ void fill_parts(const PlanningContext& context, const Considered& chosen, Plan& 
   if (chosen.mixed) {
     plan.partitions = mixed_partitions(context, chosen);
     plan.transfers = chosen.mixed->transfers;
-    for (const Partition& part : plan.partitions) plan.expected_ns += part.expected_ns;
+    if (chosen.mixed->stages) plan.schedule = "pipeline";
+    for (const Partition& part : plan.partitions)
+      plan.expected_ns =
+          chosen.mixed->stages ? std::max(plan.expected_ns, part.expected_ns) : plan.expected_ns + part.expected_ns;
     return;
   }
   plan.partitions = {make_partition(context, chosen)};
   plan.transfers = make_transfers(context, chosen);
   plan.expected_ns = plan.partitions.front().expected_ns;
+}
+
+// One partition for each replica; what crosses crosses for each.
+void fill_replicas(const PlanningContext& context, const std::vector<Considered>& admitted, const ReplicaChoice& replicas,
+                   Plan& plan) {
+  plan.schedule = "replicas";
+  plan.expected_ns = replicas.request_ns;
+  for (const size_t chosen : replicas.chosen) {
+    Partition partition = make_partition(context, admitted[chosen]);
+    partition.id = partition.replica = static_cast<int32_t>(plan.partitions.size());
+    for (Transfer transfer : make_transfers(context, admitted[chosen])) {
+      (transfer.from_partition < 0 ? transfer.to_partition : transfer.from_partition) = partition.id;
+      plan.transfers.push_back(std::move(transfer));
+    }
+    plan.partitions.push_back(std::move(partition));
+  }
+}
+
+// What the schedule demands of the field: a pipeline is cut for it; without two resources there are no replicas.
+Status keep_schedule(const PlanningContext& context, const Demand& demand, Field& field) {
+  const ScheduleKind kind = context.input.policy.schedule.kind;
+  if (kind == ScheduleKind::kReplicas && !field.admitted.empty() && !choose_replicas(context, demand, field.admitted)) {
+    field.decisions.push_back(explain_no_replicas(field.admitted));
+    field.admitted.clear();
+  }
+  if (kind != ScheduleKind::kPipeline) return ok_status();
+  for (const Considered& whole : field.admitted) {
+    Decision decision;
+    decision.candidate = whole.name();
+    decision.code = "SCHEDULE";
+    decision.reason = "the policy asks for a pipeline";
+    decision.estimate_ns = whole.estimate_ns;
+    decision.evidence = summarise(context, whole);
+    field.decisions.push_back(std::move(decision));
+  }
+  AXLE_ASSIGN_OR_RETURN(MixedField pipeline, enumerate_pipeline(context, {demand}));
+  field.admitted = std::move(pipeline.admitted);
+  field.decisions.insert(field.decisions.end(), pipeline.decisions.begin(), pipeline.decisions.end());
+  return ok_status();
 }
 
 // A mixed plan is looked for where the policy wants one anyway, or no engine can run all of it as the pins say.
@@ -106,7 +149,9 @@ Result<Field> field_of(const PlanningContext& context, const std::vector<Demand>
     return field;
   }
   AXLE_ASSIGN_OR_RETURN(field, enumerate(context, demands[index]));
-  AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
+  if (context.input.policy.schedule.kind != ScheduleKind::kPipeline)
+    AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
+  AXLE_RETURN_IF_ERROR(keep_schedule(context, demands[index], field));
   return field;
 }
 
@@ -121,16 +166,21 @@ std::vector<std::pair<size_t, bool>> attempts_of(const std::vector<Demand>& dema
 }
 
 Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
-  Choice choice = choose(context, demand, field.admitted);
+  const std::optional<ReplicaChoice> replicas = choose_replicas(context, demand, field.admitted);
+  Choice choice = replicas ? Choice{replicas->chosen.front(), replicas->decisions, replicas->notes}
+                           : choose(context, demand, field.admitted);
   const Considered& chosen = field.admitted[choice.chosen];
   Plan plan;
   plan.model_digest = context.input.model.digest;
   plan.policy_digest = policy_digest(context.input.policy);
   plan.machine_fingerprint = context.fingerprint;
   plan.judged_shapes = context.input.shapes;
-  fill_parts(context, chosen, plan);
+  if (replicas)
+    fill_replicas(context, field.admitted, *replicas, plan);
+  else
+    fill_parts(context, chosen, plan);
   plan.substitutions = make_substitutions(context, demand, chosen, refused);
-  plan.notes = make_notes(context, demand, chosen);
+  plan.notes = make_notes(context, demand, chosen, replicas.has_value());
   plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
   keep_telling(refused, chosen.candidate);
   plan.decisions = std::move(refused);
@@ -144,9 +194,9 @@ Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field fi
 
 // What most likely stands between the user and a plan comes first.
 int weight_of(const Decision& decision) {
-  static const std::vector<std::string_view> kOrder = {"NO_RESOURCE", "ABSENT",           "NO_ENGINE",   "PIN",
-                                                       "THREADS",     "ACCURACY_UNKNOWN", "ACCURACY",    "NOT_ENOUGH_EVIDENCE",
-                                                       "CONSTRAINT",  "MEMORY",           "NOT_MEASURED"};
+  static const std::vector<std::string_view> kOrder = {
+      "NO_RESOURCE",      "ABSENT",   "NO_ENGINE",           "PIN",        "SCHEDULE", "THREADS",
+      "ACCURACY_UNKNOWN", "ACCURACY", "NOT_ENOUGH_EVIDENCE", "CONSTRAINT", "MEMORY",   "NOT_MEASURED"};
   if (decision.candidate.starts_with("pin ")) return 2;  // says what would satisfy it
   const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
   if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());
@@ -221,6 +271,8 @@ std::string hint_for(const PlanningContext& context, const Decision& decision) {
   if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
   if (code == "PIN") return "let the pin admit another place, or leave it out";
   if (code == "KERNEL") return "leave it out, or let the engine choose with [fallback] kernel = [\"engine\"]";
+  if (code == "SCHEDULE")
+    return "name core sets or devices: [resources] split = { \"cpu:0\" = [[0], [1]] }, or targets such as cpu:0/0 and cpu:0/1";
   if (code == "THREADS") return "ask for fewer threads, or leave the choice to the planner";
   if (code == "PRECISION") return "let another precision stand in with [fallback] precision = [\"f32\"]";
   if (!decision.nodes.empty())
@@ -301,15 +353,6 @@ Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
     return plans;
   }
   return std::vector<Plan>{};
-}
-
-Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input) {
-  AXLE_ASSIGN_OR_RETURN(const std::vector<Plan> plans, measurable_plans(input));
-  std::vector<Partition> partitions;
-  for (const Plan& plan : plans) {
-    if (plan.partitions.size() == 1) partitions.push_back(plan.partitions.front());
-  }
-  return partitions;
 }
 
 Result<Partition> reference_partition(const PlannerInput& input) {

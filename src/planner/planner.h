@@ -25,8 +25,6 @@ Result<PlannerOutput> make_plan(const PlannerInput& input);
 // plan that a session can load, the likely best first. plan_name() and plan_library_digest() (mixed_plan.h) key their evidence.
 // Errors as make_plan; empty when all were rejected for other reasons.
 Result<std::vector<Plan>> measurable_plans(const PlannerInput& input);
-// Those of them that run the whole model on one candidate.
-Result<std::vector<Partition>> measurable_partitions(const PlannerInput& input);
 
 // What errors are measured against: the model's own precision, default preset, one thread, on a CPU when there is one.
 // FAILED_PRECONDITION when no engine can run the model that way.

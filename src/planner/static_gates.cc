@@ -59,10 +59,17 @@ bool named_by_pin(const PlanningContext& context, const Resource& resource) {
   });
 }
 
+// A schedule of several resources is what core sets are made for.
+bool schedules_core_sets(const Policy& policy) {
+  const ScheduleKind kind = policy.schedule.kind;
+  return kind == ScheduleKind::kReplicas || kind == ScheduleKind::kPipeline ||
+         (kind == ScheduleKind::kAuto && policy.objective == Objective::kThroughput);
+}
+
 Gate gate_resource_target(const PlanningContext& context, const Demand& demand, const Resource& resource) {
   if (demand.targets.empty()) {
-    if (resource.part >= 0 && !named_by_pin(context, resource))
-      return Rejection{"POLICY", "core sets are used only when they are named as a target", {}};
+    if (resource.part >= 0 && !named_by_pin(context, resource) && !schedules_core_sets(context.input.policy))
+      return Rejection{"POLICY", "core sets are used only when they are named as a target, or by a schedule", {}};
     return std::nullopt;
   }
   if (selected(demand.targets, resource)) return std::nullopt;

@@ -238,7 +238,9 @@ TEST(RefuseUnexecuted, NamesEachPart) {
   EXPECT_THAT(refusal("[constraints]\npower = 5"), StatusIs(StatusCode::kUnimplemented, "constraints.power"));
   EXPECT_THAT(refusal("[execution]\nisolation = \"process\""), IsOk());
   EXPECT_THAT(refusal("[engines.openvino]\nisolation = \"process\""), IsOk());
-  EXPECT_THAT(refusal("[schedule]\nkind = \"replicas\""), StatusIs(StatusCode::kUnimplemented, "schedule.kind"));
+  EXPECT_THAT(refusal("[schedule]\nkind = \"split\""), StatusIs(StatusCode::kUnimplemented, "schedule.kind"));
+  EXPECT_THAT(refusal("[schedule]\nkind = \"replicas\"\nrebalance = true"), IsOk());
+  EXPECT_THAT(refusal("[schedule]\nkind = \"pipeline\""), IsOk());
   EXPECT_THAT(refusal("[schedule]\nmixing = \"allowed\""), IsOk());
   EXPECT_THAT(refusal("[shapes]\nbatch = 4"), StatusIs(StatusCode::kUnimplemented, "[shapes]"));
   EXPECT_THAT(refusal("[[pin]]\nnodes = \"a/*\"\nrequire = { engine = \"x\" }"), IsOk());

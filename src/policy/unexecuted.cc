@@ -30,10 +30,10 @@ Status refuse_execution(const Policy& p) {
 }
 
 Status refuse_schedule(const ScheduleRules& schedule) {
-  if (schedule.kind != ScheduleKind::kAuto && schedule.kind != ScheduleKind::kSingle) {
-    return not_yet(fmt::format("schedule.kind = \"{}\"", schedule_kind_name(schedule.kind)), "use \"auto\" or \"single\"");
+  if (schedule.kind == ScheduleKind::kSplit) {
+    return not_yet(fmt::format("schedule.kind = \"{}\"", schedule_kind_name(schedule.kind)),
+                   "schedule.mixing = \"allowed\" lets parts of the model run on several resources, one after the other");
   }
-  if (schedule.rebalance) return not_yet("schedule.rebalance", "leave it out");
   return ok_status();
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "planner/mixed_plan.h"
 #include "runtime/bind_outputs.h"
 #include "runtime/paired_stats.h"
 #include "spec/machine_json.h"
@@ -38,13 +39,10 @@ double Contender::typical_ns() const {
 
 void load_contender(Runtime& runtime, const Model& model, const std::vector<NamedTensor>& samples, const CancelToken& cancel,
                     Contender& contender) {
-  Plan plan;
-  plan.model_digest = model.digest();
-  plan.partitions.push_back(contender.part);
   SessionOptions options;
   options.runtime = std::shared_ptr<Runtime>(&runtime, [](Runtime*) {});
   options.cancel = cancel;
-  auto session = Session::load(model, plan, std::move(options));
+  auto session = Session::load(model, contender.plan, std::move(options));
   if (!session) {
     contender.failure = session.error();
     return;
@@ -93,9 +91,10 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   row.key.candidate = contender.name;
   row.key.shapes = input.shapes;
   row.key.samples_digest = input.samples_digest;
-  row.key.library_digest = contender.part.library_digest;
+  row.key.library_digest = plan_library_digest(contender.plan.partitions);
   row.key.machine = input.machine.fingerprint();
-  row.simulated = contender.part.simulated;
+  row.simulated = std::any_of(contender.plan.partitions.begin(), contender.plan.partitions.end(),
+                              [](const Partition& part) { return part.simulated; });
   row.recorded_unix_s = unix_seconds();
   if (!contender.failure.ok()) {
     row.kind = EvidenceKind::kFailed;

@@ -1,4 +1,4 @@
-// Contender: one candidate in a tuning run: what it is, the loaded session, and what was measured of it.
+// Contender: one way to run the model in a tuning run: what it is, the loaded session, and what was measured of it.
 #pragma once
 
 #include <optional>
@@ -23,8 +23,8 @@ struct Timings {
 };
 
 struct Contender {
-  Partition part;
-  std::string name;
+  Plan plan;         // loadable: a candidate for the whole model, or a mixed plan
+  std::string name;  // in evidence
   std::optional<Session> session;
   std::optional<Binding> binding;     // the samples are bound
   Status failure;

@@ -22,8 +22,9 @@ Shape fixed_shape(const IoSpec& spec) {
 }  // namespace
 
 Result<LoadedPlan> LoadedPlan::wire(const Plan& plan, std::vector<std::shared_ptr<const Executable>> executables,
-                                    std::vector<IoSpec> inputs, std::vector<IoSpec> outputs) {
+                                    std::vector<IoSpec> inputs, std::vector<IoSpec> outputs, size_t first_partition) {
   LoadedPlan loaded;
+  loaded.first_partition = first_partition;
   loaded.inputs = std::move(inputs);
   loaded.outputs = std::move(outputs);
   std::map<std::string, TensorSource, std::less<>> made;
@@ -33,8 +34,8 @@ Result<LoadedPlan> LoadedPlan::wire(const Plan& plan, std::vector<std::shared_pt
     for (const IoSpec& input : part.executable->io().inputs) {
       const auto found = made.find(input.name);
       if (found == made.end()) {
-        return internal_error(fmt::format("partition {} ({}) reads '{}', which nothing before it makes", p,
-                                          plan.partitions[p].candidate.format(), input.name));
+        return internal_error(fmt::format("partition {} ({}) reads '{}', which nothing before it makes", first_partition + p,
+                                          plan.partitions[first_partition + p].candidate.format(), input.name));
       }
       part.inputs.push_back(found->second);
     }
@@ -149,19 +150,18 @@ Status Execution::hand_over(const Handover& edge) {
   return contexts_[static_cast<size_t>(edge.to_partition)].bind_input(edge.to_index, tensor);
 }
 
-Status Execution::run_parts(const CancelToken* cancel, const RunProfile* profile) {
-  for (size_t p = 0; p < contexts_.size(); ++p) {
-    for (size_t edge = first_handover_[p]; edge < first_handover_[p + 1]; ++edge) {
-      AXLE_RETURN_IF_ERROR(hand_over(handovers_[edge]));
-    }
-    if (profile != nullptr) {
-      RunProfile mine = *profile;
-      mine.partition = static_cast<int32_t>(p);
-      AXLE_RETURN_IF_ERROR(contexts_[p].run(cancel != nullptr ? *cancel : CancelToken::none(), &mine));
-    } else {
-      AXLE_RETURN_IF_ERROR(cancel != nullptr ? contexts_[p].run(*cancel) : contexts_[p].run());
-    }
+Status Execution::run_part(size_t part, const CancelToken* cancel, const RunProfile* profile) {
+  for (size_t edge = first_handover_[part]; edge < first_handover_[part + 1]; ++edge) {
+    AXLE_RETURN_IF_ERROR(hand_over(handovers_[edge]));
   }
+  if (profile == nullptr) return cancel != nullptr ? contexts_[part].run(*cancel) : contexts_[part].run();
+  RunProfile mine = *profile;
+  mine.partition = static_cast<int32_t>(plan_->first_partition + part);
+  return contexts_[part].run(cancel != nullptr ? *cancel : CancelToken::none(), &mine);
+}
+
+Status Execution::run_parts(const CancelToken* cancel, const RunProfile* profile) {
+  for (size_t part = 0; part < contexts_.size(); ++part) AXLE_RETURN_IF_ERROR(run_part(part, cancel, profile));
   return ok_status();
 }
 

@@ -29,10 +29,11 @@ struct LoadedPlan {
   std::vector<IoSpec> outputs;
   std::vector<LoadedPartition> partitions;
   std::vector<TensorSource> outputs_from;  // one per model output
+  size_t first_partition = 0;  // number, in the plan, of the first of `partitions`: those of a replica
 
-  // Wires partitions by tensor name. INTERNAL: a partition's input is produced by nobody before it.
+  // Wires the partitions from `first_partition` on by tensor name. INTERNAL: a partition's input is produced by nobody before it.
   static Result<LoadedPlan> wire(const Plan& plan, std::vector<std::shared_ptr<const Executable>> executables,
-                                 std::vector<IoSpec> inputs, std::vector<IoSpec> outputs);
+                                 std::vector<IoSpec> inputs, std::vector<IoSpec> outputs, size_t first_partition = 0);
 };
 
 // One caller's contexts over a loaded plan. One thread at a time.
@@ -52,6 +53,9 @@ class Execution {
     return run_parts(nullptr, nullptr);
   }
   Status run(const CancelToken& cancel, const RunProfile* profile);
+  // One partition, once those before it have run; `cancel` and `profile` may be null. Not twice at the same time.
+  Status run_part(size_t part, const CancelToken* cancel, const RunProfile* profile);
+  const LoadedPlan& plan() const { return *plan_; }
 
   // View into the engine's memory or the bound tensor, valid until the next run.
   Result<OutputView> output(size_t index);
@@ -59,12 +63,12 @@ class Execution {
   Tensor& kept_output(size_t index) { return kept_outputs_[index]; }
 
  private:
-  struct Handover {        // a tensor that is passed on by pointer after its producer ran
+  struct Handover {  // a tensor that is passed on by pointer after its producer ran
     TensorSource from;
     int32_t to_partition;
     uint32_t to_index;
   };
-  struct Passthrough {     // a model output that is a model input
+  struct Passthrough {  // a model output that is a model input
     size_t output;
     size_t input;
   };
@@ -77,10 +81,10 @@ class Execution {
   std::shared_ptr<const LoadedPlan> plan_;
   std::vector<Context> contexts_;
   std::vector<std::vector<std::pair<uint32_t, uint32_t>>> readers_;  // per model input: (partition, engine input)
-  std::vector<Handover> handovers_;      // ordered by consumer
-  std::vector<size_t> first_handover_;   // per partition, into handovers_
-  std::vector<Tensor> between_;          // fixed-shape tensors between partitions
-  std::vector<Tensor> bound_inputs_;     // only kept for outputs that are inputs
+  std::vector<Handover> handovers_;  // ordered by consumer
+  std::vector<size_t> first_handover_;  // per partition, into handovers_
+  std::vector<Tensor> between_;  // fixed-shape tensors between partitions
+  std::vector<Tensor> bound_inputs_;  // only kept for outputs that are inputs
   std::vector<Tensor> kept_outputs_;
   bool single_ = false;
 };

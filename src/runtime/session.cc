@@ -4,15 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "base/fork_guard.h"
 #include "engine/host_api.h"
-#include "runtime/build.h"
 #include "runtime/model_facts.h"
 #include "runtime/runtime_state.h"
 #include "runtime/session_impl.h"
@@ -81,16 +78,6 @@ class EngineAhead {
   std::future<void> opening_;  // its destructor waits
 };
 
-// The model's own declaration; an engine's answer where the model has none (formats handed over whole).
-std::vector<IoSpec> declared_or(const std::vector<IoSpec>& declared, const std::vector<IoSpec>& answered) {
-  return declared.empty() ? answered : declared;
-}
-
-std::string profiling_note(const Partition& part) {
-  return fmt::format("{} was loaded with {}=true, which the plan leaves off, so that its kernels are recorded: it is slower",
-                     part.candidate.format(), kProfilingOption);
-}
-
 }  // namespace
 
 Session::Session(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -132,22 +119,7 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   impl->plan = plan;
   impl->policy = options.policy;
   impl->samples = options.samples;
-  BuildOptions build_options{options.cancel, options.progress, options.verify, options.profile};
-  std::vector<std::shared_ptr<const Executable>> executables;
-  for (const Partition& part : plan.partitions) {
-    AXLE_ASSIGN_OR_RETURN(BuiltPartition built, build_partition(*options.runtime, model, part, build_options));
-    impl->timing.compile_ns += built.compile_ns;
-    impl->timing.load_ns += built.load_ns;
-    if (impl->timing.cache != "miss" && built.cache != "none") impl->timing.cache = built.cache;
-    if (built.profiling_turned_on) impl->plan.notes.push_back(profiling_note(part));
-    impl->effective_json.push_back(built.executable->effective().json);
-    executables.push_back(std::move(built.executable));
-  }
-  std::vector<IoSpec> inputs = declared_or(model.inputs(), executables.front()->io().inputs);
-  std::vector<IoSpec> outputs = declared_or(model.outputs(), executables.back()->io().outputs);
-  AXLE_ASSIGN_OR_RETURN(LoadedPlan loaded,
-                        LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs)));
-  impl->loaded = std::make_shared<const LoadedPlan>(std::move(loaded));
+  AXLE_RETURN_IF_ERROR(impl->load_plan(options));
   if (options.profile) impl->recorder = std::make_unique<TraceRecorder>();
   AXLE_RETURN_IF_ERROR(impl->prepare());
   return Session(std::move(impl));
@@ -162,14 +134,25 @@ const std::vector<std::string>& Session::effective_json() const noexcept { retur
 
 Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds, const RunOptions& options) const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
-  AXLE_ASSIGN_OR_RETURN(ExecutionLease lease, impl_->lease());
-  return impl_->run_once(*lease.get(), feeds, effective_token(options));
+  const CancelToken cancel = effective_token(options);
+  Result<std::vector<NamedTensor>> outputs = unavailable_error("no replica was tried");
+  for (size_t tries = 0; tries < std::max<size_t>(impl_->replicas->size(), 1); ++tries) {
+    AXLE_ASSIGN_OR_RETURN(Loan loan, impl_->replicas->lend(cancel));
+    Outcome outcome;
+    outputs = impl_->run_once(*loan.execution, feeds, cancel, outcome.busy_ns);
+    outcome.failed = !outputs && outputs.error().code() == StatusCode::kUnavailable;
+    impl_->replicas->give_back(std::move(loan), outcome);
+    // Redone elsewhere only when the policy lets the work move.
+    if (!outcome.failed || !impl_->policy.schedule.rebalance) break;
+  }
+  return outputs;
 }
 
 std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<NamedTensor> feeds, RunOptions options) const {
   auto promise = std::make_shared<std::promise<Result<std::vector<NamedTensor>>>>();
   auto future = promise->get_future();
-  impl_->runtime->state().pool.submit([session = *this, feeds = std::move(feeds), options = std::move(options), promise] {
+  WorkerPool& pool = impl_->waiting ? *impl_->waiting : impl_->runtime->state().pool;
+  pool.submit([session = *this, feeds = std::move(feeds), options = std::move(options), promise] {
     promise->set_value(session.run(feeds, options));
   });
   return future;
@@ -177,13 +160,16 @@ std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<Nam
 
 Result<Binding> Session::make_binding() const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
-  AXLE_ASSIGN_OR_RETURN(Execution execution, Execution::create(impl_->loaded));
+  AXLE_ASSIGN_OR_RETURN(Execution execution, Execution::create(impl_->replicas->next_loaded()));
   return Binding(std::make_unique<Binding::Impl>(impl_, std::move(execution)));
 }
+
+std::vector<ReplicaStatistics> Session::replicas() const { return impl_->replicas->statistics(); }
 
 // ---- one call ------------------------------------------------------------------------------------------------------
 
 Status Session::Impl::prepare() {
+  direct = lanes == nullptr && recorder == nullptr;
   for (const IoSpec& output : loaded->outputs) rules.push_back(OutputRule::of(loaded->inputs, output));
   if (recorder) {
     run_name = recorder->intern("run");
@@ -210,36 +196,6 @@ OutputRule OutputRule::of(const std::vector<IoSpec>& inputs, const IoSpec& outpu
   }
   rule.known = true;
   return rule;
-}
-
-Result<ExecutionLease> Session::Impl::lease() const {
-  std::unique_lock lock(mutex);
-  // Bounded: a caller beyond the limit waits for another's call to end.
-  free_again.wait(lock, [this] { return !idle.empty() || made < kMaxExecutions; });
-  if (!idle.empty()) {
-    std::unique_ptr<Execution> execution = std::move(idle.back());
-    idle.pop_back();
-    return ExecutionLease(shared_from_this(), std::move(execution));
-  }
-  ++made;
-  lock.unlock();
-  auto created = Execution::create(loaded);
-  if (!created) {
-    const std::lock_guard again(mutex);
-    --made;
-    free_again.notify_one();
-    return std::move(created).error();
-  }
-  return ExecutionLease(shared_from_this(), std::make_unique<Execution>(std::move(*created)));
-}
-
-ExecutionLease::~ExecutionLease() {
-  if (!execution_) return;
-  {
-    const std::lock_guard lock(session_->mutex);
-    session_->idle.push_back(std::move(execution_));
-  }
-  session_->free_again.notify_one();
 }
 
 // Binds memory where the shape follows from the feeds; nothing where only the engine knows it. A large output is bound to the
@@ -276,16 +232,21 @@ Result<Tensor> Session::Impl::fetch_output(Execution& execution, size_t index) c
   return copy_of(view);
 }
 
-Status Session::Impl::call(Execution& execution, const CancelToken& cancel) const {
-  if (!recorder) return cancel.flag() == nullptr ? execution.run() : execution.run(cancel, nullptr);
+Status Session::Impl::call(Execution& execution, const CancelToken& cancel, int64_t* busy_ns) const {
+  const auto run = [&](const RunProfile* profile) {
+    int64_t ignored_ns = 0;
+    if (lanes) return lanes->run(execution, cancel, profile, busy_ns != nullptr ? *busy_ns : ignored_ns);
+    return cancel.flag() == nullptr && profile == nullptr ? execution.run() : execution.run(cancel, profile);
+  };
+  if (!recorder) return run(nullptr);
   const uint32_t number = ++runs;
   const RunProfile profile{recorder.get(), 0, number};
   const TraceSpan span(recorder.get(), TraceCategory::kRun, run_name, -1, number);
-  return execution.run(cancel, &profile);
+  return run(&profile);
 }
 
 Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, std::span<const NamedTensor> feeds,
-                                                         const CancelToken& cancel) const {
+                                                         const CancelToken& cancel, int64_t& busy_ns) const {
   AXLE_RETURN_IF_ERROR(check_feeds(loaded->inputs, feeds));
   if (cancel.flag() != nullptr) AXLE_RETURN_IF_ERROR(cancel.check());
   std::vector<const Tensor*> by_input(loaded->inputs.size(), nullptr);
@@ -300,7 +261,7 @@ Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, s
     outputs[i].name = loaded->outputs[i].name;
     AXLE_RETURN_IF_ERROR(prepare_output(execution, i, by_input, outputs[i].tensor));
   }
-  Status status = call(execution, cancel);
+  Status status = call(execution, cancel, &busy_ns);
   if (status.code() == StatusCode::kOutOfRange || status.code() == StatusCode::kInvalidArgument) {
     // The declared symbols promised a shape that the engine does not keep to: let it allocate.
     bool any_bound = false;
@@ -310,7 +271,7 @@ Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, s
       execution.kept_output(i) = Tensor();
       AXLE_RETURN_IF_ERROR(execution.unbind_output(i));
     }
-    if (any_bound) status = call(execution, cancel);
+    if (any_bound) status = call(execution, cancel, &busy_ns);
   }
   if (!status.ok()) return std::move(status).with_family(ErrorFamily::kRuntime);
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -338,7 +299,7 @@ Status Binding::bind_output(std::string_view name, Tensor tensor) {
   return impl_->bind_output(index, std::move(tensor));
 }
 Status Binding::run() {
-  if (!impl_->session->recorder) [[likely]]
+  if (impl_->session->direct) [[likely]]
     return impl_->execution.run();
   return impl_->session->call(impl_->execution, CancelToken::none());
 }

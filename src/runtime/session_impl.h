@@ -2,9 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,11 +10,13 @@
 #include "axle/session.h"
 #include "base/fork_guard.h"
 #include "runtime/executor.h"
+#include "runtime/lanes.h"
+#include "runtime/replicas.h"
 #include "trace/recorder.h"
 
 namespace axle {
 
-inline constexpr int kMaxExecutions = 64;  // concurrent run() calls of one session; more wait
+inline constexpr size_t kMaxExecutions = 64;  // concurrent run() calls of an unscheduled session; more wait
 
 // How the shape of an output follows from the feeds; not known when an axis is the engine's alone.
 struct OutputRule {
@@ -30,18 +30,19 @@ struct OutputRule {
   static OutputRule of(const std::vector<IoSpec>& inputs, const IoSpec& output);
 };
 
-class ExecutionLease;
-
 struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::shared_ptr<Runtime> runtime;
   std::optional<Model> model;
   Plan plan;
-  Policy policy;                     // what lock() plans under, and with which samples
+  Policy policy;                     // that it runs under, and lock() plans under, with these samples
   std::vector<NamedTensor> samples;
   std::optional<Lock> locked;        // that it was loaded from
   LoadTiming timing;
   std::vector<std::string> effective_json;
-  std::shared_ptr<const LoadedPlan> loaded;
+  std::shared_ptr<const LoadedPlan> loaded;  // the first replica
+  std::unique_ptr<Lanes> lanes;              // null: partitions run on the thread that calls
+  std::unique_ptr<Replicas> replicas;
+  std::unique_ptr<WorkerPool> waiting;       // threads that wait for asynchronous runs of a scheduled plan
   std::vector<OutputRule> rules;   // one per output
   ForkGuard guard;
   std::unique_ptr<TraceRecorder> recorder;  // null = nothing is recorded
@@ -49,33 +50,17 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::vector<TraceText> partition_names;
   mutable std::atomic<uint32_t> runs{0};
 
-  mutable std::mutex mutex;
-  mutable std::condition_variable free_again;
-  mutable std::vector<std::unique_ptr<Execution>> idle;
-  mutable int made = 0;
+  bool direct = true;  // a call is one call of the execution: no lanes, nothing is recorded
 
+  Status load_plan(const SessionOptions& options);
+  Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const SessionOptions& options);
   Status prepare();
-  Result<ExecutionLease> lease() const;
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;
-  Status call(Execution& execution, const CancelToken& cancel) const;
-  Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds,
-                                            const CancelToken& cancel) const;
-};
-
-// An execution that goes back to its session at the end.
-class ExecutionLease {
- public:
-  ExecutionLease(std::shared_ptr<const Session::Impl> session, std::unique_ptr<Execution> execution) noexcept
-      : session_(std::move(session)), execution_(std::move(execution)) {}
-  ExecutionLease(ExecutionLease&&) noexcept = default;
-  ExecutionLease& operator=(ExecutionLease&&) = delete;
-  ~ExecutionLease();
-  Execution* get() const noexcept { return execution_.get(); }
-
- private:
-  std::shared_ptr<const Session::Impl> session_;
-  std::unique_ptr<Execution> execution_;
+  // `busy_ns`: what the slowest lane spent on it; 0 without lanes.
+  Status call(Execution& execution, const CancelToken& cancel, int64_t* busy_ns = nullptr) const;
+  Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds, const CancelToken& cancel,
+                                            int64_t& busy_ns) const;
 };
 
 struct Binding::Impl {

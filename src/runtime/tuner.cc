@@ -3,18 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
-#include <utility>
 
 #include "axle/session.h"
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "planner/gates.h"
+#include "planner/mixed_plan.h"
 #include "planner/planner.h"
 #include "runtime/blocks.h"
 #include "runtime/contender.h"
-#include "runtime/paired_stats.h"
 #include "runtime/planner_inputs.h"
+#include "runtime/race.h"
 #include "runtime/runtime_state.h"
 #include "spec/machine_json.h"
 #include "tensor/error_metrics.h"
@@ -24,12 +25,14 @@ namespace {
 
 constexpr size_t kFinalists = 4;
 constexpr double kHopeless = 5;         // times behind: dropped after one round
-constexpr int kMostRounds = 200;
 constexpr int64_t kScreenBlockNs = 20'000'000;
 constexpr int kScreenTries = 3;
-constexpr double kClearlyBehind = 1.2;  // slower than that in every pair: leaves the finals
-constexpr size_t kPairsToSendHome = 6;
-constexpr double kWorthRecalling = 3;   // behind by less: comes back once, when the others are decided
+
+std::set<std::string> engines_of(const Plan& plan) {
+  std::set<std::string> engines;
+  for (const Partition& part : plan.partitions) engines.insert(part.candidate.engine);
+  return engines;
+}
 
 class Tuning {
  public:
@@ -47,15 +50,8 @@ class Tuning {
   void screen();
   void pick_finalists();
   void finals();
-  void send_home();
-  bool recall();
-  void settle_for_disturbed();
-  bool round(std::vector<Contender*>& racing);
-  bool decided() const;
   int64_t left_ns() const { return options_.budget_ns - (steady_ns() - started_ns_); }
   bool over() const { return left_ns() <= 0 || options_.cancel.cancelled(); }
-  std::vector<Contender*> racing();
-  const Contender* best() const;
   void store();
   TuneReport report() const;
   void show() const {
@@ -74,7 +70,6 @@ class Tuning {
   Sentinel sentinel_;
   std::vector<std::string> notes_;
   bool noisy_ = false;
-  bool recalled_ = false;
   std::string chosen_;                    // by the plan, once there is one
 };
 
@@ -91,16 +86,19 @@ Status Tuning::prepare() {
   request.samples = samples_;
   AXLE_ASSIGN_OR_RETURN(input_, collect_planner_input(runtime_, model_, request));
   if (options_.samples.empty()) input_.samples_digest = "generated:" + std::to_string(options_.seed);
-  AXLE_ASSIGN_OR_RETURN(const std::vector<Partition> parts, measurable_partitions(input_));
-  for (const Partition& part : parts) {
+  AXLE_ASSIGN_OR_RETURN(std::vector<Plan> plans, measurable_plans(input_));
+  for (Plan& plan : plans) {
     Contender contender;
-    contender.part = part;
-    contender.name = part.candidate.format();
+    contender.name = plan_name(plan.partitions);
+    contender.plan = std::move(plan);
     contenders_.push_back(std::move(contender));
   }
   // Every engine's default comes before anybody's presets: a short budget must at least compare engines.
   std::stable_sort(contenders_.begin(), contenders_.end(), [](const Contender& a, const Contender& b) {
-    return a.part.candidate.preset == "default" && b.part.candidate.preset != "default";
+    const auto is_default = [](const Contender& c) {
+      return c.plan.partitions.front().candidate.preset.starts_with("default");
+    };
+    return is_default(a) && !is_default(b);
   });
   if (contenders_.empty()) {
     // The planner knows why: its refusal is the message.
@@ -117,8 +115,9 @@ Status Tuning::measure_reference() {
     return ok_status();
   }
   Contender reference;
-  reference.part = std::move(*part);
-  reference.name = reference.part.candidate.format();
+  reference.name = part->candidate.format();
+  reference.plan.model_digest = model_.digest();
+  reference.plan.partitions = {std::move(*part)};
   load_contender(runtime_, model_, samples_, options_.cancel, reference);
   if (!reference.failure.ok()) {
     notes_.push_back("errors are not judged: " + reference.failure.message());
@@ -186,145 +185,25 @@ void Tuning::screen() {
 }
 
 void Tuning::pick_finalists() {
-  std::vector<Contender*> order = racing();
+  std::vector<Contender*> order = racing(contenders_);
   std::stable_sort(order.begin(), order.end(),
                    [](const Contender* a, const Contender* b) { return a->screen_ns < b->screen_ns; });
   for (size_t rank = 0; rank < order.size(); ++rank) {
     const bool hopeless =
         static_cast<double>(order[rank]->screen_ns) > kHopeless * static_cast<double>(order.front()->screen_ns);
-    const auto same_engine = [&](const Contender* other) {
-      return other->part.candidate.engine == order[rank]->part.candidate.engine;
-    };
+    const auto same_engine = [&](const Contender* other) { return engines_of(other->plan) == engines_of(order[rank]->plan); };
     const bool best_of_engine =
         std::find_if(order.begin(), order.end(), same_engine) == order.begin() + static_cast<std::ptrdiff_t>(rank);
     order[rank]->dropped = hopeless || (rank >= kFinalists && !best_of_engine);
   }
 }
 
-std::vector<Contender*> Tuning::racing() {
-  std::vector<Contender*> list;
-  for (Contender& contender : contenders_) {
-    if (contender.measured() && !contender.dropped && !contender.sent_home) list.push_back(&contender);
-  }
-  return list;
-}
-
-// One block of every contender that races, there or back. A disturbed block makes the whole round uncounted, so that pairs stay pairs.
-bool Tuning::round(std::vector<Contender*>& racing) {
-  std::vector<Block> blocks;
-  bool disturbed = false;
-  const int64_t share = std::max<int64_t>(1'000'000, left_ns() / static_cast<int64_t>(4 * racing.size()));
-  for (Contender* contender : racing) {
-    sentinel_.start();
-    auto block = run_block([&] { return contender->binding->run(); }, {std::min<int64_t>(50'000'000, share), 5});
-    if (!block) {
-      contender->failure = block.error();
-      return false;
-    }
-    block->disturbed = sentinel_.disturbed();
-    contender->disturbed += block->disturbed ? 1 : 0;
-    disturbed = disturbed || block->disturbed;
-    blocks.push_back(std::move(*block));
-  }
-  for (Contender& contender : contenders_) (disturbed ? contender.disturbed_timings : contender.timings).block_ns.push_back(0);
-  for (size_t i = 0; i < racing.size(); ++i) {
-    Timings& timings = disturbed ? racing[i]->disturbed_timings : racing[i]->timings;
-    timings.block_ns.back() = static_cast<double>(blocks[i].median_ns);
-    timings.call_ns.insert(timings.call_ns.end(), blocks[i].call_ns.begin(), blocks[i].call_ns.end());
-  }
-  return !disturbed;
-}
-
-// A machine that is never quiet: figures from disturbed blocks, taken in turns all the same, are better than none, and said.
-void Tuning::settle_for_disturbed() {
-  const std::vector<Contender*> list = racing();
-  const bool lacking = std::any_of(list.begin(), list.end(), [](const Contender* c) { return c->timings.call_ns.empty(); });
-  const bool noise_only = std::all_of(list.begin(), list.end(),
-                                      [](const Contender* c) { return c->sent_home || !c->disturbed_timings.call_ns.empty(); });
-  if (!lacking || !noise_only || list.empty()) return;
-  for (Contender* contender : list) {
-    if (contender->timings.call_ns.empty()) contender->timings = contender->disturbed_timings;
-  }
-  noisy_ = true;
-  notes_.push_back("the machine was busy elsewhere in every block: these figures are from disturbed blocks");
-}
-
-const Contender* Tuning::best() const {
-  const Contender* best = nullptr;
-  for (const Contender& contender : contenders_) {
-    if (!contender.measured() || contender.dropped) continue;
-    if (best == nullptr || contender.typical_ns() < best->typical_ns()) best = &contender;
-  }
-  return best;
-}
-
-// What is clearly behind in every pair so far has lost; the time is better spent on the others.
-void Tuning::send_home() {
-  const Contender* winner = best();
-  if (winner == nullptr) return;
-  for (Contender& rival : contenders_) {
-    if (&rival == winner || rival.sent_home || rival.dropped) continue;
-    size_t pairs = 0;
-    size_t behind = 0;
-    for (size_t i = rival.judged_from; i < rival.timings.block_ns.size(); ++i) {
-      const double ours = winner->timings.block_ns[i], theirs = rival.timings.block_ns[i];
-      if (ours <= 0 || theirs <= 0) continue;
-      ++pairs;
-      behind += theirs > kClearlyBehind * ours ? 1 : 0;
-    }
-    rival.sent_home = pairs >= kPairsToSendHome && behind == pairs;
-  }
-}
-
-// A machine may be slow for seconds in a way that hits one engine more than another (a neighbour on the core's other thread):
-// who was sent home without being hopeless gets a second match later, judged by itself. True when somebody came back.
-bool Tuning::recall() {
-  if (std::exchange(recalled_, true)) return false;
-  const Contender* winner = best();
-  if (winner == nullptr) return false;
-  bool any = false;
-  for (Contender& contender : contenders_) {
-    if (!contender.sent_home || contender.typical_ns() > kWorthRecalling * winner->typical_ns()) continue;
-    contender.sent_home = false;
-    contender.judged_from = contender.timings.block_ns.size();
-    any = true;
-  }
-  return any;
-}
-
-// Nothing left to learn: every rival is slower for sure or a tie.
-bool Tuning::decided() const {
-  const Contender* winner = best();
-  if (winner == nullptr || winner->timings.taken().size() < 8) return false;
-  for (const Contender& rival : contenders_) {
-    if (&rival == winner || !rival.measured() || rival.dropped || rival.sent_home) continue;
-    if (compare(paired_ratio(winner->timings.block_ns, rival.timings.block_ns)) == Comparison::kUndecided) return false;
-  }
-  return true;
-}
-
 void Tuning::finals() {
-  std::vector<Contender*> order = racing();
-  const int64_t budget_ns = left_ns();
-  int counted = 0;
-  int uncounted = 0;
-  for (int i = 0; i < kMostRounds && !order.empty() && !over(); ++i) {
-    if (round(order))
-      ++counted;
-    else
-      ++uncounted;
-    std::reverse(order.begin(), order.end());
-    send_home();
-    std::erase_if(order, [](const Contender* c) { return !c->failure.ok() || c->sent_home; });
-    show();
-    const bool over_soon = left_ns() < budget_ns / 3;
-    if ((decided() || over_soon) && recall())
-      order = racing();
-    else if (decided())
-      break;
-  }
-  noisy_ = uncounted > counted;
-  settle_for_disturbed();
+  Race race(contenders_, sentinel_, {[this] { return left_ns(); }, [this] { return over(); }, [this] { show(); }});
+  race.run();
+  noisy_ = race.noisy();
+  if (race.settled())
+    notes_.push_back("the machine was busy elsewhere in every block: these figures are from disturbed blocks");
 }
 
 void Tuning::store() {
@@ -349,7 +228,7 @@ TuneReport Tuning::report() const {
   report.reference = reference_;
   report.noisy_machine = noisy_;
   report.elapsed_ns = steady_ns() - started_ns_;
-  const Contender* winner = best();
+  const Contender* winner = fastest(contenders_);
   for (const Contender& contender : contenders_) {
     if (contender.name == chosen_ && contender.measured() && !contender.dropped) winner = &contender;
   }
@@ -375,7 +254,7 @@ Result<TuneReport> Tuning::run() {
   request.samples = options_.samples;
   AXLE_ASSIGN_OR_RETURN(PlanReport planned, make_plan(runtime_, model_, request));
   // Of near ties the plan takes the simpler one: the table tells the same story.
-  if (planned.plan.partitions.size() == 1) chosen_ = planned.plan.partitions.front().candidate.format();
+  if (planned.plan.schedule == "single") chosen_ = plan_name(planned.plan.partitions);
   TuneReport result = report();
   result.plan = std::move(planned.plan);
   return result;

@@ -41,19 +41,21 @@ Json transfer_to_json(const Transfer& t) {
 
 // What is executed; the digest is taken over this.
 Json partition_core_to_json(const Partition& p) {
-  return {{"candidate", candidate_to_json(p.candidate)},
-          {"cpu_set", p.cpu_set},
-          {"engine_version", p.engine_version},
-          {"id", p.id},
-          {"inputs", p.inputs},
-          {"isolated", p.isolated},
-          {"library_digest", p.library_digest},
-          {"nodes", p.nodes},
-          {"options", map_to_json(p.options)},
-          {"outputs", p.outputs},
-          {"resource_kind", resource_kind_name(p.resource_kind)},
-          {"simulated", p.simulated},
-          {"spin", p.spin}};
+  Json json = {{"candidate", candidate_to_json(p.candidate)},
+               {"cpu_set", p.cpu_set},
+               {"engine_version", p.engine_version},
+               {"id", p.id},
+               {"inputs", p.inputs},
+               {"isolated", p.isolated},
+               {"library_digest", p.library_digest},
+               {"nodes", p.nodes},
+               {"options", map_to_json(p.options)},
+               {"outputs", p.outputs},
+               {"resource_kind", resource_kind_name(p.resource_kind)},
+               {"simulated", p.simulated},
+               {"spin", p.spin}};
+  if (p.replica != 0) json["replica"] = p.replica;
+  return json;
 }
 
 Json partition_to_json(const Partition& p) {
@@ -154,6 +156,7 @@ Result<Partition> read_partition(const Json& json, const std::string& where) {
   JsonReader reader(json, where);
   Partition p;
   p.id = read_int32(reader, "id");
+  if (reader.optional("replica") != nullptr) p.replica = read_int32(reader, "replica");
   AXLE_ASSIGN_OR_RETURN(p.candidate, read_candidate(reader.object("candidate"), where + ".candidate"));
   p.engine_version = reader.text("engine_version");
   p.library_digest = reader.text("library_digest");
@@ -186,6 +189,13 @@ Status check_structure(const Plan& plan, const std::string& where) {
     if (plan.partitions[i].id != static_cast<int32_t>(i)) {
       return invalid_argument_error(
           fmt::format("{}.partitions[{}].id is {}; ids count from 0", where, i, plan.partitions[i].id));
+    }
+  }
+  int32_t replica = 0;
+  for (const Partition& part : plan.partitions) {
+    if (part.replica != replica && part.replica != ++replica) {
+      return invalid_argument_error(fmt::format("{}.partitions[{}].replica is {}; replicas count from 0 and stand together",
+                                                where, part.id, part.replica));
     }
   }
   const auto count = static_cast<int32_t>(plan.partitions.size());

@@ -7,7 +7,8 @@ namespace axle::testing {
 namespace {
 
 void append_partition(const Partition& p, std::string& out) {
-  out += fmt::format("partition {} {} {}\n", p.id, p.candidate.format(), p.engine_version);
+  out += fmt::format("partition {} {} {}{}\n", p.id, p.candidate.format(), p.engine_version,
+                     p.replica > 0 ? fmt::format(" replica {}", p.replica) : "");
   out +=
       fmt::format("  expected {} {}\n", format_duration_ns(p.expected_ns), p.expected_from_evidence ? "measured" : "estimated");
   if (!p.cpu_set.empty()) out += fmt::format("  cpus {}{}\n", fmt::join(p.cpu_set, ","), p.spin ? " spin" : "");
@@ -46,6 +47,8 @@ std::string plan_text(const Result<PlannerOutput>& result) {
     return out;
   }
   const Plan& plan = result->plan;
+  if (plan.schedule != "single")
+    out += fmt::format("schedule {}: {} per request\n", plan.schedule, format_duration_ns(plan.expected_ns));
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
   for (const Transfer& t : plan.transfers)
     out += fmt::format("transfer {} {} -> {} {} B{}\n", t.tensor, t.from_space, t.to_space, t.bytes,

@@ -1,0 +1,88 @@
+"""What several core sets bring: replicas against pinned processes, a pipeline against one core set. All through ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+from pathlib import Path
+
+from context import Context, RealModel, Report, Row, SkipError, bootstrap, met, progress, ratio_text
+
+ENGINE = "onnxruntime"
+MODELS = ("efficientnet-lite0", "all-minilm-l6-v2", "basic-pitch")
+
+
+def split_policy(context: Context, cores: list[int], kind: str) -> Path:
+    """Two core sets of one core each."""
+    path = context.scratch / f"{kind}.toml"
+    path.write_text(
+        f'[engines]\nallow = ["{ENGINE}"]\n[resources]\nsplit = {{ "cpu:0" = [[{cores[0]}], [{cores[1]}]] }}\n[schedule]\nkind = "{kind}"\n'
+    )
+    return path
+
+
+def bench(context: Context, model: RealModel, seconds: float, *extra: str, core: int | None = None) -> list[str]:
+    """Arguments of one `axle bench`, confined to a core when one is given."""
+    confine = ["taskset", "-c", str(core)] if core is not None else []
+    command = [str(context.command()), "bench", str(model.model), "--inputs", str(model.npz), "--duration", f"{seconds}s", "--json"]
+    return [*confine, *command, *extra]
+
+
+def together(context: Context, commands: list[list[str]], cache: Path) -> float:
+    """Calls per second of commands that run at the same time."""
+    environment = context.environment(cache)
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
+    ]
+    total = 0.0
+    for process in running:
+        out, err = process.communicate(timeout=300)
+        if process.returncode != 0:
+            raise RuntimeError(f"{' '.join(process.args)}: {err.strip()}")
+        total += json.loads(out)["throughput_per_s"]
+    return total
+
+
+def schedules(context: Context) -> Report:
+    """Two core sets: replicas against two pinned processes at once, and a pipeline against one of the sets."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2 or shutil.which("taskset") is None:
+        raise SkipError("needs two cores and taskset")
+    report = Report("schedules")
+    seconds, rounds = (1.0, 3) if context.quick else (3.0, 8)
+    alone = ["--engine", ENGINE, "--compute-threads", "1"]
+    for model in [m for m in context.real_models() if m.name in MODELS]:
+        cache = context.cache(f"schedules-{model.name}")
+        sides = {
+            "one": [bench(context, model, seconds, *alone, core=cores[0])],
+            "two": [bench(context, model, seconds, *alone, core=core) for core in cores[:2]],
+            "replicas": [bench(context, model, seconds, "--policy", str(split_policy(context, cores, "replicas")), "--threads", "4")],
+            "pipeline": [bench(context, model, seconds, "--policy", str(split_policy(context, cores, "pipeline")), "--threads", "4")],
+        }
+        rates: dict[str, list[float]] = {side: [] for side in sides}
+        for i in range(rounds + 1):
+            for side in list(sides) if i % 2 == 0 else reversed(sides):
+                rate = together(context, sides[side], cache)
+                if i > 0:
+                    rates[side].append(rate)
+        for side, base, goal in (("replicas", "two", 0.95), ("pipeline", "one", 1.6)):
+            ratio, low, high = (math.exp(v) for v in bootstrap([math.log(a / b) for a, b in zip(rates[side], rates[base], strict=True)]))
+            ours, theirs = statistics.median(rates[side]), statistics.median(rates[base])
+            report.rows.append(
+                Row(
+                    f"{model.name}, {side}",
+                    f"{ours:.1f}/s",
+                    f"{theirs:.1f}/s {'two pinned processes' if base == 'two' else 'one core set'}",
+                    ratio_text(ratio, [low, high]),
+                    f">= {goal}",
+                    met(ratio >= goal),
+                    f"{rounds} rounds of {seconds:.0f} s, 4 callers",
+                )
+            )
+            progress(f"{report.rows[-1].case}: {ratio:.3f} [{low:.3f}, {high:.3f}]")
+        report.data.append({"model": model.name, "calls_per_s": rates})
+    return report

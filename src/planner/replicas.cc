@@ -1,0 +1,112 @@
+#include "planner/replicas.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "base/text.h"
+
+namespace axle {
+namespace {
+
+// More requests by less than this are not worth several loaded models.
+constexpr int64_t kWorthItPercent = 5;
+
+int64_t request_ns(const Considered& c) { return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns; }
+
+// Places that may compute at the same time. Where parts of a split are admitted, the whole of which they are parts is not.
+std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>> disjoint_places(
+    const std::vector<Considered>& admitted) {
+  std::set<std::string> divided;
+  for (const Considered& c : admitted) {
+    if (c.place.resource->part >= 0) divided.insert(whole_resource(c.place.resource->id));
+  }
+  std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>> places;
+  for (size_t i = 0; i < admitted.size(); ++i) {
+    const Resource& resource = *admitted[i].place.resource;
+    if (admitted[i].mixed || divided.contains(resource.id)) continue;
+    places[{resource.kind, resource.index, resource.part, resource.id}].push_back(i);
+  }
+  return places;
+}
+
+int64_t combined_ns(const std::vector<Considered>& admitted, const std::vector<size_t>& chosen) {
+  __extension__ typedef __int128 Wide;
+  constexpr int64_t kSecond = 1'000'000'000;
+  constexpr int64_t kMillion = 1'000'000;  // requests in a million seconds: integers that keep six digits
+  Wide rate = 0;
+  for (const size_t i : chosen) {
+    const int64_t ns = request_ns(admitted[i]);
+    if (ns <= 0) return 0;
+    rate += static_cast<Wide>(kSecond) * kMillion / ns;
+  }
+  return rate == 0 ? 0 : static_cast<int64_t>(static_cast<Wide>(kSecond) * kMillion / rate);
+}
+
+bool worth_it(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted,
+              int64_t replicas_ns) {
+  const int64_t single_ns = request_ns(admitted[choose(context, demand, admitted).chosen]);
+  return replicas_ns > 0 && single_ns > 0 && single_ns - replicas_ns > single_ns / 100 * kWorthItPercent;
+}
+
+}  // namespace
+
+std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, const Demand& demand,
+                                             const std::vector<Considered>& admitted) {
+  const Policy& policy = context.input.policy;
+  const bool forced = policy.schedule.kind == ScheduleKind::kReplicas;
+  if (!forced && (policy.schedule.kind != ScheduleKind::kAuto || policy.objective != Objective::kThroughput))
+    return std::nullopt;
+  const auto places = disjoint_places(admitted);
+  if (places.size() < 2) return std::nullopt;
+  ReplicaChoice all;
+  std::set<size_t> judged;
+  for (const auto& [key, indices] : places) {
+    std::vector<Considered> here;
+    for (const size_t i : indices) here.push_back(admitted[i]);
+    Choice choice = choose(context, demand, here);
+    all.chosen.push_back(indices[choice.chosen]);
+    for (Decision& decision : choice.decisions) {
+      if (decision.verdict == DecisionVerdict::kChosen)
+        decision.reason = fmt::format("replica {} of {}: {}", all.chosen.size() - 1, places.size(), decision.reason);
+      all.decisions.push_back(std::move(decision));
+    }
+    for (std::string& note : choice.notes) {
+      if (std::find(all.notes.begin(), all.notes.end(), note) == all.notes.end()) all.notes.push_back(std::move(note));
+    }
+    judged.insert(indices.begin(), indices.end());
+  }
+  for (size_t i = 0; i < admitted.size(); ++i) {
+    if (judged.contains(i)) continue;
+    Decision decision;
+    decision.candidate = admitted[i].name();
+    decision.code = "SCHEDULE";
+    decision.reason = admitted[i].mixed
+                          ? "each replica runs on one resource"
+                          : fmt::format("its parts run replicas: {} would take their cores", admitted[i].place.resource->id);
+    decision.estimate_ns = admitted[i].estimate_ns;
+    all.decisions.push_back(std::move(decision));
+  }
+  all.request_ns = combined_ns(admitted, all.chosen);
+  if (!forced && !worth_it(context, demand, admitted, all.request_ns)) return std::nullopt;
+  if (all.request_ns > 0)
+    all.notes.push_back(fmt::format("{} replicas, each at its own speed: {:.1f} requests per second when all are busy",
+                                    all.chosen.size(), 1e9 / static_cast<double>(all.request_ns)));
+  return all;
+}
+
+Decision explain_no_replicas(const std::vector<Considered>& admitted) {
+  std::set<std::string> resources;
+  for (const Considered& c : admitted) resources.insert(c.place.resource->id);
+  Decision decision;
+  decision.candidate = "replicas";
+  decision.code = "SCHEDULE";
+  decision.reason = fmt::format("replicas need two resources that share nothing; what passed the other gates runs on {} alone",
+                                join(std::vector<std::string>(resources.begin(), resources.end()), ", "));
+  return decision;
+}
+
+}  // namespace axle

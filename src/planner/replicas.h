@@ -1,0 +1,27 @@
+// Replicas: the whole model on several disjoint resources at once, requests spread by speed.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "planner/choose.h"
+
+namespace axle {
+
+struct ReplicaChoice {
+  std::vector<size_t> chosen;       // indices into the admitted, by resource; two at least
+  std::vector<Decision> decisions;  // one per admitted candidate
+  std::vector<std::string> notes;
+  int64_t request_ns = 0;           // time per request when all replicas are busy; 0 = not known
+};
+
+// The best candidate of each resource, where resources share nothing: parts of a split instead of the whole. Nothing when fewer
+// than two resources remain, or the policy does not ask: schedule.kind is "replicas", or "auto" with throughput as the objective
+// and more requests per second than `single` makes.
+std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, const Demand& demand,
+                                             const std::vector<Considered>& admitted);
+
+// Why a policy that forces replicas cannot have them, as a decision on what was admitted.
+Decision explain_no_replicas(const std::vector<Considered>& admitted);
+
+}  // namespace axle

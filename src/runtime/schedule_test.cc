@@ -1,0 +1,266 @@
+// Scheduled plans: pipelines and replicas over core sets, on fake engines.
+#include <gmock/gmock.h>
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "axle/session.h"
+#include "base/clock.h"
+#include "base/testing/status_matchers.h"
+#include "runtime/core_speed.h"
+#include "runtime/testing/fake_engines.h"
+
+namespace axle {
+namespace {
+
+using testing::FakeEngine;
+using testing::FakeLoad;
+using testing::FakeOutput;
+using testing::StatusIs;
+using namespace std::chrono_literals;
+
+NamedTensor floats(float value) {
+  auto tensor = Tensor::allocate(DataType::kFloat32, {1, 4});
+  std::fill_n(tensor->mutable_as<float>().begin(), 4, value);
+  return {"x", std::move(*tensor)};
+}
+
+float first_of(const std::vector<NamedTensor>& outputs) { return outputs.at(0).tensor.as<float>()[0]; }
+
+// What an engine saw: how many calls at a time, from which threads, in which order.
+struct Seen {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  std::vector<float> order;
+  int at_a_time = 0;
+  int most_at_a_time = 0;
+};
+
+testing::FakeCompute slow(Seen& seen, std::chrono::milliseconds takes, float add) {
+  return [&seen, takes, add](const FakeLoad&, std::span<const axle_tensor_t> inputs, std::span<FakeOutput> outputs) {
+    const auto* values = static_cast<const float*>(inputs[0].data);
+    {
+      const std::lock_guard lock(seen.mutex);
+      seen.threads.insert(std::this_thread::get_id());
+      seen.order.push_back(values[0]);
+      seen.most_at_a_time = std::max(seen.most_at_a_time, ++seen.at_a_time);
+    }
+    std::this_thread::sleep_for(takes);
+    std::vector<float> result(values, values + 4);
+    for (float& value : result) value += add;
+    for (FakeOutput& out : outputs) out.set({1, 4}, result);
+    const std::lock_guard lock(seen.mutex);
+    --seen.at_a_time;
+  };
+}
+
+class ScheduleTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    RuntimeOptions options;
+    options.use_cache = false;
+    options.engines = {"near", "far"};
+    testing::registered_fake("near").script().compute = slow(near_, 4ms, 1);
+    testing::registered_fake("far").script().compute = slow(far_, 4ms, 10);
+    AXLE_ASSERT_OK_AND_ASSIGN(options_.runtime, Runtime::create(options));
+    AXLE_ASSERT_OK_AND_ASSIGN(model_, testing::two_step_model());
+  }
+  void TearDown() override {
+    testing::reset_fake("near");
+    testing::reset_fake("far");
+  }
+
+  static Partition part(int32_t id, int32_t replica, const std::string& engine, int64_t expected_ns) {
+    Partition part;
+    part.id = id;
+    part.replica = replica;
+    part.candidate = {engine, "cpu:0/" + std::to_string(id), "f32", 1, "default"};
+    part.expected_ns = expected_ns;
+    return part;
+  }
+  Plan pipeline() {
+    Plan plan;
+    plan.model_digest = model_->digest();
+    plan.schedule = "pipeline";
+    plan.partitions = {part(0, 0, "near", 4'000'000), part(1, 0, "far", 4'000'000)};
+    plan.partitions[0].nodes = {"first"};
+    plan.partitions[0].inputs = {"x"};
+    plan.partitions[0].outputs = {"h"};
+    plan.partitions[1].nodes = {"second"};
+    plan.partitions[1].inputs = {"h"};
+    plan.partitions[1].outputs = {"y"};
+    return plan;
+  }
+  // The first replica computes x + 1, the second x + 10.
+  Plan two_replicas(int64_t first_ns, int64_t second_ns) {
+    Plan plan;
+    plan.model_digest = model_->digest();
+    plan.schedule = "replicas";
+    plan.partitions = {part(0, 0, "near", first_ns), part(1, 1, "far", second_ns)};
+    return plan;
+  }
+  // Several callers, `calls` runs each; what came out.
+  std::vector<float> run_all(const Session& session, int calls) {
+    std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
+    for (int i = 0; i < calls; ++i) pending.push_back(session.run_async({floats(static_cast<float>(i))}));
+    std::vector<float> values;
+    for (auto& one : pending) {
+      auto outputs = one.get();
+      EXPECT_TRUE(outputs.ok()) << outputs.status().to_string();
+      values.push_back(outputs.ok() ? first_of(*outputs) : -1);
+    }
+    return values;
+  }
+
+  Seen near_, far_;
+  std::optional<Model> model_;
+  SessionOptions options_;
+};
+
+TEST_F(ScheduleTest, StagesOfAPipelineWorkAtTheSameTimeOneRequestEach) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));
+  const int64_t started = steady_ns();
+  const std::vector<float> values = run_all(session, 20);
+  const int64_t took_ns = steady_ns() - started;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(values[static_cast<size_t>(i)], static_cast<float>(i) + 11);
+  EXPECT_EQ(near_.most_at_a_time, 1);
+  EXPECT_EQ(far_.most_at_a_time, 1);
+  EXPECT_EQ(near_.threads.size(), 1u);
+  EXPECT_EQ(far_.threads.size(), 1u);
+  EXPECT_NE(*near_.threads.begin(), *far_.threads.begin());
+  // 20 requests of two stages of 4 ms: 160 ms one after the other, 84 ms in a pipeline.
+  EXPECT_LT(took_ns, 150'000'000);
+}
+
+TEST_F(ScheduleTest, RequestsLeaveAPipelineInTheOrderInWhichTheyEntered) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));
+  run_all(session, 12);
+  std::vector<float> entered = near_.order;
+  for (float& value : entered) value += 1;
+  EXPECT_EQ(far_.order, entered);
+}
+
+TEST_F(ScheduleTest, AFailureInAStageIsTheFailureOfThatRequestAlone) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));
+  EXPECT_THAT(session.run({{NamedTensor{"z", floats(1).tensor}}}), StatusIs(StatusCode::kInvalidArgument));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{floats(1)}}));
+  EXPECT_EQ(first_of(outputs), 12);
+}
+
+TEST_F(ScheduleTest, ABindingOfAPipelineRunsOnItsLanes) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));
+  AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
+  const NamedTensor feed = floats(5);
+  ASSERT_TRUE(binding.bind_input("x", feed.tensor).ok());
+  ASSERT_TRUE(binding.run().ok());
+  AXLE_ASSERT_OK_AND_ASSIGN(const Tensor made, binding.output(0));
+  EXPECT_EQ(made.as<float>()[0], 16);
+  EXPECT_FALSE(near_.threads.contains(std::this_thread::get_id()));
+}
+
+TEST_F(ScheduleTest, ReplicasShareTheRequests) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_replicas(4'000'000, 4'000'000), options_));
+  const std::vector<float> values = run_all(session, 20);
+  for (int i = 0; i < 20; ++i) {
+    const float added = values[static_cast<size_t>(i)] - static_cast<float>(i);
+    EXPECT_TRUE(added == 1 || added == 10) << added;
+  }
+  const std::vector<ReplicaStatistics> spread = session.replicas();
+  ASSERT_EQ(spread.size(), 2u);
+  EXPECT_EQ(spread[0].requests + spread[1].requests, 20u);
+  EXPECT_GE(std::min(spread[0].requests, spread[1].requests), 6u);
+  EXPECT_EQ(near_.most_at_a_time, 1);
+  EXPECT_EQ(far_.most_at_a_time, 1);
+}
+
+// Guards: requests were dealt out in equal numbers, and the slow device made everybody wait.
+TEST_F(ScheduleTest, TheFasterReplicaGetsMore) {
+  testing::registered_fake("far").script().compute = slow(far_, 20ms, 10);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_replicas(4'000'000, 20'000'000), options_));
+  run_all(session, 30);
+  const std::vector<ReplicaStatistics> spread = session.replicas();
+  EXPECT_GT(spread[0].requests, 2 * spread[1].requests);
+  EXPECT_GT(spread[1].requests, 0u);
+}
+
+TEST_F(ScheduleTest, SpeedsAreLearnedOnlyWhereThePolicyRebalances) {
+  testing::registered_fake("far").script().compute = slow(far_, 20ms, 10);
+  const Plan plan = two_replicas(4'000'000, 4'000'000);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session fixed, Session::load(*model_, plan, options_));
+  run_all(fixed, 20);
+  EXPECT_EQ(fixed.replicas()[1].typical_ns, 4'000'000);
+  options_.policy.schedule.rebalance = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session learning, Session::load(*model_, plan, options_));
+  run_all(learning, 30);
+  EXPECT_GT(learning.replicas()[1].typical_ns, 6'000'000);
+}
+
+TEST_F(ScheduleTest, WorkOfAFailedReplicaIsRedoneWhereThePolicyRebalances) {
+  testing::registered_fake("far").script().compute = [](const FakeLoad&, std::span<const axle_tensor_t>,
+                                                        std::span<FakeOutput>) {
+    throw kit::Error(AXLE_UNAVAILABLE, "the device is gone");
+  };
+  const Plan plan = two_replicas(4'000'000, 4'000'000);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session fixed, Session::load(*model_, plan, options_));
+  int failed = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto outputs = fixed.run({{floats(1)}});
+    failed += outputs.ok() ? 0 : 1;
+    if (outputs.ok()) continue;
+    EXPECT_THAT(outputs, StatusIs(StatusCode::kUnavailable, "the device is gone"));
+  }
+  EXPECT_EQ(fixed.replicas()[1].failures, static_cast<uint64_t>(failed));
+
+  options_.policy.schedule.rebalance = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session moving, Session::load(*model_, plan, options_));
+  for (const float value : run_all(moving, 10)) EXPECT_GE(value, 1);
+  EXPECT_EQ(moving.replicas()[0].requests, 10u);
+  EXPECT_GE(moving.replicas()[1].failures, 1u);
+  EXPECT_TRUE(moving.replicas()[1].left_out);
+}
+
+TEST_F(ScheduleTest, ADeadlinePassesWhileAllReplicasAreBusy) {
+  testing::registered_fake("near").script().compute = slow(near_, 200ms, 1);
+  testing::registered_fake("far").script().compute = slow(far_, 200ms, 10);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_replicas(200'000'000, 200'000'000), options_));
+  std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
+  for (int i = 0; i < 4; ++i) pending.push_back(session.run_async({floats(1)}));
+  std::this_thread::sleep_for(20ms);
+  RunOptions hurried;
+  hurried.timeout_ns = 20'000'000;
+  EXPECT_THAT(session.run({{floats(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded));
+  for (auto& one : pending) one.wait();
+}
+
+TEST_F(ScheduleTest, TheThreadOfACoreSetIsConfinedToIt) {
+  const int32_t last = usable_cpus(1'000).back();
+  std::atomic<int> ran_on{-1};
+  testing::registered_fake("far").script().compute = [&](const FakeLoad&, std::span<const axle_tensor_t>,
+                                                         std::span<FakeOutput> outputs) {
+    cpu_set_t set;
+    sched_getaffinity(0, sizeof(set), &set);
+    ran_on = CPU_COUNT(&set) == 1 ? sched_getcpu() : -2;
+    for (FakeOutput& out : outputs) out.set({1, 4}, std::vector<float>(4));
+  };
+  Plan plan = pipeline();
+  plan.partitions[1].cpu_set = {last};
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plan, options_));
+  ASSERT_TRUE(session.run({{floats(1)}}).ok());
+  EXPECT_EQ(ran_on, last);
+  plan.partitions[1].cpu_set = {100'000};
+  EXPECT_THAT(Session::load(*model_, plan, options_), StatusIs(StatusCode::kUnavailable, "may not run on CPUs 100000"));
+}
+
+TEST_F(ScheduleTest, SeveralReplicasNeedTheScheduleOfThatName) {
+  Plan plan = two_replicas(1, 1);
+  plan.schedule = "pipeline";
+  EXPECT_THAT(Session::load(*model_, plan, options_), StatusIs(StatusCode::kInvalidArgument, "several replicas"));
+}
+
+}  // namespace
+}  // namespace axle
