@@ -126,6 +126,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadPolicy{"[objective]\nminimise = \"latency\"\n",
                   "p.toml:2:1: unknown key \"minimise\" in [objective] (did you mean \"minimize\"?)"},
         BadPolicy{"[$", "p.toml:1:2: "},  // the parser's own assertion ended debug builds
+        BadPolicy{"\n\u00e9 = 1\n", "p.toml:2:1: "},  // undefined behaviour of the parser
+        BadPolicy{"\n\uf7df\n", "p.toml:2:1: "},
         BadPolicy{"[objectve]\n", "p.toml:1:2: unknown key \"objectve\" in a policy (did you mean \"objective\"?)"},
         BadPolicy{"[objective]\nminimize = \"speed\"\n",
                   "p.toml:2:12: objective.minimize is \"speed\" (one of latency, throughput"},
