@@ -69,6 +69,7 @@ struct Transfer {
   std::string tensor;
   uint64_t bytes = 0;  // at the shapes the plan was judged on
   std::string from_space, to_space;
+  std::string type;  // "f32[batch,64]", open axes by their symbol; "" = not known
   friend bool operator==(const Transfer&, const Transfer&) = default;
 };
 

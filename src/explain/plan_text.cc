@@ -80,11 +80,12 @@ void add_transfers(const Plan& plan, const TextStyle& style, std::string& out) {
   std::stable_sort(order.begin(), order.end(), [](const Transfer* a, const Transfer* b) { return a->bytes > b->bytes; });
   const size_t shown = style.verbose ? order.size() : std::min(kShown, order.size());
   const auto end = [](int32_t part) { return part < 0 ? std::string("caller") : std::to_string(part); };
-  TextTable table({{"hands over"}, {"from"}, {"to"}, {"size", true}, {"memory"}});
+  TextTable table({{"hands over"}, {"type"}, {"from"}, {"to"}, {"size", true}, {"memory"}});
   for (size_t i = 0; i < shown; ++i) {
     const Transfer& t = *order[i];
     const bool same = t.from_space == t.to_space;
     table.add_row({{t.tensor},
+                   {t.type.empty() ? "-" : t.type},
                    {end(t.from_partition)},
                    {end(t.to_partition)},
                    {t.bytes == 0 ? "-" : format_size(t.bytes)},
@@ -184,6 +185,18 @@ std::string model_title(const RunDocument& document) {
   return fmt::format("{} ({}, {})", where, model.format_name(), model.digest().substr(0, 19));
 }
 
+// The candidate, or those of a mixed plan: "a@cpu:0/f32/t2/default + b@cpu:0/f32/t2/default (3 parts)".
+std::string places_of(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Partition& part : plan.partitions) {
+    const std::string name = part.candidate.format();
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::string line;
+  for (const std::string& name : names) line += (line.empty() ? "" : " + ") + name;
+  return plan.partitions.size() == 1 ? line : line + fmt::format(" ({} parts)", plan.partitions.size());
+}
+
 const Decision* nearest_rival(const Plan& plan) {
   const Decision* best = nullptr;
   for (const Decision& decision : plan.decisions) {
@@ -212,8 +225,7 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
 std::string render_plan_line(const RunDocument& document) {
   if (document.plan == nullptr || document.plan->partitions.empty()) return "no plan\n";
   const Plan& plan = *document.plan;
-  std::string line = plan.partitions.size() == 1 ? plan.partitions.front().candidate.format()
-                                                 : fmt::format("{} partitions", plan.partitions.size());
+  std::string line = places_of(plan);
   if (document.run_ns > 0) line += " in " + format_duration(document.run_ns);
   if (const Decision* rival = nearest_rival(plan); rival != nullptr && plan.expected_ns > 0) {
     line += fmt::format("; nearest other: {} at {:.2f}x", rival->candidate,

@@ -61,6 +61,23 @@ TEST(PlanText, ShowsTheChoiceEveryReasonAndTheLedger) {
   EXPECT_THAT(text, Not(HasSubstr("\x1b[")));
 }
 
+TEST(PlanText, ShowsWhatPartsHandOver) {
+  Plan plan = example_plan();
+  plan.partitions[0].nodes = {"first"};
+  Partition& second = plan.partitions.emplace_back(plan.partitions[0]);
+  second.id = 1;
+  second.candidate.engine = "openvino";
+  second.nodes = {"second", "third"};
+  plan.transfers = {{0, 1, "small", 16, "host", "host", "f32[4]"}, {0, 1, "large", 4096, "device", "host", "f32[n,64]"}};
+  RunDocument document;
+  document.plan = &plan;
+  const std::string text = render_plan_text(document, {.width = 160});
+  EXPECT_LT(text.find("large"), text.find("small"));
+  for (const char* part : {"f32[n,64]", "4.0 KiB", "device to host", "host, not copied"}) EXPECT_THAT(text, HasSubstr(part));
+  EXPECT_THAT(render_plan_line(document),
+              HasSubstr("onnxruntime@cpu:0/f32/t2/default + openvino@cpu:0/f32/t2/default (2 parts)"));
+}
+
 TEST(PlanText, LineNamesTheNearestOther) {
   const Plan plan = example_plan();
   RunDocument document;

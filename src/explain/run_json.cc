@@ -106,6 +106,7 @@ Result<Json> plan_json(const RunDocument& document) {
                          {"bytes", transfer.bytes},
                          {"from_space", transfer.from_space},
                          {"to_space", transfer.to_space}});
+    if (!transfer.type.empty()) transfers.back()["type"] = transfer.type;
   }
   return Json{{"digest", plan.digest()},
               {"schedule", plan.schedule},

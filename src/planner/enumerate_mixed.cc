@@ -234,7 +234,7 @@ class MixedSearch {
       const bool device = part >= 0 && has_own_memory(*mixed.parts[static_cast<size_t>(part)].on.place.resource);
       return std::string(device ? "device" : "host");
     };
-    Transfer transfer{from, to, facts.name, facts.bytes, space(from), space(to)};
+    Transfer transfer{from, to, facts.name, facts.bytes, space(from), space(to), facts.type};
     if ((from < 0 || to < 0) && transfer.from_space == transfer.to_space) return;
     mixed.transfers.push_back(std::move(transfer));
   }

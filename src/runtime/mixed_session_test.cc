@@ -181,6 +181,7 @@ TEST_F(MixedSessionTest, PartsAreExtractedWithTypesAndSymbolsAtTheCut) {
   EXPECT_THAT(plan.partitions[1].outputs, ElementsAre("b"));
   ASSERT_EQ(plan.transfers.size(), 2u);
   EXPECT_EQ(plan.transfers[0].tensor, "a");
+  EXPECT_EQ(plan.transfers[0].type, "f32[n,4]");
   EXPECT_FALSE(plan.partitions[0].spin || plan.partitions[1].spin);
   AXLE_ASSERT_OK_AND_ASSIGN(const auto parsed, parse_plan(plan_to_json(plan).value()));
   EXPECT_EQ(parsed, plan);

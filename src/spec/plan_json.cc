@@ -35,8 +35,10 @@ Json summary_to_json(const EvidenceSummary& s) {
 }
 
 Json transfer_to_json(const Transfer& t) {
-  return {{"bytes", t.bytes},   {"from_partition", t.from_partition}, {"from_space", t.from_space},
-          {"tensor", t.tensor}, {"to_partition", t.to_partition},     {"to_space", t.to_space}};
+  Json json = {{"bytes", t.bytes},   {"from_partition", t.from_partition}, {"from_space", t.from_space},
+               {"tensor", t.tensor}, {"to_partition", t.to_partition},     {"to_space", t.to_space}};
+  if (!t.type.empty()) json["type"] = t.type;
+  return json;
 }
 
 // What is executed; the digest is taken over this.
@@ -148,6 +150,7 @@ Result<Transfer> read_transfer(const Json& json, const std::string& where) {
   t.bytes = read_size(reader, "bytes");
   t.from_space = reader.text("from_space");
   t.to_space = reader.text("to_space");
+  t.type = reader.text_or("type", "");
   AXLE_RETURN_IF_ERROR(reader.finish());
   return t;
 }

@@ -295,8 +295,9 @@ class Parser {
       return ok_status();
     }
     if (input_.verdicts.empty()) return refuse(line, "no verdict before this line");
-    input_.verdicts.back().verdict.nodes.push_back(
-        {static_cast<uint32_t>(number_of(line.word(1))), {kind_of(line.word(2)), line.value("code"), line.value("text"), -1}});
+    input_.verdicts.back().verdict.nodes.push_back({static_cast<uint32_t>(number_of(line.word(1))),
+                                                    {kind_of(line.word(2)), line.value("code"), line.value("text"),
+                                                     static_cast<int32_t>(number_of(line.value("group", "-1")))}});
     return ok_status();
   }
 

@@ -51,8 +51,9 @@ std::string plan_text(const Result<PlannerOutput>& result) {
     out += fmt::format("schedule {}: {} per request\n", plan.schedule, format_duration_ns(plan.expected_ns));
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
   for (const Transfer& t : plan.transfers)
-    out += fmt::format("transfer {} {} -> {} {} B{}\n", t.tensor, t.from_space, t.to_space, t.bytes,
-                       plan.partitions.size() > 1 ? fmt::format(", {} -> {}", t.from_partition, t.to_partition) : "");
+    out +=
+        fmt::format("transfer {}{} {} -> {} {} B{}\n", t.tensor, t.type.empty() ? "" : " " + t.type, t.from_space, t.to_space,
+                    t.bytes, plan.partitions.size() > 1 ? fmt::format(", {} -> {}", t.from_partition, t.to_partition) : "");
   for (const Substitution& s : plan.substitutions)
     out += fmt::format("substitution {} -> {} ({}): {}\n", s.wanted, s.got, s.allowed_by, s.reason);
   for (const std::string& note : plan.notes) out += fmt::format("note {}\n", note);
