@@ -17,7 +17,7 @@ Result<std::string> document(const Engine& engine, axle_error_t* error, axle_buf
 void facts_without_the_library(const Subject& subject) {
   axle_buffer_t buffer{};
   AXLE_ASSERT_OK_AND_ASSIGN(const std::string text,
-                            document(subject.engine(), subject.engine().plugin().api().describe(nullptr, &buffer), buffer));
+                            document(subject.engine(), subject.engine().plugin().describe(nullptr, &buffer), buffer));
   AXLE_ASSERT_OK_AND_ASSIGN(const EngineInfo facts, parse_engine_info(text, AnswerKeys::kStrict));
   EXPECT_EQ(facts.name, subject.engine().name());
   EXPECT_FALSE(facts.library.has_value()) << "facts must not open the library";

@@ -1,4 +1,4 @@
-// The suite on every plugin of this build, and on the null engine through the loopback too.
+// The suite on every plugin of this build, in this process and in axle-worker, and on the null engine through the loopback too.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -8,6 +8,7 @@
 
 #include "conformance.h"
 #include "engine/loopback.h"
+#include "engine/worker.h"
 
 namespace {
 
@@ -39,6 +40,22 @@ void register_loopback(const std::string& engine, const std::string& folder) {
   conformance::register_conformance(target);
 }
 
+Result<std::shared_ptr<Engine>> open_in_worker(EngineRegistry& registry, const std::string& engine) {
+  AXLE_ASSIGN_OR_RETURN(const auto here, registry.open(engine));  // says why when it is absent
+  WorkerOptions options;
+  options.plugin_path = here->plugin().path();
+  AXLE_ASSIGN_OR_RETURN(auto plugin, start_worker(options));
+  return Engine::create(std::move(plugin), here->created_with());
+}
+
+void register_worker(const std::shared_ptr<EngineRegistry>& registry, const std::string& engine) {
+  conformance::Target target;
+  target.name = engine + "_worker";
+  target.open = [registry, engine] { return open_in_worker(*registry, engine); };
+  target.skip["EveryFailingAllocationIsSurvived"] = "the worker's allocator is not ours to disturb";
+  conformance::register_conformance(target);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -58,6 +75,7 @@ int main(int argc, char** argv) {
     conformance::register_conformance(target);
     conformance::register_node_tests(target, node_tests ? node_tests : shared + "/onnx-node-tests",
                                      std::string(AXLE_SOURCE_DIR) + "/conformance/node_lists");
+    register_worker(registry, name);
   }
   register_loopback("null", folder);
   return RUN_ALL_TESTS();

@@ -49,7 +49,7 @@ class AXLE_API Runtime {
   // Null when use_cache is off or the folder cannot be used.
   Cache* cache();
   EvidenceStore* evidence();
-  // One sentence each: unusable cache folder, unreadable evidence, ...
+  // One sentence each: unusable cache folder, unreadable evidence, no axle-worker, ...
   std::vector<std::string> problems() const;
 
   struct State;

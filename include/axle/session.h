@@ -4,6 +4,7 @@
 #pragma once
 
 #include <future>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,6 +79,9 @@ class AXLE_API Session {
   const LoadTiming& timing() const noexcept;
   // Values really in force per partition, as JSON (precision, threads, cpu_set, options).
   const std::vector<std::string>& effective_json() const noexcept;
+  // What the engines have counted since load, per partition: numbers of their own, and of one in a process of its own
+  // worker_restarts, worker_copied_bytes and worker_peak_memory_bytes. Empty for an engine that counts nothing.
+  std::vector<std::map<std::string, double>> counters() const;
 
   // Feeds by name, in any order. Outputs are fresh tensors in model order. INVALID_ARGUMENT (wrong name, dtype, rank or
   // size, missing input), CANCELLED, DEADLINE_EXCEEDED, or the engine's own failure. Blocks.

@@ -60,7 +60,7 @@ def elsewhere(**more) -> dict[str, str]:
 def test_the_wheel_holds_what_it_should(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"axle/__init__.py", "axle/py.typed", "axle/_core.pyi", "gpukit/__init__.py", "gpukit/py.typed"} <= names
-    assert {"axle/libaxle.so.0", "axle/bin/axle"} <= names
+    assert {"axle/libaxle.so.0", "axle/axle-worker", "axle/bin/axle"} <= names
     assert {f"axle/engines/libaxle_engine_{engine}.so" for engine in ("onnxruntime", "openvino")} <= names
     assert any(name.startswith("axle/_core.") and name.endswith(".so") for name in names)
     unwanted = [name for name in names if name.endswith((".h", ".a", ".cmake", ".cc")) or "tests/" in name]
@@ -77,3 +77,10 @@ def test_the_command_works_from_a_fresh_environment(installed, add_model, tmp_pa
     assert run(installed / "bin" / "axle", "version", **environment).startswith("axle ")
     out = run(installed / "bin" / "axle", "run", add_model, "--random", "1", "--engine", "openvino", **environment)
     assert "openvino@cpu:0" in out
+
+
+def test_an_engine_runs_in_a_process_of_its_own_from_a_fresh_environment(installed, add_model, tmp_path):
+    (tmp_path / "policy.toml").write_text('[execution]\nisolation = "process"\n')
+    command = (installed / "bin" / "axle", "run", add_model, "--random", "1", "--engine", "onnxruntime")
+    out = run(*command, "--policy", tmp_path / "policy.toml", **elsewhere(AXLE_CACHE_DIR=str(tmp_path / "cache")))
+    assert "+process" in out

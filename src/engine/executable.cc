@@ -175,16 +175,21 @@ Result<Context> Executable::make_context() const {
 }
 
 Result<std::map<std::string, double>> Executable::counters() const {
-  std::map<std::string, double> counters;
-  if (plugin_->api().counters != nullptr) {
-    axle_buffer_t buffer{};
-    const std::string context = fmt::format("counters of {}", name_);
-    AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().counters(handle_, &buffer), context));
-    AXLE_ASSIGN_OR_RETURN(const std::string document, plugin_->take_document(buffer, context));
-    AXLE_ASSIGN_OR_RETURN(counters, parse_counters(document));
-  }
-  if (plugin_->remote() != nullptr) plugin_->remote()->amend(counters);
-  return counters;
+  auto counters = engine_counters();
+  if (plugin_->remote() == nullptr) return counters;
+  // What is known here does not need the process to live.
+  std::map<std::string, double> all = counters.ok() ? *std::move(counters) : std::map<std::string, double>();
+  plugin_->remote()->amend(all);
+  return all;
+}
+
+Result<std::map<std::string, double>> Executable::engine_counters() const {
+  if (plugin_->api().counters == nullptr) return std::map<std::string, double>();
+  axle_buffer_t buffer{};
+  const std::string context = fmt::format("counters of {}", name_);
+  AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().counters(handle_, &buffer), context));
+  AXLE_ASSIGN_OR_RETURN(const std::string document, plugin_->take_document(buffer, context));
+  return parse_counters(document);
 }
 
 }  // namespace axle

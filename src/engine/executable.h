@@ -103,6 +103,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   friend class Engine;
   friend class Context;
   Executable() = default;
+  Result<std::map<std::string, double>> engine_counters() const;
   std::shared_ptr<const Engine> engine_;
   std::shared_ptr<const Plugin> plugin_;
   std::unique_ptr<GraphView> graph_;            // load's handle stays valid until unload

@@ -205,7 +205,9 @@ axle_error_t* io(axle_executable_t* handle, axle_buffer_t* out) {
 }
 
 axle_error_t* counters(axle_executable_t* handle, axle_buffer_t* out) {
-  if (Status status = revive(executable_of(handle)); !status.ok()) return to_error(status);
+  // Not a reason to start a process anew, whose counts would be of no run.
+  if (executable_of(handle).life != executable_of(handle).impl->channel->life())
+    return to_error(unavailable_error("the engine's process is gone, and its counts with it"));
   FlatWriter request(FlatVerb::kCounters);
   request.u64(executable_of(handle).id);
   return executable_of(handle).impl->question(request, out);
@@ -310,7 +312,7 @@ void FlatClient::Impl::receive(const std::string& notice) {
 }
 
 FlatClient::FlatClient(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
-FlatClient::~FlatClient() { impl_->channel->close(); }
+FlatClient::~FlatClient() = default;
 
 Result<std::shared_ptr<FlatClient>> FlatClient::create(std::shared_ptr<FlatChannel> channel) {
   auto impl = std::make_unique<Impl>();

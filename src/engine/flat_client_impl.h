@@ -62,6 +62,13 @@ struct Segment {
 }  // namespace flat
 
 struct FlatClient::Impl {
+  Impl() = default;
+  ~Impl() {
+    if (channel) channel->close();  // its notices come here
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
   std::shared_ptr<FlatChannel> channel;
   uint32_t slots = 0;
   std::atomic<uint32_t> life{0};  // of the other side, that knows the control segment

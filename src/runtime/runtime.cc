@@ -2,6 +2,7 @@
 
 #include "base/fork_guard.h"
 #include "base/logging.h"
+#include "engine/worker_channel.h"
 #include "model/model_graph.h"
 #include "runtime/runtime_state.h"
 
@@ -50,8 +51,14 @@ Cache* Runtime::cache() { return state_->cache ? &*state_->cache : nullptr; }
 EvidenceStore* Runtime::evidence() { return state_->evidence ? &*state_->evidence : nullptr; }
 
 std::vector<std::string> Runtime::problems() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->problems;
+  std::vector<std::string> problems;
+  {
+    const std::lock_guard lock(state_->mutex);
+    problems = state_->problems;
+  }
+  if (const auto worker = find_worker_program(); !worker)
+    problems.push_back("no engine can run in a process of its own: " + worker.error().to_string());
+  return problems;
 }
 
 Result<std::shared_ptr<Runtime>> default_runtime() {

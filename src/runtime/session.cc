@@ -131,6 +131,14 @@ const Plan& Session::plan() const noexcept { return impl_->plan; }
 const std::vector<Substitution>& Session::substitutions() const noexcept { return impl_->plan.substitutions; }
 const LoadTiming& Session::timing() const noexcept { return impl_->timing; }
 const std::vector<std::string>& Session::effective_json() const noexcept { return impl_->effective_json; }
+std::vector<std::map<std::string, double>> Session::counters() const {
+  std::vector<std::map<std::string, double>> counters;
+  for (const LoadedPartition& part : impl_->loaded->partitions) {
+    auto counted = part.executable->counters();
+    counters.push_back(counted ? *std::move(counted) : std::map<std::string, double>());
+  }
+  return counters;
+}
 
 Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds, const RunOptions& options) const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
