@@ -35,17 +35,17 @@ Status emit(const ExplainArguments& arguments, const std::string& text) {
   return ok_status();
 }
 
-Status render(const ExplainArguments& arguments, const RunDocument& document, const Session* recorded = nullptr) {
+Status render(const ExplainArguments& arguments, const RunDocument& document, const PlanPage& page) {
   if (arguments.format == "json") {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
     return emit(arguments, json + "\n");
   }
   if (arguments.format == "html") {
-    AXLE_ASSIGN_OR_RETURN(const std::string page, render_plan_html(document, recorded));
-    return emit(arguments, page);
+    AXLE_ASSIGN_OR_RETURN(const std::string text, render_plan_html(document, page));
+    return emit(arguments, text);
   }
   if (arguments.format == "perfetto") {
-    AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(*recorded));
+    AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(*page.recorded));
     return emit(arguments, trace + "\n");
   }
   TextStyle style;
@@ -65,7 +65,7 @@ Status explain_lock(const ExplainArguments& arguments) {
   RunDocument document;
   document.policy = &policy;
   document.plan = &lock.plan;
-  return render(arguments, document);
+  return render(arguments, document, {.input_json = lock.input_json, .recorded = nullptr});
 }
 
 // Loads the plan with recording on and runs it; the document then says how long that took.
@@ -102,6 +102,7 @@ Status explain_model(const ExplainArguments& arguments) {
   PlanRequest request;
   request.policy = policy;
   request.progress = options.progress;
+  request.keep_input = arguments.format == "html";
   AXLE_ASSIGN_OR_RETURN(request.samples, arguments.inputs.load(model));
   AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*runtime, model, request));
   RunDocument document;
@@ -116,7 +117,7 @@ Status explain_model(const ExplainArguments& arguments) {
     document.plan = &session->plan();  // with a note on what recording changed
   }
   progress.clear();
-  return render(arguments, document, session ? &*session : nullptr);
+  return render(arguments, document, {.input_json = report.input_json, .recorded = session ? &*session : nullptr});
 }
 
 Status explain(const ExplainArguments& arguments) {
@@ -134,9 +135,9 @@ int run_explain(int argc, char** argv) {
   ExplainArguments arguments;
   Arguments spec("explain", "Why this plan: what runs where, every candidate turned down and the reason.");
   spec.positional(arguments.subject, "SUBJECT", "model file or folder, or a .lock file");
-  spec.option(
-      arguments.format, "--format", "FORMAT",
-      "table, json, html (one page; with inputs also a timeline of a run) or perfetto (runs the model, writes its trace)");
+  spec.option(arguments.format, "--format", "FORMAT",
+              "table, json, html (one page: graph, candidates, roofline, memory; with inputs also a timeline of a run) or "
+              "perfetto (runs the model, writes its trace)");
   spec.option(arguments.output_file, "-o,--output", "FILE", "write there instead of the terminal");
   spec.option(arguments.runs, "--runs", "N", "runs that are recorded (default 3; html shows the last)");
   arguments.inputs.declare(spec);

@@ -57,10 +57,15 @@ struct RunDocument {
 AXLE_API Result<std::string> render_run_json(const RunDocument& document);
 // The plan in words: what runs where, why, what was turned down.
 AXLE_API std::string render_plan_text(const RunDocument& document, const TextStyle& style);
-// The same and more as one page of HTML: no scripts, nothing fetched from elsewhere. With `recorded`, a session that was made
-// with profile = true, also the timeline of its last run. INVALID_ARGUMENT without a plan; FAILED_PRECONDITION when the session
-// records nothing.
-AXLE_API Result<std::string> render_plan_html(const RunDocument& document, const Session* recorded = nullptr);
+// What the page shows beside the document. Empty parts are left out.
+struct PlanPage {
+  std::string input_json;             // PlanReport::input_json or Lock::input_json: the graph with each engine's answers, the
+                                      // roofline and memory
+  const Session* recorded = nullptr;  // made with profile = true: the timeline of its last run
+};
+// The same and more as one page of HTML: one file, nothing fetched from elsewhere, one script that it names by hash.
+// INVALID_ARGUMENT without a plan, or when the input cannot be read; FAILED_PRECONDITION when the session records nothing.
+AXLE_API Result<std::string> render_plan_html(const RunDocument& document, const PlanPage& page = {});
 // One line: "ultraface on openvino@cpu:0/f32/t2 in 3.4 ms; 7 other candidates, nearest 1.12x slower".
 AXLE_API std::string render_plan_line(const RunDocument& document);
 

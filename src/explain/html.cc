@@ -3,68 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/utf8.h"
+#include "explain/page_files.h"
 
 namespace axle::html {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-constexpr std::string_view kStyle = R"(
-:root{color-scheme:light dark;--bg:#fbfbfa;--card:#fff;--ink:#1d2126;--dim:#646b75;--line:#dfe2e6;--accent:#1f6feb;--good:#1a7f37;
---bad:#b3261e;--warn:#9a6700;--bar:#aab4c0;--k0:#1f6feb;--k1:#8250df;--k2:#1a7f37;--k3:#bf5a00;--k4:#8a939e}
-@media (prefers-color-scheme:dark){:root{--bg:#14171b;--card:#1c2127;--ink:#e4e7eb;--dim:#98a2ad;--line:#313840;--accent:#6cabff;
---good:#56c271;--bad:#ff8a80;--warn:#e2b340;--bar:#55616f;--k0:#4b8df0;--k1:#a585f0;--k2:#48a864;--k3:#d98a3d;--k4:#6d7782}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:1080px;margin:0 auto;padding:24px 16px 48px}
-h1{font-size:1.45rem;line-height:1.25;margin:0 0 4px;overflow-wrap:anywhere}
-h2{font-size:1.05rem;margin:32px 0 10px}
-p{margin:6px 0}
-code,pre{font:13px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,monospace;unicode-bidi:isolate}
-code{overflow-wrap:anywhere}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:8px 0 0}
-.dim{color:var(--dim)}
-.lead{font-size:1.05rem}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:18px 0 0}
-.tile,.card,details{background:var(--card);border:1px solid var(--line);border-radius:8px}
-.tile{padding:10px 14px}
-.tile b{display:block;font-size:1.08rem;font-weight:600;overflow-wrap:anywhere}
-.tile span{color:var(--dim);font-size:.85rem}
-.card{padding:12px 14px;margin:0 0 10px;overflow-wrap:anywhere}
-.warn{border-left:4px solid var(--warn)}
-.flow{display:flex;flex-wrap:wrap;align-items:stretch;gap:8px}
-.flow>.card{flex:1 1 180px;margin:0}
-.flow>.arrow{align-self:center;color:var(--dim)}
-details{margin:0 0 8px;padding:0 14px}
-summary{cursor:pointer;padding:10px 0;overflow-wrap:anywhere}
-details[open]{padding-bottom:12px}
-.rows,.flow,.scroll{margin-bottom:8px}
-.rows{border:1px solid var(--line);border-radius:8px;background:var(--card);overflow:hidden}
-.row{display:grid;grid-template-columns:minmax(200px,1.1fr) minmax(150px,1fr) minmax(220px,1.6fr);gap:4px 16px;padding:9px 14px;
-border-top:1px solid var(--line)}
-.row:first-child{border-top:0}
-.chosen{background:color-mix(in srgb,var(--accent) 9%,transparent)}
-.badge{display:inline-block;border-radius:10px;padding:0 8px;font-size:.78rem;border:1px solid currentColor;white-space:nowrap}
-.good{color:var(--good)}.bad{color:var(--bad)}.amber{color:var(--warn)}.accent{color:var(--accent)}
-.num{font-variant-numeric:tabular-nums}
-svg{display:block;width:100%;overflow:hidden}
-.bar{height:14px;margin-top:5px}
-.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card)}
-table{border-collapse:collapse;width:100%;font-size:.92rem}
-th,td{text-align:left;padding:6px 12px;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-th{color:var(--dim);font-weight:500;border-top:0;white-space:nowrap}
-td.r,th.r{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.lane text{font:11px system-ui,sans-serif;fill:#fff}
-.legend{display:flex;flex-wrap:wrap;gap:4px 16px;color:var(--dim);font-size:.85rem;margin:8px 0}
-.legend i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:6px}
-footer{margin-top:40px;color:var(--dim);font-size:.82rem;overflow-wrap:anywhere}
-@media (max-width:700px){main{padding:16px 12px 32px}.row{grid-template-columns:1fr;padding:10px 12px}.flow{flex-direction:column}.flow>.card{flex:none}
-.flow>.arrow{transform:rotate(90deg)}}
-@media print{details{break-inside:avoid}}
-)";
+constexpr size_t kMostOfCode = 240;
+constexpr int kColors = 7;
 
 // Length of the character at `at`, 0 when it is not UTF-8.
 size_t character_at(std::string_view text, size_t at) {
@@ -86,42 +37,77 @@ bool is_deceptive(std::string_view character) {
   return embeds || (second == 0x81 && third >= 0xA0 && third <= 0xAF);
 }
 
+// The first `most` characters of clean text, as bytes.
+size_t bytes_of(std::string_view text, size_t most) {
+  size_t at = 0;
+  for (; at < text.size() && most > 0; --most) at += character_at(text, at);
+  return at;
+}
+
+std::string_view entity_of(char c) {
+  switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&#39;";
+    default: return "";
+  }
+}
+
+std::string base64(const std::array<uint8_t, 32>& bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    uint32_t group = 0;
+    for (size_t i = at; i < at + 3; ++i) group = group << 8 | (i < bytes.size() ? bytes[i] : 0U);
+    for (int shift = 18; shift >= 0; shift -= 6) out += kDigits[group >> shift & 63U];
+  }
+  out.back() = '=';  // 32 bytes: the last group holds two
+  return out;
+}
+
 }  // namespace
 
-std::string escaped(std::string_view text) {
+std::string plain(std::string_view text, size_t most) {
   std::string out;
-  for (size_t at = 0; at < text.size();) {
+  size_t count = 0;
+  for (size_t at = 0; at < text.size(); ++count) {
     const size_t size = character_at(text, at);
     const std::string_view character = text.substr(at, std::max<size_t>(size, 1));
     at += character.size();
-    if (size == 0 || is_deceptive(character)) {
-      out += kReplacement;
-    } else if (character == "&") {
-      out += "&amp;";
-    } else if (character == "<") {
-      out += "&lt;";
-    } else if (character == ">") {
-      out += "&gt;";
-    } else if (character == "\"") {
-      out += "&quot;";
-    } else if (character == "'") {
-      out += "&#39;";
-    } else {
-      out += character;
-    }
+    out += size == 0 || is_deceptive(character) ? kReplacement : character;
+  }
+  if (count <= most) return out;
+  const size_t head = bytes_of(out, most * 2 / 3), tail = bytes_of(out, count - most / 4);
+  return fmt::format("{}\u2026{} ({} characters)", out.substr(0, head), out.substr(tail), count);
+}
+
+std::string escaped(std::string_view text, size_t most) {
+  std::string out;
+  for (const char c : plain(text, most)) {
+    const std::string_view entity = entity_of(c);
+    if (entity.empty())
+      out += c;
+    else
+      out += entity;
   }
   return out;
 }
 
-std::string code(std::string_view text) { return "<code>" + escaped(text) + "</code>"; }
+std::string code(std::string_view text) { return "<code>" + escaped(text, kMostOfCode) + "</code>"; }
 
-std::string section(std::string_view heading, const std::string& body) {
+std::string section(std::string_view id, std::string_view heading, const std::string& body) {
   if (body.empty()) return "";
-  return fmt::format("<section><h2>{}</h2>\n{}</section>\n", escaped(heading), body);
+  return fmt::format("<section id=\"{}\"><h2>{}</h2>\n{}</section>\n", id, escaped(heading), body);
 }
 
 std::string folded(const std::string& summary, const std::string& body) {
   return fmt::format("<details><summary>{}</summary>{}</details>\n", summary, body);
+}
+
+std::string scrolled_table(const std::string& head, const std::string& rows) {
+  return fmt::format("<div class=\"scroll\"><table><thead><tr>{}</tr></thead><tbody>\n{}</tbody></table></div>\n", head, rows);
 }
 
 std::string percent(double part, double whole) {
@@ -129,13 +115,72 @@ std::string percent(double part, double whole) {
   return fmt::format("{:.3f}%", std::clamp(value, 0.0, 100.0));
 }
 
+std::string count_text(uint64_t count) {
+  const auto value = static_cast<double>(count);
+  if (count < 10'000) return std::to_string(count);
+  if (count < 1'000'000) return fmt::format("{:.3g} thousand", value / 1e3);
+  if (count < 1'000'000'000) return fmt::format("{:.3g} million", value / 1e6);
+  return fmt::format("{:.4g} billion", value / 1e9);
+}
+
+std::string short_count(double count) {
+  constexpr std::array<std::string_view, 6> kUnits = {"", " k", " M", " G", " T", " P"};
+  size_t unit = 0;
+  for (; count >= 999.5 && unit + 1 < kUnits.size(); ++unit) count /= 1000;
+  return fmt::format("{:.3g}{}", count, kUnits[unit]);
+}
+
+std::string data_block(std::string_view id, const Json& data) {
+  std::string out = fmt::format("<script type=\"application/json\" id=\"{}\">", id);
+  for (const char c : data.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+    if (c == '<' || c == '>' || c == '&')
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));  // only ever within a JSON string
+    else
+      out += c;
+  }
+  return out + "</script>\n";
+}
+
 std::string page(std::string_view title, const std::string& body) {
+  const std::string hash = base64(sha256_of(kPageScript).bytes());
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "script-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{}</title>\n<style>{}</style></head>\n<body><main>\n{}</main></body></html>\n",
-      escaped(title), kStyle, body);
+      "<title>{}</title>\n<style>{}</style></head>\n<body><main>\n{}</main>\n<script>{}</script></body></html>\n",
+      hash, escaped(title, kMostOfCode), kPageStyle, body, kPageScript);
+}
+
+std::string place_class(int32_t place) { return place < 0 ? "px" : "p" + std::to_string(place % kColors); }
+
+std::string partition_class(const PageFacts& facts, int32_t partition) {
+  const bool known = partition >= 0 && static_cast<size_t>(partition) < facts.place_of_partition.size();
+  return place_class(known ? facts.place_of_partition[static_cast<size_t>(partition)] : -1);
+}
+
+std::string place_legend(const PageFacts& facts) {
+  std::string out = "<div class=\"legend\">";
+  for (size_t i = 0; i < facts.places.size(); ++i) {
+    const PagePlace& place = facts.places[i];
+    out += fmt::format("<span><i class=\"{}\"></i>{} on {}{}</span>", place_class(static_cast<int32_t>(i)),
+                       escaped(place.engine, 60), escaped(place.resource, 60),
+                       place.simulated ? " <span class=\"badge amber\">simulated</span>" : "");
+  }
+  return out + "</div>\n";
+}
+
+bool is_simulated(const PageFacts& facts, std::string_view candidate) {
+  const auto parsed = parse_candidate(candidate);
+  if (!parsed.ok()) return false;
+  for (const PagePlace& place : facts.places) {
+    if (place.engine == parsed->engine && place.resource == parsed->resource) return place.simulated;
+  }
+  if (facts.input == nullptr) return false;
+  const EngineFacts* engine = find_engine(*facts.input, parsed->engine);
+  const CapabilityFacts* capability = engine == nullptr ? nullptr : find_capability(*engine, parsed->resource);
+  const Resource* resource = find_resource(facts.input->machine, parsed->resource);
+  return (capability != nullptr && capability->simulated) || (resource != nullptr && resource->simulated);
 }
 
 }  // namespace axle::html

@@ -2,122 +2,103 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
-#include "axle/explain.h"
 #include "explain/html.h"
+#include "explain/run_spans.h"
 
 namespace axle::html {
 namespace {
 
-constexpr size_t kMostSpans = 3000;
 constexpr size_t kMostKernels = 25;
-constexpr int kLaneHeight = 20;
-constexpr double kLabelPercent = 7;  // narrower spans carry their name as a tooltip only
+constexpr int kLaneHeight = 24;
+constexpr int kTicks = 4;
+constexpr double kLabelPercent = 0.4;  // narrower spans carry their name as a tooltip only
 
-struct Span {
-  const TraceEvent* event;
-  size_t depth = 0;
-};
-
-const char* color_of(TraceCategory category) {
+// Colours of what belongs to no partition.
+const char* class_of(TraceCategory category) {
   switch (category) {
-    case TraceCategory::kRun: return "var(--k4)";
-    case TraceCategory::kPartition: return "var(--k1)";
-    case TraceCategory::kKernel: return "var(--k0)";
-    case TraceCategory::kCopy: return "var(--k3)";
-    case TraceCategory::kQueue: return "var(--warn)";
-    default: return "var(--k2)";
+    case TraceCategory::kRun: return "t-run";
+    case TraceCategory::kCopy: return "t-copy";
+    case TraceCategory::kQueue: return "t-queue";
+    default: return "t-other";
   }
 }
 
-// The run that was recorded last; null without one.
-const TraceEvent* last_run(const TraceLog& log) {
-  const TraceEvent* last = nullptr;
-  for (const TraceEvent& event : log.events) {
-    if (event.category != TraceCategory::kRun || event.phase != TracePhase::kSpan) continue;
-    if (last == nullptr || event.start_ns >= last->start_ns) last = &event;
-  }
-  return last != nullptr && last->duration_ns > 0 ? last : nullptr;
+std::string look_of(const PageFacts& facts, const TraceEvent& event) {
+  if (event.category == TraceCategory::kPartition) return "fill " + partition_class(facts, event.partition);
+  if (event.category == TraceCategory::kKernel) return "fill soft " + partition_class(facts, event.partition);
+  return class_of(event.category);
 }
 
-// Spans of `run`, by thread; a span lies below those that hold it.
-std::map<uint32_t, std::vector<Span>> lanes_of(const TraceLog& log, const TraceEvent& run, size_t& left_out) {
-  std::map<uint32_t, std::vector<Span>> lanes;
-  const int64_t end_ns = run.start_ns + run.duration_ns;
-  std::vector<const TraceEvent*> inside;
-  for (const TraceEvent& event : log.events) {
-    if (event.phase == TracePhase::kSpan && event.start_ns >= run.start_ns && event.start_ns <= end_ns)
-      inside.push_back(&event);
-  }
-  if (inside.size() > kMostSpans) {
-    std::stable_sort(inside.begin(), inside.end(),
-                     [](const TraceEvent* a, const TraceEvent* b) { return a->duration_ns > b->duration_ns; });
-    left_out = inside.size() - kMostSpans;
-    inside.resize(kMostSpans);
-  }
-  std::stable_sort(inside.begin(), inside.end(), [](const TraceEvent* a, const TraceEvent* b) {
-    return a->start_ns != b->start_ns ? a->start_ns < b->start_ns : a->duration_ns > b->duration_ns;
-  });
-  std::map<uint32_t, std::vector<int64_t>> ends;  // of the spans that are open, outermost first
-  for (const TraceEvent* event : inside) {
-    std::vector<int64_t>& open = ends[event->thread];
-    while (!open.empty() && open.back() <= event->start_ns) open.pop_back();
-    lanes[event->thread].push_back({event, open.size()});
-    open.push_back(event->start_ns + event->duration_ns);
-  }
-  return lanes;
-}
-
-std::string name_of(const TraceLog& log, const TraceEvent& event) {
-  const std::string_view name = log.text(event.name);
-  return std::string(name.empty() ? trace_category_name(event.category) : name);
-}
-
-std::string span_svg(const TraceLog& log, const Span& span, const TraceEvent& run) {
+std::string span_svg(const PageFacts& facts, const RunSpan& span, const TraceEvent& run) {
   const TraceEvent& event = *span.event;
   const auto whole = static_cast<double>(run.duration_ns);
   const double share = 100 * static_cast<double>(event.duration_ns) / whole;
-  const std::string name = escaped(name_of(log, event));
+  const std::string name = escaped(span_name(*facts.log, event), 160);
   std::string out = fmt::format(
-      "<svg x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}: {}</title><rect width=\"100%\" height=\"100%\" rx=\"2\" "
-      "fill=\"{}\" stroke=\"var(--card)\" stroke-width=\"0.5\"/>",
+      "<svg class=\"span\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}: {}, {:.1f} % of the run, {} after its "
+      "start</title><rect width=\"100%\" height=\"100%\" rx=\"2\" class=\"{}\"/>",
       percent(static_cast<double>(event.start_ns - run.start_ns), whole), span.depth * kLaneHeight,
       percent(static_cast<double>(std::max<int64_t>(event.duration_ns, 1)), whole), kLaneHeight - 2, name,
-      format_duration(event.duration_ns), color_of(event.category));
-  if (share >= kLabelPercent) out += fmt::format("<text x=\"5\" y=\"13\">{}</text>", name);
+      format_duration(event.duration_ns), share, format_duration(std::max<int64_t>(event.start_ns - run.start_ns, 0)),
+      look_of(facts, event));
+  if (share >= kLabelPercent) out += fmt::format("<text x=\"4\" y=\"15\">{}</text>", name);
   return out + "</svg>\n";
 }
 
-std::string lane_html(const TraceLog& log, uint32_t thread, const std::vector<Span>& spans, const TraceEvent& run) {
+std::string lane_html(const PageFacts& facts, uint32_t thread, const std::vector<RunSpan>& spans, const TraceEvent& run) {
   size_t depth = 0;
-  for (const Span& span : spans) depth = std::max(depth, span.depth + 1);
-  std::string out = fmt::format("<p class=\"dim\">thread {}</p><svg class=\"lane\" height=\"{}\" role=\"img\">\n", thread,
-                                depth * kLaneHeight);
-  for (const Span& span : spans) out += span_svg(log, span, run);
+  for (const RunSpan& span : spans) depth = std::max(depth, span.depth + 1);
+  std::string out = fmt::format(
+      "<p class=\"dim lane-name\">thread {}</p><svg class=\"lane\" height=\"{}\" role=\"img\" "
+      "aria-label=\"Spans of thread {}\">\n",
+      thread, depth * kLaneHeight, thread);
+  for (const RunSpan& span : spans) out += span_svg(facts, span, run);
   return out + "</svg>\n";
 }
 
-std::string legend() {
-  std::string out = "<div class=\"legend\">";
-  for (const TraceCategory category :
-       {TraceCategory::kRun, TraceCategory::kPartition, TraceCategory::kKernel, TraceCategory::kCopy, TraceCategory::kQueue}) {
-    out += fmt::format("<span><i style=\"background:{}\"></i>{}</span>", color_of(category), trace_category_name(category));
+std::string ruler(const TraceEvent& run) {
+  std::string out = "<svg class=\"ruler\" height=\"20\" aria-hidden=\"true\">";
+  for (int i = 0; i <= kTicks; ++i) {
+    out +=
+        fmt::format("<line class=\"grid\" x1=\"{0}%\" x2=\"{0}%\" y1=\"14\" y2=\"20\"/><text x=\"{0}%\" y=\"12\"{1}>{2}</text>",
+                    100 * i / kTicks,
+                    i == 0        ? ""
+                    : i == kTicks ? " class=\"end\""
+                                  : " class=\"mid\"",
+                    i == 0 ? "0" : format_duration(run.duration_ns * i / kTicks));
   }
-  return out + "</div>\n";
+  return out + "</svg>\n";
 }
 
-std::string slowest_kernels(const TraceLog& log, const std::map<uint32_t, std::vector<Span>>& lanes, const TraceEvent& run) {
+std::string legend(const PageFacts& facts, const RunSpans& spans) {
+  bool copies = false, waits = false;
+  for (const auto& [thread, lane] : spans.lanes) {
+    for (const RunSpan& span : lane) {
+      copies = copies || span.event->category == TraceCategory::kCopy;
+      waits = waits || span.event->category == TraceCategory::kQueue;
+    }
+  }
+  std::string out = place_legend(facts);
+  std::string more = "<span><i class=\"t-run\"></i>the run</span>";
+  if (copies) more += "<span><i class=\"t-copy\"></i>copies</span>";
+  if (waits) more += "<span><i class=\"t-queue\"></i>waiting</span>";
+  return "<div class=\"legends\">" + out + "<div class=\"legend\">" + more + "</div></div>\n";
+}
+
+std::string slowest_kernels(const PageFacts& facts, const RunSpans& spans) {
   struct Sum {
     int64_t total_ns = 0;
     int64_t calls = 0;
+    int32_t partition = -1;
   };
   std::map<std::string, Sum> sums;
-  for (const auto& [thread, spans] : lanes) {
-    for (const Span& span : spans) {
+  for (const auto& [thread, lane] : spans.lanes) {
+    for (const RunSpan& span : lane) {
       if (span.event->category != TraceCategory::kKernel) continue;
-      Sum& sum = sums[name_of(log, *span.event)];
+      Sum& sum = sums[span_name(*facts.log, *span.event)];
       sum.total_ns += span.event->duration_ns;
+      sum.partition = span.event->partition;
       ++sum.calls;
     }
   }
@@ -125,34 +106,40 @@ std::string slowest_kernels(const TraceLog& log, const std::map<uint32_t, std::v
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.second.total_ns > b.second.total_ns; });
   if (order.empty()) return "<p class=\"dim\">The engine told of no kernels.</p>\n";
-  std::string body =
-      "<div class=\"scroll\"><table><tr><th>kernel</th><th class=\"r\">time</th><th class=\"r\">of the run</th><th "
-      "class=\"r\">calls</th></tr>\n";
+  std::string rows;
   for (size_t i = 0; i < order.size() && i < kMostKernels; ++i) {
     const auto& [name, sum] = order[i];
-    body += fmt::format("<tr><td>{}</td><td class=\"r\">{}</td><td class=\"r\">{:.1f} %</td><td class=\"r\">{}</td></tr>\n",
-                        code(name), format_duration(sum.total_ns),
-                        100 * static_cast<double>(sum.total_ns) / static_cast<double>(run.duration_ns), sum.calls);
+    rows += fmt::format(
+        "<tr><td><i class=\"dot {}\"></i>{}</td><td class=\"r\">{}</td><td class=\"r\">{:.1f} %</td><td "
+        "class=\"r\">{}</td></tr>\n",
+        partition_class(facts, sum.partition), code(name), format_duration(sum.total_ns),
+        100 * static_cast<double>(sum.total_ns) / static_cast<double>(spans.run->duration_ns), sum.calls);
   }
   return folded(fmt::format("The {} kernels that took longest, of {}", std::min(order.size(), kMostKernels), order.size()),
-                body + "</table></div>");
+                scrolled_table(
+                    "<th>kernel</th><th class=\"r\">time</th><th class=\"r\">of the run</th><th class=\"r\">calls</th>", rows));
 }
 
 }  // namespace
 
-std::string timeline(const TraceLog& log) {
-  const TraceEvent* run = last_run(log);
-  if (run == nullptr) return "";
-  size_t left_out = 0;
-  const auto lanes = lanes_of(log, *run, left_out);
+std::string timeline(const PageFacts& facts) {
+  if (facts.log == nullptr) return "";
+  const RunSpans spans = last_run_spans(*facts.log);
+  if (spans.run == nullptr) return "";
   std::string out =
-      fmt::format("<p>One run of {}, recorded; recording itself takes time.</p>\n", format_duration(run->duration_ns));
-  out += legend() + "<div class=\"card\">";
-  for (const auto& [thread, spans] : lanes) out += lane_html(log, thread, spans, *run);
-  out += "</div>\n";
-  if (left_out > 0) out += fmt::format("<p class=\"dim\">The {} shortest spans are not drawn.</p>\n", left_out);
-  if (log.lost > 0) out += fmt::format("<p class=\"dim\">{} earlier events were overwritten.</p>\n", log.lost);
-  return out + slowest_kernels(log, lanes, *run);
+      fmt::format("<p>One run of {}, recorded; recording itself takes time.</p>\n", format_duration(spans.run->duration_ns));
+  out += legend(facts, spans);
+  out +=
+      "<div class=\"card time\"><div class=\"tools js-only\"><button type=\"button\" data-stretch=\"2\" aria-label=\"Zoom "
+      "in\">+</button>"
+      "<button type=\"button\" data-stretch=\"0.5\" aria-label=\"Zoom out\">\u2212</button></div><div class=\"lanes\"><div "
+      "id=\"lanes\">\n";
+  out += ruler(*spans.run);
+  for (const auto& [thread, lane] : spans.lanes) out += lane_html(facts, thread, lane, *spans.run);
+  out += "</div></div>\n<p id=\"span-note\" class=\"note js-only\">Tap a span for its name and time.</p></div>\n";
+  if (spans.left_out > 0) out += fmt::format("<p class=\"dim\">The {} shortest spans are not drawn.</p>\n", spans.left_out);
+  if (facts.log->lost > 0) out += fmt::format("<p class=\"dim\">{} earlier events were overwritten.</p>\n", facts.log->lost);
+  return out + slowest_kernels(facts, spans);
 }
 
 }  // namespace axle::html

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import html.parser
 import json
-import shutil
-import subprocess
 
 import pytest
-
-# Chromium is looked for, never required.
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Page(html.parser.HTMLParser):
@@ -48,8 +43,10 @@ def test_a_page_is_one_file_with_every_candidate(axle, small, tmp_path):
         assert decision["candidate"] in page.text
         assert decision["reason"] in page.text
     assert "Timeline" in page.text  # inputs were given, so it was run
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.elements)
-    assert not {"src", "href", "action"} & set(page.attributes)
+    assert not {"link", "img", "iframe", "object", "form"} & set(page.elements)
+    assert not {"src", "action"} & set(page.attributes)
+    assert all(link.startswith("#") for link in page.attributes.get("href", []))
+    assert page.elements.count("script") == 2  # the data of the graph, and the script that the policy names by hash
     assert not any(name.startswith("on") for name in page.attributes)
     assert "http://" not in text
     assert "https://" not in text
@@ -68,7 +65,7 @@ def test_a_hostile_file_name_stays_text(axle, small, tmp_path):
     answer = axle("explain", model, "--format", "html")
     assert answer.code == 0, answer.err
     page = Page(answer.out)
-    assert "script" not in page.elements
+    assert page.elements.count("script") == 2  # the page's own
     assert "b" in page.elements  # of the tiles
     assert "a'\"&<b>.onnx" in page.text
 
@@ -98,16 +95,3 @@ def test_an_unknown_format_is_refused(axle, small):
     answer = axle("explain", small / "model.onnx", "--format", "pdf")
     assert answer.code == 3
     assert "html" in answer.err
-
-
-def test_a_browser_reads_the_page(axle, small, tmp_path):
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no Chromium is installed: the page was not opened in a browser")
-    path = tmp_path / "report.html"
-    assert axle("explain", small / "model.onnx", "--inputs", small / "input.npz", "--format", "html", "-o", path).code == 0
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr"]
-    done = subprocess.run([browser, *flags, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=False)
-    assert "</footer>" in done.stdout, done.stderr[-2000:]
-    assert "Content Security Policy" not in done.stderr  # nothing that the page wants is refused
