@@ -33,7 +33,8 @@ def forbid(*kernels: str) -> Preference:
 class KernelPolicy:
     """Which kernel runs each op: ``KernelPolicy(matmul="cublasLt", attention=prefer("flash_v2"))``.
 
-    A name alone is forced: a kernel that cannot be had is an error that lists what can. Ops are words (``matmul``, ``conv``,
+    A name alone is forced: a kernel that cannot be had is an error that lists what can, unless the session's `ExecutionPolicy` allows
+    the engine's own (``allow_kernel_fallback=True``), which is then in `substitutions`. Ops are words (``matmul``, ``conv``,
     ``attention``) or ONNX op types. Equal policies compare equal; a policy cannot be changed.
     """
 
@@ -59,6 +60,11 @@ class KernelPolicy:
         return f"KernelPolicy({', '.join(f'{op}={wanted!r}' for op, wanted in self._kernels.items())})"
 
 
+def words_of(given: str | Iterable[str] | None) -> list[str]:
+    """Give one word or several as a list; None is none."""
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
 def _choice(op: str, wanted: str | Preference) -> axle.KernelChoice:
     if isinstance(wanted, str):
         return axle.KernelChoice(force=wanted)
@@ -74,8 +80,13 @@ class ExecutionPolicy:
     Attributes:
         target: selector such as ``"npu"`` or ``"gpu@nvidia"``; None = the session's device.
         precision: ``"int8"``, ``"fp16"``, ...: one alone is forced and its error reported; several are gated on accuracy in order.
-        static_shape: the plan holds for the shapes it was judged on only.
-        allow_fallback: selectors of what may stand in when the target is missing. Nothing else may; what did is in `substitutions`.
+        static_shape: the plan is for one set of shapes, those of `samples` or of the model's file; its notes name them where the
+            model would take others. A run of another shape is still given to the engine, which may take or refuse it.
+        allow_fallback: selectors of what may stand in when the target is missing, on any engine there. Nothing else may; what did
+            is in `substitutions`.
+        allow_engine_fallback: engines that may stand in for the one that was named, on the same target.
+        allow_precision_fallback: precisions that may stand in for the one that was forced.
+        allow_kernel_fallback: the engine's own kernel may stand in for one that a `KernelPolicy` forces or forbids.
         threads: compute threads; None = the planner's choice.
         max_relative_error: bound on the error against fp32; None = none.
         tuning_budget: how long may be measured: ``"10s"``, or seconds; None = not at all.
@@ -89,3 +100,6 @@ class ExecutionPolicy:
     threads: int | None = None
     max_relative_error: float | None = None
     tuning_budget: str | float | None = None
+    allow_engine_fallback: str | Iterable[str] | None = None
+    allow_precision_fallback: str | Iterable[str] | None = None
+    allow_kernel_fallback: bool = False

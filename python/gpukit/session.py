@@ -10,8 +10,8 @@ from typing import Any, overload
 import numpy as np
 
 import axle
-from gpukit.engines import engine_choice
-from gpukit.policies import ExecutionPolicy, KernelPolicy
+from gpukit.engines import engine_choice, engine_of, engines_of
+from gpukit.policies import ExecutionPolicy, KernelPolicy, words_of
 
 _ORT_TYPES = {
     "f32": "float", "f64": "double", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64",
@@ -35,24 +35,33 @@ class NodeArg:
 
 def make_policy(
     device: str | None = None,
-    engine: str | None = None,
+    engine: str | Sequence[str] | None = None,
     kernel_policy: KernelPolicy | None = None,
     exec_policy: ExecutionPolicy | None = None,
     fp16: bool = False,
     policy: axle.Policy | str | os.PathLike[str] | Mapping[str, object] | None = None,
+    partition: Mapping[str, str] | None = None,
 ) -> axle.Policy:
-    """Translate gpukit's words into an `axle.Policy`; `policy` is what they lie over.
+    """Translate gpukit's words into an `axle.Policy`; `policy` is what they lie over. Arguments as in `InferenceSession`.
+
+    The result is a policy as code: ``made.to_toml()`` can be checked in and given back as `policy`.
 
     Raises:
-        InvalidArgumentError: two of them contradict each other.
+        InvalidArgumentError: two of them contradict each other, or a word is not known.
 
     """
     wanted = exec_policy or ExecutionPolicy()
-    choice = engine_choice(engine)
+    parts = {op: engine_of(name, f"partition of {op}") for op, name in (partition or {}).items()}
+    engines, choice = engines_of(words_of(engine))
+    stray = [op for op, name in parts.items() if engines and name not in engines]
+    if stray:
+        raise axle.InvalidArgumentError(
+            f"partition of {stray[0]} names {parts[stray[0]]}, which engine={engine!r} does not allow", hint="name both in engine, or none"
+        )
     made = axle.make_policy(
         policy,
         device=_agreed("device", device=device, target=wanted.target, engine=choice.device),
-        engine=choice.engine,
+        engine=engines or None,
         precision=_precision(wanted.precision, fp16),
         threads=wanted.threads,
         allow_fallback=wanted.allow_fallback,
@@ -62,12 +71,46 @@ def make_policy(
         made.execution.static_shape = True
     if wanted.max_relative_error is not None:
         made.accuracy.max_relative_error = wanted.max_relative_error
-    kernels = dict(made.kernels)
-    kernels.update({op: axle.KernelChoice(force=name) for op, name in choice.kernels.items()})
-    kernels.update((kernel_policy or KernelPolicy()).to_choices())
-    made.kernels = kernels
+    if len(engines) > 1 or parts:
+        made.schedule.mixing = axle.Mixing.ALLOWED
+    made.pins = [*made.pins, *(_pin(op, name) for op, name in parts.items())]
+    _add_fallbacks(made, wanted)
+    _add_kernels(made, choice.kernels, kernel_policy or KernelPolicy())
     made.check()
     return made
+
+
+def _pin(op_type: str, engine: str) -> axle.Pin:
+    """Give the demand that nodes of an op type run on an engine."""
+    pin = axle.Pin()
+    pin.op_types = [op_type]
+    pin.require = axle.PinTarget(engine=engine)
+    return pin
+
+
+def _add_fallbacks(made: axle.Policy, wanted: ExecutionPolicy) -> None:
+    if wanted.allow_engine_fallback is not None:
+        made.fallback.engine = [engine_of(name, "allow_engine_fallback") for name in words_of(wanted.allow_engine_fallback)]
+    if wanted.allow_precision_fallback is not None:
+        # The words are those of a precision; a policy reads them.
+        words = axle.make_policy(precision=words_of(wanted.allow_precision_fallback)).execution.precisions
+        made.fallback.precision = words
+    if wanted.allow_kernel_fallback:
+        made.fallback.kernel = ["engine"]
+
+
+def _add_kernels(made: axle.Policy, named: Mapping[str, str], kernel_policy: KernelPolicy) -> None:
+    """Lay the kernels that an engine's name stands for and those of the kernel policy over the policy's own."""
+    kernels = dict(made.kernels)
+    kernels.update({op: axle.KernelChoice(force=name) for op, name in named.items()})
+    for op, wanted in kernel_policy.kernels.items():
+        if op in named and wanted != named[op]:
+            raise axle.InvalidArgumentError(
+                f"the kernel for {op} is contradictory: the engine's name forces {named[op]}, the kernel policy says {wanted!r}",
+                hint='name it once; engine="cuda_raw" forces none',
+            )
+    kernels.update(kernel_policy.to_choices())
+    made.kernels = kernels
 
 
 def _agreed(what: str, **given: str | None) -> str | None:
@@ -79,8 +122,17 @@ def _agreed(what: str, **given: str | None) -> str | None:
     return next(iter(stated.values()), None)
 
 
+def _one_engine(engine: str | Sequence[str] | None, backend: str | Sequence[str] | None) -> str | Sequence[str] | None:
+    """Give `engine` or `backend`, two words for one thing: both may be given when they stand for the same."""
+    if engine is None or backend is None:
+        return backend if engine is None else engine
+    if [engine_choice(name) for name in words_of(engine)] != [engine_choice(name) for name in words_of(backend)]:
+        raise axle.InvalidArgumentError(f"the engine is contradictory: engine={engine!r}, backend={backend!r}", hint="name it once")
+    return engine
+
+
 def _precision(precision: str | Iterable[str] | None, fp16: bool) -> str | list[str] | None:
-    words = None if precision is None else [precision] if isinstance(precision, str) else list(precision)
+    words = None if precision is None else words_of(precision)
     if not fp16:
         return words
     if words is not None and words not in (["fp16"], ["f16"], ["float16"]):
@@ -97,13 +149,15 @@ class InferenceSession:
         model: path of a model file or folder, an `axle.Model`, or the bytes of an ONNX file.
         device: ``"cuda:0"`` (the first NVIDIA GPU), ``"gpu"``, ``"npu"``, ``"npu:0"``, ``"cpu"``, ``"auto"``, any selector of axle.
         engine: ``tensorrt``, ``onnxrt`` (``onnxruntime``), ``openvino``, ``qnn``, ``cuda_raw``, ``cublas``, ``cublasLt``, ``cudnn``,
-            ``cpu_fallback``, or an engine's own name.
+            ``cpu_fallback``, or an engine's own name; several share the model where that is better or needed: `plan` shows the parts.
         backend: another word for `engine`.
         kernel_policy: which kernel runs each op.
         exec_policy: target, precision, shapes, fallback.
         fp16: force f16.
         policy: an axle policy that the arguments above lie over.
         samples: ``{input name: array}``, the shapes to plan for.
+        partition: ``{ONNX op type: engine}``, forced: ``{"Conv": "tensorrt"}`` runs the convolutions there and the rest on any
+            engine that `engine` names (None: any).
         profile: record a trace of every run, for `profile`.
         runtime: None = the process's own.
         locked: a lock, or the path of one (`lock` writes it): exactly that plan, or an error. Then nothing else is chosen here.
@@ -121,8 +175,8 @@ class InferenceSession:
         self,
         model: axle.Model | str | os.PathLike[str] | bytes,
         device: str | None = None,
-        engine: str | None = None,
-        backend: str | None = None,
+        engine: str | Sequence[str] | None = None,
+        backend: str | Sequence[str] | None = None,
         kernel_policy: KernelPolicy | None = None,
         exec_policy: ExecutionPolicy | None = None,
         fp16: bool = False,
@@ -132,16 +186,17 @@ class InferenceSession:
         runtime: axle.Runtime | None = None,
         locked: axle.Lock | str | os.PathLike[str] | None = None,
         waive: str | Sequence[str] | None = None,
+        partition: Mapping[str, str] | None = None,
     ):
-        engine = _agreed("engine", engine=engine, backend=backend)
+        engine = _one_engine(engine, backend)
         if locked is not None:
-            if any((device, engine, kernel_policy, exec_policy, fp16, policy, samples)):
+            if any((device, engine, kernel_policy, exec_policy, fp16, policy, samples, partition)):
                 raise axle.InvalidArgumentError("a lock holds every choice already", hint="leave the other arguments out, or the lock")
             self._session = axle.Session.load(model, locked, runtime=runtime, profile=profile, waive=waive)
             return
         if waive:
             raise axle.InvalidArgumentError("without a lock nothing can drift", hint="give locked=..., or leave waive out")
-        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy)
+        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition)
         self._session = axle.Session.create(model, made, samples=samples, profile=profile, runtime=runtime)
 
     @property
@@ -155,6 +210,11 @@ class InferenceSession:
         return self._session.plan
 
     @property
+    def policy(self) -> axle.Policy:
+        """The policy it was planned under; ``policy.to_toml()`` is that policy as a file."""
+        return self._session.policy
+
+    @property
     def substitutions(self) -> list[axle.Substitution]:
         """Every allowed fallback that was taken; empty otherwise."""
         return self._session.substitutions
@@ -166,7 +226,14 @@ class InferenceSession:
     def run(self, first: Any, feeds: Any = None, run_options: Any = None, /) -> dict[str, np.ndarray] | list[np.ndarray]:
         """Run once: ``run({name: array})`` gives ``{name: array}``; ``run(names or None, {name: array})`` gives a list.
 
-        Arrays and errors as `axle.Session.run`; outputs are fresh arrays.
+        Inputs have the dtype and shape of `get_inputs`; outputs are fresh arrays with those of `get_outputs`. A strided input is
+        copied, counted and said once (`axle.CopyWarning`); nothing is ever cast.
+
+        Raises:
+            InvalidArgumentError: a name that the model does not have, a wrong dtype (the cast is named), rank or size.
+            UnimplementedError: `run_options`.
+            axle.Error: as `axle.Session.run`.
+
         """
         if run_options is not None:
             raise axle.UnimplementedError("run_options are not supported", hint="pass None; timeouts: session.run(feeds, timeout_ns=...)")
@@ -198,11 +265,21 @@ class InferenceSession:
         return self._session.explain(verbose, width)
 
     def profile(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-        """Give the Perfetto trace of the runs so far (``profile=True``), and write it to `path` when one is given."""
+        """Give the Perfetto trace of the runs so far, and write it to `path` when one is given. Times in it are microseconds.
+
+        Raises:
+            FailedPreconditionError: the session was not made with ``profile=True``.
+
+        """
         return self._session.profile(path)
 
     def lock(self, path: str | os.PathLike[str] | None = None) -> axle.Lock:
-        """Give the plan with everything it was decided on, and write it to `path` when one is given."""
+        """Give the plan with everything it was decided on, and write it to `path` when one is given; `locked` runs exactly that.
+
+        Raises:
+            AbortedError: what is known now leads to another plan than the one this session runs.
+
+        """
         return self._session.lock(path)
 
     def __repr__(self) -> str:

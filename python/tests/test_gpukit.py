@@ -1,11 +1,14 @@
 """gpukit: the examples of its design document, and what ONNX Runtime's users call."""
 
+import importlib
+
 import numpy as np
 import onnxruntime
 import pytest
 
 import axle
 import gpukit as gk
+import gpukit.inference
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,8 @@ def test_execution_policy_as_in_the_document(quantised, x):
     )
     sess = gk.InferenceSession(quantised, exec_policy=policy, samples={"input": x})
     assert sess.substitutions[0].wanted == "npu"
-    assert sess.session.policy.execution.static_shape
+    assert sess.policy.execution.static_shape
+    assert any(note.startswith("static_shape: the plan holds for input:f32[1,3,224,224]") for note in sess.plan.notes)
 
 
 @pytest.mark.parametrize("engine", ["onnxrt", "onnxruntime", "openvino"])
@@ -144,6 +148,11 @@ def test_kernel_policies_are_values():
         ({"engine": "onnxrt", "backend": "openvino"}, "contradictory"),
         ({"fp16": True, "exec_policy": gk.ExecutionPolicy(precision="int8")}, "fp16=True"),
         ({"engine": "nccl"}, "runs no model"),
+        ({"engine": "cublasLt", "kernel_policy": gk.KernelPolicy(matmul="cublas")}, "contradictory"),
+        ({"engine": "onnxrt", "partition": {"Add": "openvino"}}, "does not allow"),
+        ({"engine": ["cublas", "onnxrt"]}, "not an engine alone"),
+        ({"exec_policy": gk.ExecutionPolicy(allow_engine_fallback="cpu_fallback")}, "not an engine alone"),
+        ({"exec_policy": gk.ExecutionPolicy(precision="int9")}, "int9"),
     ],
 )
 def test_contradictions_are_refused(add_model, arguments, words):
@@ -168,3 +177,134 @@ def test_explain_profile_plan_and_lock(add_model, feeds, tmp_path):
     lock = sess.lock(tmp_path / "axle.lock")
     assert axle.load_lock(str(tmp_path / "axle.lock")).digest() == lock.digest()
     assert sess.plan.digest() == lock.plan.digest()
+
+
+# ---- the other examples of the document
+
+
+def test_the_training_example_says_that_it_is_not_here():
+    with pytest.raises(ImportError, match=r"gpukit\.pytorch is not in this version") as caught:
+        import gpukit.pytorch as gkt  # noqa: F401, PLC0415
+    assert isinstance(caught.value, axle.UnimplementedError)
+    assert "InferenceSession" in caught.value.hint
+
+
+@pytest.mark.parametrize("part", ["training", "kernels", "llm"])
+def test_later_parts_say_that_they_are_not_here(part):
+    with pytest.raises(gk.NotInThisVersionError, match=rf"gpukit\.{part} is not in this version"):
+        importlib.import_module(f"gpukit.{part}")
+
+
+def test_the_tensorrt_example_takes_only_what_is_allowed_and_lists_it(models, model, x):
+    policy = gk.KernelPolicy(matmul="cublasLt", attention="flash_v2")
+    asked = {"model": model, "device": "cuda:0", "engine": "tensorrt", "kernel_policy": policy, "fp16": True}
+    with pytest.raises(axle.FailedPreconditionError, match=r"kernels\.attention forces flash_v2"):
+        gk.InferenceSession(**asked, exec_policy=gk.ExecutionPolicy(allow_fallback="cpu"))
+    with pytest.raises(axle.FailedPreconditionError, match="f16"):
+        gk.InferenceSession(**asked, exec_policy=gk.ExecutionPolicy(allow_fallback="cpu", allow_kernel_fallback=True))
+    allowed = gk.ExecutionPolicy(allow_fallback="cpu", allow_kernel_fallback=True, allow_precision_fallback="fp32")
+    sess = gk.InferenceSession(**asked, exec_policy=allowed)
+    ledger = {taken.wanted: taken.allowed_by for taken in sess.substitutions}
+    assert ledger == {
+        "cuda:0": "fallback.resource",
+        "tensorrt": "fallback.resource",
+        "f16": "fallback.precision",
+        "matmul = cublasLt": "fallback.kernel",
+        "attention = flash_v2": "fallback.kernel",
+    }
+    said = sess.explain()
+    assert all(wanted in said for wanted in ledger)
+    out = sess.run({"input": x})
+    expected = np.load(models / "efficientnet-lite0" / "expected.npz")["logits"][:1]
+    np.testing.assert_allclose(out["logits"], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_kernel_policy_of_the_document_on_a_cpu(model):
+    policy = gk.KernelPolicy(
+        matmul="cublasLt",
+        conv="cudnn",
+        attention="flash_v2",
+    )
+    assert {op: choice.force for op, choice in policy.to_choices().items()} == policy.kernels
+    with pytest.raises(axle.FailedPreconditionError, match="lets no kernel be chosen by name"):
+        gk.InferenceSession(model, device="cpu", kernel_policy=policy)
+    sess = gk.InferenceSession(model, device="cpu", kernel_policy=policy, exec_policy=gk.ExecutionPolicy(allow_kernel_fallback=True))
+    assert len(sess.substitutions) == 3
+
+
+def test_openvino_for_an_npu_may_fall_back_to_the_cpu_and_says_so(quantised, x):
+    policy = gk.ExecutionPolicy(precision="int8", static_shape=True, allow_fallback="cpu")
+    sess = gk.InferenceSession(quantised, device="npu", backend="openvino", exec_policy=policy, samples={"input": x})
+    assert ("npu", "cpu:0") in {(taken.wanted, taken.got) for taken in sess.substitutions}
+    assert sess.run({"input": x})["logits"].shape == (1, 1000)
+
+
+def test_another_engine_stands_in_only_when_it_is_named(model):
+    with pytest.raises(axle.UnavailableError, match="engine tensorrt is not installed"):
+        gk.InferenceSession(model, device="cpu", engine="tensorrt")
+    sess = gk.InferenceSession(model, device="cpu", engine="tensorrt", exec_policy=gk.ExecutionPolicy(allow_engine_fallback="onnxrt"))
+    assert [(taken.wanted, taken.got) for taken in sess.substitutions] == [("tensorrt", "onnxruntime")]
+    assert sess.get_providers() == ["onnxruntime@cpu:0"]
+
+
+def test_two_engines_share_a_model_by_operator_and_the_plan_shows_it(models, model, x):
+    sess = gk.InferenceSession(model, device="cpu", engine=["onnxrt", "openvino"], partition={"Conv": "onnxrt", "Gemm": "openvino"})
+    assert [part.candidate.engine for part in sess.plan.partitions] == ["onnxruntime", "openvino"]
+    assert sess.get_providers() == ["onnxruntime@cpu:0", "openvino@cpu:0"]
+    assert sess.plan.partitions[1].nodes == ["/_fc/Gemm"]
+    assert "hands over" in sess.explain()
+    expected = np.load(models / "efficientnet-lite0" / "expected.npz")["logits"][:1]
+    np.testing.assert_allclose(sess.run({"input": x})["logits"], expected, rtol=1e-3, atol=1e-3)
+    with pytest.raises(axle.FailedPreconditionError, match="engine tensorrt is not installed"):
+        gk.InferenceSession(model, device="cpu", engine=["tensorrt", "onnxrt"], partition={"Conv": "tensorrt"})
+
+
+def test_both_words_for_an_engine_may_be_given_when_they_agree(add_model, feeds):
+    sess = gk.InferenceSession(add_model, device="cpu", engine="onnxrt", backend="onnxruntime")
+    np.testing.assert_array_equal(sess.run(feeds)["z"], [1, 2, 3, 4])
+    assert gk.InferenceSession(add_model, engine="cpu_fallback").plan.partitions[0].candidate.resource == "cpu:0"
+
+
+def test_a_policy_is_code_that_can_be_checked_in(add_model, tmp_path):
+    choice = {"device": "cpu", "engine": ["onnxrt", "openvino"], "kernel_policy": gk.KernelPolicy(matmul=gk.prefer("onednn"))}
+    choice["exec_policy"] = gk.ExecutionPolicy(
+        precision=["bf16", "fp32"], static_shape=True, allow_fallback="npu", max_relative_error=0.01, threads=1,
+        allow_engine_fallback="null", allow_precision_fallback=["fp16"], allow_kernel_fallback=True,
+    )  # fmt: skip
+    made = gk.make_policy(**choice, partition={"Add": "onnxrt"})
+    (tmp_path / "policy.toml").write_text(made.to_toml())
+    read = axle.make_policy(tmp_path / "policy.toml")
+    assert read == made
+    assert read.fallback.precision == ["f16"]
+    assert (read.fallback.engine, read.fallback.kernel, read.fallback.resource) == (["null"], ["engine"], ["npu"])
+    assert read.pins[0].require.engine == "onnxruntime"
+
+
+def test_a_lock_runs_exactly_that_and_takes_no_other_choice(add_model, feeds, tmp_path):
+    path = tmp_path / "axle.lock"
+    first = gk.InferenceSession(add_model, device="cpu", engine="openvino", samples=feeds)
+    first.lock(path)
+    again = gk.InferenceSession(add_model, locked=path)
+    assert again.plan.digest() == first.plan.digest()
+    assert again.get_providers() == ["openvino@cpu:0"]
+    np.testing.assert_array_equal(again.run(feeds)["z"], [1, 2, 3, 4])
+    for more in ({"device": "cpu"}, {"partition": {"Add": "openvino"}}, {"fp16": True}):
+        with pytest.raises(axle.InvalidArgumentError, match="a lock holds every choice"):
+            gk.InferenceSession(add_model, locked=path, **more)
+
+
+def test_inputs_are_copied_only_when_strided_and_never_cast(add_model, feeds):
+    sess = gk.InferenceSession(add_model, device="cpu", engine="onnxrt")
+    with pytest.warns(axle.CopyWarning):
+        out = sess.run({"x": np.arange(8, dtype=np.float32)[::2], "y": feeds["y"]})
+    np.testing.assert_array_equal(out["z"], [1, 3, 5, 7])
+    assert sess.session.copies == 1
+    with pytest.raises(axle.InvalidArgumentError, match=r"astype\(np.float32\)"):
+        sess.run({"x": np.arange(4), "y": feeds["y"]})
+    assert sess.run(feeds)["z"] is not sess.run(feeds)["z"]
+
+
+def test_names_of_the_documents_packages():
+    assert gpukit.inference.InferenceSession is gk.InferenceSession
+    assert gpukit.policies.KernelPolicy is gk.KernelPolicy
+    assert gpukit.runtime.devices is gk.devices

@@ -11,6 +11,7 @@ from nanobind import stubgen
 
 import axle
 import gpukit
+import gpukit.inference
 from axle import _core
 
 STUB = Path(_core.__file__).parent / "_core.pyi"
@@ -55,14 +56,25 @@ def test_no_type_in_the_stub_is_left_out():
         assert word not in text, word
 
 
-@pytest.mark.parametrize("package", [axle, gpukit])
+@pytest.mark.parametrize("package", [axle, gpukit, gpukit.runtime, gpukit.inference])
 def test_packages_are_typed_and_every_public_thing_is_described(package):
-    assert (Path(package.__file__).parent / "py.typed").exists()
+    assert (Path(sys.modules[package.__name__.split(".")[0]].__file__).parent / "py.typed").exists()
     for name in package.__all__:
         assert hasattr(package, name), name
         value = getattr(package, name)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert value.__doc__, f"{package.__name__}.{name} has no docstring"
+
+
+@pytest.mark.parametrize("path", sorted(Path(gpukit.__file__).parent.rglob("*.py")), ids=lambda path: path.name)
+def test_every_function_of_gpukit_says_its_types(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        bare = [argument.arg for argument in arguments if argument.annotation is None and argument.arg not in ("self", "cls")]
+        assert not bare, f"{path}:{node.lineno}: {bare} without a type"
+        assert node.returns is not None or node.name == "__init__", f"{path}:{node.lineno}: {node.name} without a result's type"
 
 
 def test_everything_bound_is_reachable_or_internal():
