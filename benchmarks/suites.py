@@ -206,6 +206,47 @@ def plan_speed(context: Context) -> Report:
     return report
 
 
+# ---- 7. an engine in a process of its own -------------------------------------------------------------------------
+
+ISOLATED_CASES = [
+    ("apart", "spinning", "worker on another core, waiting actively", 15_000),
+    ("together", "same_core", "worker on the caller's core", 15_000),
+    ("apart", "blocking", "worker on another core, blocking", 60_000),
+]
+
+
+def worker_call(context: Context) -> Report:
+    """A bound call of the null engine's Identity in axle-worker against the same call in this process."""
+    report = Report("worker_call")
+    plugin = context.build / "lib" / "axle" / "engines" / "libaxle_engine_null.so"
+    rounds = ["6", "30"] if context.quick else ["24", "100"]
+    for floats, name in ((4, "4 floats"), (262_144, "1 MiB in, 1 MiB out")):
+        found = context.call([str(context.program("worker_call")), str(plugin), str(floats), *rounds], cache=context.scratch)
+        for group, case, where, goal_ns in ISOLATED_CASES:
+            if group not in found:
+                report.notes.append(f"{name}, {where}: needs two cores")
+                continue
+            ours, theirs = found[group][case], found[group]["in_process"]
+            report.rows.append(
+                Row(
+                    f"{name}, {where}",
+                    microseconds(ours["call_ns"]),
+                    microseconds(theirs["call_ns"]),
+                    f"added {ours['added_ns'] / 1e3:.2f} us [{ours['low_ns'] / 1e3:.2f}, {ours['high_ns'] / 1e3:.2f}]",
+                    f"<= {goal_ns // 1000} us" if floats == 4 else "",
+                    met(ours["added_ns"] <= goal_ns, rounds_of(found[group])) if floats == 4 else "",
+                    conditions(found[group]),
+                )
+            )
+        for case in ("blocking_after_idle", "same_core_after_idle"):
+            idle = found[case]
+            report.notes.append(
+                f"{name}, {case.replace('_', ' ')} of 2 ms: p50 {idle['p50_ns'] / 1e3:.1f} us, p95 {idle['p95_ns'] / 1e3:.1f} us"
+            )
+        report.data.append(found)
+    return report
+
+
 SUITES: dict[str, Callable[[Context], Report]] = {
     "call_overhead": call_overhead,
     "python_overhead": python_overhead,
@@ -213,4 +254,5 @@ SUITES: dict[str, Callable[[Context], Report]] = {
     "cold_warm_start": cold_warm_start,
     "memory": memory,
     "plan_speed": plan_speed,
+    "worker_call": worker_call,
 }
