@@ -184,11 +184,30 @@ const Verdict& worst_of(const Asker& asker, const PageBox& box) {
   return *worst;
 }
 
-Json first_of(const std::vector<int32_t>& tensors) {
-  Json out = Json::array();
-  for (size_t i = 0; i < tensors.size() && i < kMostTensorsOfBox; ++i) out.push_back(tensors[i]);
-  return out;
-}
+// Tensors by number, those that are shown.
+class TensorTable {
+ public:
+  explicit TensorTable(const ModelFacts& model) : model_(model), numbers_(model.tensors.size(), -1) {}
+  Json numbers(const std::vector<int32_t>& tensors) {
+    Json out = Json::array();
+    for (size_t i = 0; i < tensors.size() && i < kMostTensorsOfBox; ++i) {
+      int32_t& number = numbers_[static_cast<size_t>(tensors[i])];
+      if (number < 0) {
+        const TensorFacts& tensor = model_.tensors[static_cast<size_t>(tensors[i])];
+        number = static_cast<int32_t>(rows_.size());
+        rows_.push_back({plain(tensor.name, 120), plain(tensor.type, 80), tensor.bytes});
+      }
+      out.push_back(number);
+    }
+    return out;
+  }
+  const Json& rows() const { return rows_; }
+
+ private:
+  const ModelFacts& model_;
+  std::vector<int32_t> numbers_;
+  Json rows_ = Json::array();
+};
 
 Json box_json(const PageFacts& facts, const PageBox& box, const std::vector<Asker>& askers, VerdictTable& verdicts) {
   const ModelFacts& model = facts.input->model;
@@ -222,15 +241,13 @@ std::string details_data(const PageFacts& facts, const std::vector<std::vector<i
                          const std::vector<std::vector<int32_t>>& outputs) {
   const std::vector<Asker> askers = askers_of(*facts.input);
   VerdictTable verdicts;
-  Json boxes = Json::array(), tensors = Json::array(), parts = Json::array(), names = Json::array();
+  TensorTable tensors(facts.input->model);
+  Json boxes = Json::array(), parts = Json::array(), names = Json::array();
   for (size_t i = 0; i < facts.graph.boxes.size(); ++i) {
     Json json = box_json(facts, facts.graph.boxes[i], askers, verdicts);
-    json["i"] = first_of(inputs[i]);
-    json["u"] = first_of(outputs[i]);
+    json["i"] = tensors.numbers(inputs[i]);
+    json["u"] = tensors.numbers(outputs[i]);
     boxes.push_back(std::move(json));
-  }
-  for (const TensorFacts& tensor : facts.input->model.tensors) {
-    tensors.push_back({plain(tensor.name, 120), plain(tensor.type, 80), tensor.bytes});
   }
   for (size_t i = 0; i < facts.plan->partitions.size(); ++i) {
     const Partition& part = facts.plan->partitions[i];
@@ -238,7 +255,8 @@ std::string details_data(const PageFacts& facts, const std::vector<std::vector<i
   }
   for (const Asker& asker : askers) names.push_back(plain(asker.name, 240));
   return data_block(
-      "net-data", {{"askers", names}, {"boxes", boxes}, {"parts", parts}, {"tensors", tensors}, {"verdicts", verdicts.rows()}});
+      "net-data",
+      {{"askers", names}, {"boxes", boxes}, {"parts", parts}, {"tensors", tensors.rows()}, {"verdicts", verdicts.rows()}});
 }
 
 std::string where_html(const PageFacts& facts, int32_t partition) {

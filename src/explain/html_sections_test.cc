@@ -184,15 +184,23 @@ TEST_F(Sections, TimelineDrawsTheLastRunWithKernelsBelowTheirPartition) {
   add(TraceCategory::kKernel, "relu", 5700, 100);
   const TraceLog log = recorder.log();
   const std::string html = html::timeline(facts(&log));
-  EXPECT_THAT(html, HasSubstr("thread 7"));
+  EXPECT_THAT(html, HasSubstr("thread 7, partition 1: wide on npu:0"));
   EXPECT_THAT(html, Not(HasSubstr("first")));
   EXPECT_THAT(
       html,
-      HasSubstr("<svg class=\"span\" x=\"10.000%\" y=\"48\" width=\"60.000%\" height=\"22\"><title>conv &lt;1&gt;: 600 ns, "
+      HasSubstr("<svg class=\"span\" x=\"10.000%\" y=\"24\" width=\"60.000%\" height=\"22\"><title>conv &lt;1&gt;: 600 ns, "
                 "60.0 % of the run, 100 ns after its start</title>"));
   EXPECT_THAT(html, HasSubstr("class=\"fill soft p1\""));
-  EXPECT_THAT(html, HasSubstr("<svg class=\"span\" x=\"70.000%\" y=\"48\" width=\"10.000%\""));
+  EXPECT_THAT(html, HasSubstr("<svg class=\"span\" x=\"70.000%\" y=\"24\" width=\"10.000%\""));
   EXPECT_THAT(html, HasSubstr("60.0 %"));
+}
+
+TEST_F(Sections, TimelineOfOnePartitionKeepsItBelowTheRun) {
+  plan_.partitions.resize(1);
+  const TraceLog log = testing::recorded_run({"conv1"});
+  const std::string html = html::timeline(facts(&log));
+  EXPECT_EQ(count_of(html, "class=\"lane\""), 1U);
+  EXPECT_THAT(html, HasSubstr("y=\"24\" width=\"10.000%\""));
 }
 
 TEST_F(Sections, TimelineIsEmptyWithoutARun) {

@@ -46,13 +46,22 @@ std::string span_svg(const PageFacts& facts, const RunSpan& span, const TraceEve
   return out + "</svg>\n";
 }
 
-std::string lane_html(const PageFacts& facts, uint32_t thread, const std::vector<RunSpan>& spans, const TraceEvent& run) {
+std::string lane_name(const PageFacts& facts, const RunLane& lane) {
+  std::string name = fmt::format("thread {}", lane.thread);
+  const auto found = std::find_if(facts.plan->partitions.begin(), facts.plan->partitions.end(),
+                                  [&](const Partition& part) { return part.id == lane.partition; });
+  if (found == facts.plan->partitions.end()) return name;
+  return fmt::format("{}, partition {}: {} on {}", name, lane.partition, escaped(found->candidate.engine, 60),
+                     escaped(found->candidate.resource, 60));
+}
+
+std::string lane_html(const PageFacts& facts, const RunLane& lane, const std::vector<RunSpan>& spans, const TraceEvent& run) {
   size_t depth = 0;
   for (const RunSpan& span : spans) depth = std::max(depth, span.depth + 1);
+  const std::string name = lane_name(facts, lane);
   std::string out = fmt::format(
-      "<p class=\"dim lane-name\">thread {}</p><svg class=\"lane\" height=\"{}\" role=\"img\" "
-      "aria-label=\"Spans of thread {}\">\n",
-      thread, depth * kLaneHeight, thread);
+      "<p class=\"dim lane-name\">{0}</p><svg class=\"lane\" height=\"{1}\" role=\"img\" aria-label=\"Spans of {0}\">\n", name,
+      depth * kLaneHeight);
   for (const RunSpan& span : spans) out += span_svg(facts, span, run);
   return out + "</svg>\n";
 }
@@ -124,10 +133,12 @@ std::string slowest_kernels(const PageFacts& facts, const RunSpans& spans) {
 
 std::string timeline(const PageFacts& facts) {
   if (facts.log == nullptr) return "";
-  const RunSpans spans = last_run_spans(*facts.log);
+  const RunSpans spans = last_run_spans(*facts.log, facts.plan->partitions.size() > 1);
   if (spans.run == nullptr) return "";
-  std::string out =
-      fmt::format("<p>One run of {}, recorded; recording itself takes time.</p>\n", format_duration(spans.run->duration_ns));
+  std::string out = fmt::format(
+      "<p>One run of {}, recorded; recording itself takes time. Where an engine tells only how long its kernels "
+      "took, they are drawn one after the other from the start of its call.</p>\n",
+      format_duration(spans.run->duration_ns));
   out += legend(facts, spans);
   out +=
       "<div class=\"card time\"><div class=\"tools js-only\"><button type=\"button\" data-stretch=\"2\" aria-label=\"Zoom "
@@ -135,7 +146,7 @@ std::string timeline(const PageFacts& facts) {
       "<button type=\"button\" data-stretch=\"0.5\" aria-label=\"Zoom out\">\u2212</button></div><div class=\"lanes\"><div "
       "id=\"lanes\">\n";
   out += ruler(*spans.run);
-  for (const auto& [thread, lane] : spans.lanes) out += lane_html(facts, thread, lane, *spans.run);
+  for (const auto& [lane, inside] : spans.lanes) out += lane_html(facts, lane, inside, *spans.run);
   out += "</div></div>\n<p id=\"span-note\" class=\"note js-only\">Tap a span for its name and time.</p></div>\n";
   if (spans.left_out > 0) out += fmt::format("<p class=\"dim\">The {} shortest spans are not drawn.</p>\n", spans.left_out);
   if (facts.log->lost > 0) out += fmt::format("<p class=\"dim\">{} earlier events were overwritten.</p>\n", facts.log->lost);

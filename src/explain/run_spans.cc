@@ -25,7 +25,7 @@ std::vector<const TraceEvent*> spans_within(const TraceLog& log, const TraceEven
 
 }  // namespace
 
-RunSpans last_run_spans(const TraceLog& log, size_t most_spans) {
+RunSpans last_run_spans(const TraceLog& log, bool by_partition, size_t most_spans) {
   RunSpans spans;
   spans.run = last_run(log);
   if (spans.run == nullptr) return spans;
@@ -39,11 +39,12 @@ RunSpans last_run_spans(const TraceLog& log, size_t most_spans) {
   std::stable_sort(inside.begin(), inside.end(), [](const TraceEvent* a, const TraceEvent* b) {
     return a->start_ns != b->start_ns ? a->start_ns < b->start_ns : a->duration_ns > b->duration_ns;
   });
-  std::map<uint32_t, std::vector<int64_t>> ends;  // of the spans that are open, outermost first
+  std::map<RunLane, std::vector<int64_t>> ends;  // of the spans that are open, outermost first
   for (const TraceEvent* event : inside) {
-    std::vector<int64_t>& open = ends[event->thread];
+    const RunLane lane = {event->thread, by_partition ? event->partition : -1};
+    std::vector<int64_t>& open = ends[lane];
     while (!open.empty() && open.back() <= event->start_ns) open.pop_back();
-    spans.lanes[event->thread].push_back({event, open.size()});
+    spans.lanes[lane].push_back({event, open.size()});
     open.push_back(event->start_ns + event->duration_ns);
   }
   return spans;

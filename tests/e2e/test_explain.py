@@ -86,6 +86,7 @@ def test_a_lock_becomes_a_page_and_says_how_to_get_a_trace(axle, small, tmp_path
     assert page.code == 0, page.err
     candidate = json.loads(lock.read_text())["plan"]["partitions"][0]["candidate"]
     assert f"<code>{candidate['engine']}@{candidate['resource']}/{candidate['precision']}/t{candidate['threads']}" in page.out
+    assert page.out.count('<g class="n ') == 8  # the graph, from what the lock holds
     refused = axle("explain", lock, "--format", "perfetto")
     assert refused.code == 3
     assert "--profile" in refused.err
