@@ -71,7 +71,7 @@ def make_policy(
         made.execution.static_shape = True
     if wanted.max_relative_error is not None:
         made.accuracy.max_relative_error = wanted.max_relative_error
-    if len(engines) > 1 or parts:
+    if len(engines) > 1 and made.schedule.mixing != axle.Mixing.NEVER:
         made.schedule.mixing = axle.Mixing.ALLOWED
     made.pins = [*made.pins, *(_pin(op, name) for op, name in parts.items())]
     _add_fallbacks(made, wanted)

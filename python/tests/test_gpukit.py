@@ -259,6 +259,18 @@ def test_two_engines_share_a_model_by_operator_and_the_plan_shows_it(models, mod
         gk.InferenceSession(model, device="cpu", engine=["tensorrt", "onnxrt"], partition={"Conv": "tensorrt"})
 
 
+def test_a_policy_that_mixes_no_engines_stays_in_force(model):
+    never = {"schedule": {"mixing": "never"}}
+    sess = gk.InferenceSession(model, device="cpu", engine=["onnxrt", "openvino"], policy=never)
+    assert len(sess.plan.partitions) == 1
+    with pytest.raises(axle.FailedPreconditionError, match="pin 2 requires engine openvino"):
+        gk.InferenceSession(
+            model, device="cpu", engine=["onnxrt", "openvino"], policy=never, partition={"Conv": "onnxrt", "Gemm": "openvino"}
+        )
+    sess = gk.InferenceSession(model, device="cpu", partition={"Conv": "onnxrt", "Gemm": "openvino"})
+    assert {part.candidate.engine for part in sess.plan.partitions} == {"onnxruntime", "openvino"}
+
+
 def test_both_words_for_an_engine_may_be_given_when_they_agree(add_model, feeds):
     sess = gk.InferenceSession(add_model, device="cpu", engine="onnxrt", backend="onnxruntime")
     np.testing.assert_array_equal(sess.run(feeds)["z"], [1, 2, 3, 4])
