@@ -1,7 +1,8 @@
-// axle devices: what this machine has; --record writes it down for planning elsewhere.
+// axle devices: what this machine has; --record writes it down for planning elsewhere, --profiles lists what is known of others.
 #include <cstdio>
 
 #include "axle/device.h"
+#include "axle/device_profile.h"
 #include "axle/explain.h"
 #include "choice.h"
 #include "command.h"
@@ -9,6 +10,25 @@
 
 namespace axle::cli {
 namespace {
+
+TextStyle style_of(const OutputFlags& output) {
+  TextStyle style;
+  style.color = use_color();
+  style.width = terminal_width();
+  style.verbose = output.verbose;
+  return style;
+}
+
+// What comes with axle: nothing of this machine.
+Status profiles(const OutputFlags& output) {
+  if (output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_profiles_json(known_device_profiles(), known_machines()));
+    std::puts(json.c_str());
+    return ok_status();
+  }
+  std::fputs(render_profiles_text(known_device_profiles(), known_machines(), style_of(output)).c_str(), stdout);
+  return ok_status();
+}
 
 Status devices(const std::string& record, const OutputFlags& output) {
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
@@ -23,11 +43,7 @@ Status devices(const std::string& record, const OutputFlags& output) {
     std::puts(json.c_str());
     return ok_status();
   }
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  style.verbose = output.verbose;
-  std::fputs(render_devices_text(machine, runtime->engines().states(), style).c_str(), stdout);
+  std::fputs(render_devices_text(machine, runtime->engines().states(), style_of(output)).c_str(), stdout);
   return ok_status();
 }
 
@@ -35,14 +51,22 @@ Status devices(const std::string& record, const OutputFlags& output) {
 
 int run_devices(int argc, char** argv) {
   std::string record;
+  bool list_profiles = false;
   OutputFlags output;
   Arguments spec("devices", "Resources of this machine and the engines that reach them.");
   spec.option(record, "--record", "FILE", "write this machine's record, to plan for it elsewhere");
+  spec.flag(list_profiles, "--profiles", "list the device profiles and machines that can be planned for without having them");
   output.declare(spec);
   spec.example("axle devices", "what is here");
   spec.example("axle devices --record laptop.json", "then, anywhere: axle plan model.onnx --machine laptop.json");
+  spec.example("axle devices --profiles", "then: axle plan model.onnx --machine ryzen-8945hs");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
-  const Status status = devices(record, output);
+  if (list_profiles && !record.empty()) {
+    report_failure(invalid_argument_error("--profiles and --record exclude each other").with_hint("axle devices --help"),
+                   output.json);
+    return 2;
+  }
+  const Status status = list_profiles ? profiles(output) : devices(record, output);
   return status.ok() ? 0 : report_failure(status, output.json);
 }
 

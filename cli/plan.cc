@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "axle/device_profile.h"
 #include "axle/explain.h"
 #include "axle/lock.h"
 #include "axle/lock_check.h"
@@ -66,7 +67,7 @@ Status plan(const PlanArguments& arguments) {
   request.keep_input = !arguments.lock.empty();
   request.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   AXLE_ASSIGN_OR_RETURN(request.samples, arguments.inputs.load(model));
-  AXLE_ASSIGN_OR_RETURN(Machine machine, arguments.machine.empty() ? runtime->machine() : load_machine(arguments.machine));
+  AXLE_ASSIGN_OR_RETURN(Machine machine, arguments.machine.empty() ? runtime->machine() : find_machine(arguments.machine));
   if (!arguments.machine.empty()) request.machine = &machine;
   AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*runtime, model, request));
   progress.clear();
@@ -101,7 +102,7 @@ Result<int> check(const PlanArguments& arguments) {
   }
   Machine machine;
   if (!arguments.machine.empty()) {
-    AXLE_ASSIGN_OR_RETURN(machine, load_machine(arguments.machine));
+    AXLE_ASSIGN_OR_RETURN(machine, find_machine(arguments.machine));
     options.machine = &machine;
   }
   AXLE_ASSIGN_OR_RETURN(const LockCheck found, check_lock(*runtime, lock, options));
@@ -160,7 +161,8 @@ void declare(Arguments& spec, PlanArguments& arguments) {
   arguments.choice.declare(spec);
   arguments.inputs.declare(spec);
   arguments.output.declare(spec);
-  spec.option(arguments.machine, "--machine", "FILE", "plan for, or check against, a recorded machine (axle devices --record)");
+  spec.option(arguments.machine, "--machine", "NAME|FILE",
+              "plan for, or check against, a machine that comes with axle (axle devices --profiles) or a record of one");
   spec.option(arguments.lock, "-o,--output", "LOCK", "write the plan and everything it was made from");
   spec.group("Locks");
   spec.option(arguments.check, "--check", "LOCK", "does it hold here? names every field that drifted; with MODEL, that too");
@@ -169,6 +171,7 @@ void declare(Arguments& spec, PlanArguments& arguments) {
   spec.option(arguments.replan, "--replan", "LOCK", "plan again from its facts alone, on any machine; exit 5 if it differs");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");
   spec.example("axle plan model.onnx --inputs in.npz -o model.lock", "what would run, and why nothing else; kept as a lock");
+  spec.example("axle plan model.onnx --machine ryzen-8945hs", "what-if: for a machine that is not here");
   spec.example("axle plan model.onnx --check model.lock", "does the lock hold here, for this model");
 }
 

@@ -28,6 +28,7 @@ PUBLIC = {
     "cancel": "base",
     "version": "base",
     "device": "spec",
+    "device_profile": "spec",
     "drift": "spec",
     "engine": "spec",
     "engine_abi": "spec",

@@ -10,6 +10,7 @@
 #include "axle/bench.h"
 #include "axle/cache.h"
 #include "axle/device.h"
+#include "axle/device_profile.h"
 #include "axle/engine.h"
 #include "axle/export.h"
 #include "axle/lock_check.h"
@@ -81,6 +82,12 @@ AXLE_API Result<std::string> render_plan_diff_json(const PlanDiff& diff);
 AXLE_API std::string render_devices_text(const Machine& machine, const std::vector<EngineState>& engines,
                                          const TextStyle& style);
 AXLE_API Result<std::string> render_devices_json(const Machine& machine, const std::vector<EngineState>& engines);
+
+// Device profiles with their figures, and the machines that can be planned for by name.
+AXLE_API std::string render_profiles_text(const std::vector<DeviceProfile>& profiles, const std::vector<std::string>& machines,
+                                          const TextStyle& style = {});
+AXLE_API Result<std::string> render_profiles_json(const std::vector<DeviceProfile>& profiles,
+                                                  const std::vector<std::string>& machines);
 // Engines, present or not, with the reason and the install command (docs/formats/engines-document.md).
 AXLE_API std::string render_engines_text(const std::vector<EngineState>& engines, const TextStyle& style);
 AXLE_API Result<std::string> render_engines_json(const std::vector<EngineState>& engines);

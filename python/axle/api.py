@@ -139,7 +139,7 @@ def plan(
     Args:
         model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
         policy: see `make_policy`.
-        machine: plan for this recorded machine (or the path of a record) instead of the one here.
+        machine: plan for this machine instead of the one here: a record, the path of one, or the name of one that comes with axle.
         samples: ``{input name: array}``; their shapes are what the plan is judged on.
         runtime: None = the process's own.
         progress: called as ``progress(what, fraction)`` on this thread.
@@ -156,7 +156,7 @@ def plan(
     runtime = runtime or Runtime.default()
     opened = open_model(model, runtime)
     if isinstance(machine, str | os.PathLike):
-        machine = _core.load_machine(os.fspath(machine))
+        machine = _core.find_machine(os.fspath(machine))
     report = runtime.make_plan(opened, made, machine, samples, keep_input=True, progress=progress, cancel=cancel)
     return PlannedModel(opened, made, machine or runtime.machine(), report.plan, report.input_json)
 

@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "axle/device.h"
+#include "axle/device_profile.h"
 #include "bind.h"
 #include "errors.h"
 
@@ -83,6 +84,10 @@ void bind_device(nb::module_& module) {
   module.def(
       "load_machine", [](const std::string& path) { return take(load_machine(path)); }, nb::arg("path"),
       "A machine record. NotFoundError; InvalidArgumentError says where it is malformed.");
+  module.def(
+      "find_machine", [](const std::string& name) { return take(find_machine(name)); }, nb::arg("name_or_file"),
+      "A machine that comes with axle (`axle devices --profiles`), or the record in that file. NotFoundError names the "
+      "nearest.");
   module.def(
       "parse_machine", [](const std::string& json) { return take(parse_machine(json)); }, nb::arg("json"),
       "A machine record given as text.");

@@ -217,10 +217,41 @@ std::vector<Substitution> make_substitutions(const PlanningContext& context, con
   return ledger;
 }
 
+// What a plan for another machine rests on.
+void add_what_if_notes(const PlanningContext& context, const Considered& chosen, std::vector<std::string>& notes) {
+  const PlannerInput& input = context.input;
+  if (!input.what_if) return;
+  notes.push_back(
+      fmt::format("what-if: planned for {}, which is not the machine that planned; nothing of it was measured there",
+                  input.machine.recorded_name.empty() ? "a recorded machine" : input.machine.recorded_name));
+  const DeviceProfile* profile = find_profile(input, chosen.place.resource->id);
+  if (chosen.place.facts->assumed && profile != nullptr) {
+    const auto engine = std::find_if(profile->engines.begin(), profile->engines.end(),
+                                     [&](const ProfileEngine& e) { return e.name == chosen.candidate.engine; });
+    notes.push_back(
+        fmt::format("what-if: that {} runs on {} is what the profile {} says{}; whether it runs every node of this "
+                    "model was not asked",
+                    chosen.candidate.engine, chosen.place.resource->id, profile->name,
+                    engine == profile->engines.end() ? "" : " (" + engine->source + ")"));
+  }
+  const auto peak =
+      profile == nullptr ? std::map<std::string, Figure>::const_iterator{} : profile->peaks.find(chosen.candidate.precision);
+  if (profile != nullptr && peak != profile->peaks.end()) {
+    notes.push_back(fmt::format("estimate: {} of {} counts as {:.4g} x 10^12 operations per second by {} figure ({})",
+                                chosen.candidate.precision, profile->title, static_cast<double>(peak->second.value) / 1e6,
+                                peak->second.kind == FigureKind::kVendor     ? "the vendor's"
+                                : peak->second.kind == FigureKind::kMeasured ? "a measured"
+                                                                             : "an estimated",
+                                peak->second.source));
+  }
+}
+
 std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                     bool replicas) {
   const PlannerInput& input = context.input;
   std::vector<std::string> notes;
+  add_what_if_notes(context, chosen, notes);
+  if (chosen.evidence.timing == nullptr && chosen.learned.known()) notes.push_back("the estimate is " + chosen.learned.text());
   const std::string& precision = chosen.candidate.precision;
   if (const EvidenceRow* row = chosen.evidence.error;
       row != nullptr && (chosen.gated || !keeps_precision(input.model, precision))) {

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "planner/mixed_plan.h"
+#include "planner/objective.h"
 #include "planner/precision.h"
 
 namespace axle {
@@ -32,6 +33,11 @@ Cost cost_of(const PlanningContext& context, const Considered& c) {
   if (by_memory(context)) {
     if (c.evidence.memory != nullptr) return {true, static_cast<int64_t>(c.evidence.memory->peak_memory_bytes)};
     return {false, static_cast<int64_t>(c.estimate_bytes)};
+  }
+  if (by_rate(context)) {
+    const EvidenceRow* row = c.evidence.timing;
+    const int64_t value = taken(context, c, row != nullptr ? judged_ns(*row) : c.estimate_ns);
+    return {row != nullptr && value > 0, value};
   }
   if (const EvidenceRow* row = c.evidence.timing; row != nullptr) return {true, judged_ns(*row), raced(*row)};
   return {false, c.estimate_ns};
@@ -81,7 +87,8 @@ class Chooser {
     std::iota(order.begin(), order.end(), size_t{0});
     std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return before(a, b); });
     keep_preferred_precision(order);
-    choice_.chosen = costs_[order.front()].measured && !by_memory(context_) ? choose_measured(order) : choose_by_cost(order);
+    choice_.chosen = costs_[order.front()].measured && !by_memory(context_) && !by_rate(context_) ? choose_measured(order)
+                                                                                                  : choose_by_cost(order);
     note_choice();
     for (size_t i = 0; i < admitted_.size(); ++i) choice_.decisions.push_back(decide(i));
     return std::move(choice_);
@@ -137,9 +144,11 @@ class Chooser {
 
   void note_choice() {
     const Considered& chosen = admitted_[choice_.chosen];
+    if (by_rate(context_)) choice_.notes.push_back(rate_note(context_, costs_[choice_.chosen].value));
     if (chosen.evidence.timing == nullptr) {
       choice_.notes.push_back(
-          chosen.estimate_ns > 0
+          chosen.learned.known() ? "chosen by estimate: nothing of this model was measured here; `axle tune` measures"
+          : chosen.estimate_ns > 0
               ? "chosen by estimate, which cannot tell engines apart: nothing was measured here; `axle tune` measures"
               : "chosen without measurement or estimate; `axle tune` measures");
     }
@@ -150,7 +159,10 @@ class Chooser {
 
   std::string chosen_reason() const {
     const Considered& chosen = admitted_[choice_.chosen];
-    const char* what = by_memory(context_) ? "least memory" : "fastest";
+    const char* what = by_memory(context_)                                     ? "least memory"
+                       : context_.input.policy.objective == Objective::kEnergy ? "least energy"
+                       : context_.input.policy.objective == Objective::kCost   ? "lowest cost"
+                                                                               : "fastest";
     if (admitted_.size() == 1) return "the only candidate that passed every gate";
     if (costs_[choice_.chosen].measured) return fmt::format("{} of {} candidates by measurement", what, admitted_.size());
     if (chosen.estimate_ns == 0 && !by_memory(context_))
@@ -173,6 +185,8 @@ class Chooser {
       decision.reason = fmt::format("the policy prefers {}, which passed", admitted_[choice_.chosen].candidate.precision);
     } else if (by_memory(context_)) {
       decide_by_memory(i, decision);
+    } else if (by_rate(context_)) {
+      decide_by_rate(i, decision);
     } else if (c.evidence.timing != nullptr && admitted_[choice_.chosen].evidence.timing != nullptr) {
       decide_measured(i, decision);
     } else {
@@ -219,6 +233,22 @@ class Chooser {
     }
   }
 
+  void decide_by_rate(size_t i, Decision& decision) const {
+    const Cost &cost = costs_[i], &least = costs_[choice_.chosen];
+    decision.verdict = cost.measured || !least.measured ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
+    const bool energy = context_.input.policy.objective == Objective::kEnergy;
+    if (cost.value == 0) {
+      decision.code = energy ? "NO_POWER" : "NO_PRICE";
+      decision.reason = unknown_text(context_, admitted_[i]);
+      return;
+    }
+    decision.code = energy ? "MORE_ENERGY" : "MORE_COST";
+    decision.reason = fmt::format("it takes {}, the chosen one {}{}", taken_text(context_, cost.value),
+                                  taken_text(context_, least.value), least.measured ? "" : " by estimated times");
+    if (cost.value <= least.value)
+      decision.reason += least.measured && !cost.measured ? ", whose time was measured" : ", which is simpler";
+  }
+
   void decide_unmeasured(size_t i, Decision& decision) const {
     decision.verdict = DecisionVerdict::kNotMeasured;
     const bool chosen_measured = costs_[choice_.chosen].measured;
@@ -238,6 +268,7 @@ class Chooser {
               ? fmt::format("estimated {:.2f}x the time of the chosen one; `axle tune` measures it",
                             static_cast<double>(admitted_[i].estimate_ns) / static_cast<double>(chosen.estimate_ns))
               : "its cost cannot be estimated; `axle tune` measures it";
+      if (admitted_[i].learned.known()) decision.reason += " (" + admitted_[i].learned.text() + ")";
     }
   }
 

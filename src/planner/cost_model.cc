@@ -61,18 +61,23 @@ uint64_t core_megahertz(const Machine& machine, const Resource& resource) {
 }
 
 constexpr uint64_t kPercentOfPeak = 60;        // what good kernels reach
+constexpr uint64_t kPercentOfBandwidth = 80;
 constexpr uint64_t kSerialPercent = 5;         // of the work does not spread over threads
 constexpr uint64_t kCoreMegabytes = 10'000;    // bandwidth of one core, per second
 constexpr uint64_t kSocketMegabytes = 40'000;  // of one NUMA node
 
-Roofline cpu_roofline(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
+Roofline cpu_roofline(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads,
+                      const DeviceProfile* profile) {
   const auto cores = static_cast<uint64_t>(std::min(threads, usable_cores(machine, resource)));
   const uint64_t one_core =
       core_megahertz(machine, resource) * f32_per_cycle(machine) * quarters_of_f32(machine, precision) / 4;
   Roofline roofline;
   roofline.megaflops = scaled(one_core * kPercentOfPeak / 100, 100 * cores, kSerialPercent * cores + 100 - kSerialPercent);
   const uint64_t sockets = std::max<size_t>(machine.numa_nodes.size(), 1);
-  roofline.megabytes_per_second = std::min(kCoreMegabytes * cores, kSocketMegabytes * sockets);
+  const uint64_t socket = profile != nullptr && profile->memory_bandwidth.value > 0
+                              ? scaled(profile->memory_bandwidth.value, kPercentOfBandwidth, 100)
+                              : kSocketMegabytes;
+  roofline.megabytes_per_second = std::min(kCoreMegabytes * cores, socket * sockets);
   roofline.launch_ns = threads > 1 ? 2'000 : 1'000;
   return roofline;
 }
@@ -88,6 +93,16 @@ Roofline device_roofline(const Resource& resource, std::string_view precision) {
     case ResourceKind::kNpu: return {1'000'000 * std::max<uint64_t>(narrow * narrow, 1), 40'000, 500, 100'000};
     default: return {};
   }
+}
+
+// The data sheet's figures, less what no kernel reaches. A precision that it does not list is not known.
+Roofline profiled_roofline(const Resource& resource, std::string_view precision, const DeviceProfile& profile) {
+  const auto peak = profile.peaks.find(std::string(precision));
+  if (peak == profile.peaks.end()) return {};
+  const Roofline usual = device_roofline(resource, precision);
+  return {scaled(peak->second.value, kPercentOfPeak, 100), scaled(profile.memory_bandwidth.value, kPercentOfBandwidth, 100),
+          profile.node_launch.value > 0 ? profile.node_launch.value : usual.launch_ns,
+          profile.call_launch.value > 0 ? profile.call_launch.value : usual.call_ns};
 }
 
 // The longer of computing and moving, at one precision on one resource.
@@ -106,9 +121,10 @@ struct Work {
 
 }  // namespace
 
-Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads) {
-  return resource.kind == ResourceKind::kCpu ? cpu_roofline(machine, resource, precision, threads)
-                                             : device_roofline(resource, precision);
+Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads,
+                     const DeviceProfile* profile) {
+  if (resource.kind == ResourceKind::kCpu) return cpu_roofline(machine, resource, precision, threads, profile);
+  return profile != nullptr ? profiled_roofline(resource, precision, *profile) : device_roofline(resource, precision);
 }
 
 int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, const Roofline& roofline, std::string_view precision) {

@@ -6,18 +6,20 @@
 #include <string_view>
 
 #include "axle/device.h"
+#include "axle/device_profile.h"
 #include "spec/planner_input.h"
 
 namespace axle {
 
-// What a resource can do at a precision with a number of threads. Zero rates = not known.
+// What a resource can do at a precision with a number of threads, by its profile where it has one. Zero rates = not known.
 struct Roofline {
   uint64_t megaflops = 0;             // per microsecond 1, per second 10^6
   uint64_t megabytes_per_second = 0;
   uint64_t launch_ns = 0;             // per node
   uint64_t call_ns = 0;               // per run
 };
-Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads);
+Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads,
+                     const DeviceProfile* profile = nullptr);
 
 // Time of one node within a run, its launch included; 0 when the resource is not known well enough.
 int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, const Roofline& roofline, std::string_view precision);

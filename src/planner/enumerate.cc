@@ -131,8 +131,10 @@ class PlaceWalk {
   int64_t estimate(const std::string& precision, int32_t threads) {
     const auto [at, fresh] = estimates_.emplace(std::pair(precision, threads), 0);
     if (fresh)
-      at->second =
-          estimate_ns(context_.input.model, roofline_of(context_.machine, *place_.resource, precision, threads), precision);
+      at->second = estimate_ns(context_.input.model,
+                               roofline_of(context_.machine, *place_.resource, precision, threads,
+                                           find_profile(context_.input, place_.resource->id)),
+                               precision);
     return at->second;
   }
 
@@ -146,7 +148,9 @@ class PlaceWalk {
     considered.options = options;
     considered.changes_numerics = changes_numerics(options);
     considered.gated = needs_accuracy_gate(context_, demand_, considered);
-    considered.estimate_ns = estimate(precision.name, threads) + (runs_isolated(context_, place_) ? kIsolatedCallNs : 0);
+    considered.learned = learned(context_.input, place_.engine->info.name, place_.resource->kind, precision.name);
+    considered.estimate_ns =
+        considered.learned.apply(estimate(precision.name, threads)) + (runs_isolated(context_, place_) ? kIsolatedCallNs : 0);
     considered.estimate_bytes = estimate_memory_bytes(context_.input.model, precision.name);
     const bool simulated = place_.facts->simulated || place_.resource->simulated;
     considered.evidence = context_.evidence.find(considered.candidate.format(), place_.engine->library_digest, simulated);

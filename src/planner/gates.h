@@ -11,6 +11,7 @@
 
 #include "planner/context.h"
 #include "planner/demand.h"
+#include "planner/learned.h"
 
 namespace axle {
 
@@ -40,7 +41,8 @@ struct Considered {
   std::map<std::string, std::string> options;  // complete
   bool changes_numerics = false;  // its preset does, beyond the precision
   bool gated = false;             // its error had to be measured
-  int64_t estimate_ns = 0;
+  int64_t estimate_ns = 0;        // scaled by what was learned
+  Learned learned;
   uint64_t estimate_bytes = 0;
   CandidateEvidence evidence;
   // The candidate's, or the mixed plan's: its name in evidence and decisions.

@@ -35,7 +35,8 @@ int64_t crossing_ns(const PartPlace& place, const TensorFacts& tensor, bool into
 }
 
 Roofline place_roofline(const PlanningContext& context, const Considered& on) {
-  return roofline_of(context.machine, *on.place.resource, on.candidate.precision, on.candidate.threads);
+  return roofline_of(context.machine, *on.place.resource, on.candidate.precision, on.candidate.threads,
+                     find_profile(context.input, on.place.resource->id));
 }
 
 int64_t PlaceScale::apply(int64_t ns) const {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "planner/assemble.h"
 #include "planner/mixed_plan.h"
+#include "planner/objective.h"
 #include "planner/precision.h"
 #include "planner/replicas.h"
 #include "policy/unexecuted.h"
@@ -321,6 +322,7 @@ Result<PlannerOutput> make_plan(const PlannerInput& input) {
   for (const auto& [index, in_part] : attempts_of(demands)) {
     AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
     if (!field.admitted.empty()) {
+      AXLE_RETURN_IF_ERROR(check_rates(*context, field.admitted));
       return PlannerOutput{make_plan_of(*context, demands[index], std::move(field),
                                         attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
     }

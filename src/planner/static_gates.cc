@@ -325,7 +325,7 @@ Gate gate_support(const PlanningContext& context, const Demand&, const Place& pl
 // otherwise is refused.
 Gate gate_unknown_support(const PlanningContext& context, const Demand&, const Place& place, const PrecisionSpec& precision) {
   const VerdictRow* row = context.verdict(place.engine->info.name, place.resource->id, precision.name);
-  if (row != nullptr || precision.name == own_precision(context.input.model)) return std::nullopt;
+  if (row != nullptr || place.facts->assumed || precision.name == own_precision(context.input.model)) return std::nullopt;
   return Rejection{"UNVERIFIED",
                    fmt::format("{} was not asked what it runs at {}; until that is known only {} is admitted", place.name(),
                                precision.name, own_precision(context.input.model)),

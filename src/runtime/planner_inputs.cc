@@ -8,7 +8,9 @@
 #include "base/logging.h"
 #include "engine/engine.h"
 #include "model/model_graph.h"
+#include "probe/what_if.h"
 #include "runtime/engine_memo.h"
+#include "runtime/estimate_ratios.h"
 #include "runtime/model_facts.h"
 #include "runtime/refine_verdict.h"
 #include "runtime/runtime_state.h"
@@ -197,6 +199,10 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
     AXLE_RETURN_IF_ERROR(apply_split(input.machine, resource, sets));
   }
   AXLE_ASSIGN_OR_RETURN(input.verdicts, collect_verdicts(runtime, model, input, request));
+  AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
+  // Last: nobody here can be asked about what it adds.
+  assume_machine(input, request.machine != nullptr && input.machine.fingerprint() != here.fingerprint());
+  add_estimate_ratios(runtime, here, input);
   if (EvidenceStore* store = runtime.evidence(); store != nullptr) {
     auto rows = store->find({.model_digest = model.digest(), .candidate = {}, .machine = {}});
     if (rows)

@@ -60,4 +60,11 @@ const CapabilityFacts* find_capability(const EngineFacts& engine, std::string_vi
   return found == engine.capabilities.end() ? nullptr : &*found;
 }
 
+const DeviceProfile* find_profile(const PlannerInput& input, std::string_view resource) {
+  const std::string_view whole = resource.substr(0, resource.find('/'));
+  const auto found =
+      std::find_if(input.profiles.begin(), input.profiles.end(), [&](const ResourceProfile& p) { return p.resource == whole; });
+  return found == input.profiles.end() ? nullptr : &found->profile;
+}
+
 }  // namespace axle

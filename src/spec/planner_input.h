@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "axle/device.h"
+#include "axle/device_profile.h"
 #include "axle/engine.h"
 #include "axle/evidence.h"
 #include "axle/plan.h"
@@ -78,6 +79,7 @@ struct CapabilityFacts {
   std::string engine_id;  // the engine's own name for it, for the runtime
   bool simulated = false;
   Capability capability;
+  bool assumed = false;  // no engine said so: the profile of the resource does. Only where a plan is a what-if
   friend bool operator==(const CapabilityFacts&, const CapabilityFacts&) = default;
 };
 
@@ -102,11 +104,25 @@ struct VerdictRow {
   friend bool operator==(const VerdictRow&, const VerdictRow&) = default;
 };
 
+// How far estimates were off where something was measured: the efficiency of an engine on a kind of resource.
+struct EstimateRatio {
+  std::string model_digest;
+  std::string engine;
+  ResourceKind resource_kind = ResourceKind::kCpu;
+  std::string precision;
+  int64_t permille = 1000;  // median of measured over estimated time, of this model's candidates
+  int32_t candidates = 0;  // behind that median
+  friend bool operator==(const EstimateRatio&, const EstimateRatio&) = default;
+};
+
 struct PlannerInput {
   ModelFacts model;
   Machine machine;
   std::vector<EngineFacts> engines;
   std::vector<VerdictRow> verdicts;
+  std::vector<ResourceProfile> profiles;  // of the machine's resources, where there is one
+  std::vector<EstimateRatio> estimate_ratios;  // of this model and of others, measured on the machine that plans
+  bool what_if = false;  // planned for another machine than the one that plans
   std::vector<EvidenceRow> evidence;  // rows of this model; others are ignored
   Policy policy;  // effective: file, then flags
   std::string shapes;  // judged shapes, EvidenceKey::shapes form
@@ -128,5 +144,7 @@ DataType element_type_of(std::string_view type_text);
 // The engine of that name, its answer for that resource (parts of a split ask with the whole's id); null when there is none.
 const EngineFacts* find_engine(const PlannerInput& input, std::string_view name);
 const CapabilityFacts* find_capability(const EngineFacts& engine, std::string_view resource);
+// The profile of the resource, or of the whole that it is a part of; null when it has none.
+const DeviceProfile* find_profile(const PlannerInput& input, std::string_view resource);
 
 }  // namespace axle

@@ -4,6 +4,7 @@
 
 #include "spec/answer_fields.h"
 #include "spec/candidate.h"
+#include "spec/device_profile_json.h"
 #include "spec/engine_answers.h"
 #include "spec/evidence_json.h"
 #include "spec/graph_facts_json.h"
@@ -18,6 +19,7 @@ constexpr const char* kFormat = "axle-planner-input";
 constexpr int64_t kVersion = 1;
 constexpr size_t kNodeFields = 6;
 constexpr int64_t kMaxTime = int64_t{1} << 62;
+constexpr int64_t kMaxPermille = 1'000'000'000;
 
 // ---- writing
 
@@ -62,10 +64,21 @@ Json model_to_json(const ModelFacts& m) {
 }
 
 Json capability_facts_to_json(const CapabilityFacts& c) {
-  return {{"capability", capability_to_json(c.capability)},
-          {"engine_id", c.engine_id},
-          {"resource", c.resource},
-          {"simulated", c.simulated}};
+  Json json = {{"capability", capability_to_json(c.capability)},
+               {"engine_id", c.engine_id},
+               {"resource", c.resource},
+               {"simulated", c.simulated}};
+  if (c.assumed) json["assumed"] = true;
+  return json;
+}
+
+Json resource_profile_to_json(const ResourceProfile& p) {
+  return {{"profile", device_profile_to_json_value(p.profile)}, {"resource", p.resource}};
+}
+
+Json estimate_ratio_to_json(const EstimateRatio& r) {
+  return {{"candidates", r.candidates}, {"engine", r.engine},       {"model_digest", r.model_digest},
+          {"permille", r.permille},     {"precision", r.precision}, {"resource_kind", resource_kind_name(r.resource_kind)}};
 }
 
 Json verdict_row_to_json(const VerdictRow& row) {
@@ -155,8 +168,8 @@ Result<ModelFacts> read_model(const Json& json, const std::string& where) {
   m.dynamic_axes = reader.texts_or_empty("dynamic_axes");
   m.quantised = reader.boolean("quantised");
   m.float_dtype = reader.text("float_dtype");
-  m.files = read_list<ModelFileFacts>(reader, "files", read_model_file);
   if (reader.status().ok()) reader.fail(check_graph_facts(m, where));
+  m.files = read_list<ModelFileFacts>(reader, "files", read_model_file);
   AXLE_RETURN_IF_ERROR(reader.finish());
   return m;
 }
@@ -167,12 +180,38 @@ Result<CapabilityFacts> read_capability_facts(const Json& json, const std::strin
   facts.resource = reader.text("resource");
   facts.engine_id = reader.text("engine_id");
   facts.simulated = reader.boolean("simulated");
+  facts.assumed = reader.boolean_or("assumed", false);
   const Json& capability = reader.object("capability");
   AXLE_RETURN_IF_ERROR(reader.finish());
   Result<Capability> read = capability_from_json(capability, AnswerKeys::kStrict);
   if (!read.has_value()) return std::move(read).error().with_context(where);
   facts.capability = std::move(read).value();
   return facts;
+}
+
+Result<ResourceProfile> read_resource_profile(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  ResourceProfile found;
+  found.resource = reader.text("resource");
+  const Json& profile = reader.object("profile");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  AXLE_ASSIGN_OR_RETURN(found.profile, read_device_profile(profile, where + ".profile"));
+  return found;
+}
+
+Result<EstimateRatio> read_estimate_ratio(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  EstimateRatio ratio;
+  ratio.model_digest = reader.text("model_digest");
+  ratio.engine = reader.text("engine");
+  ratio.resource_kind = read_word<ResourceKind>(
+      reader, "resource_kind", [](const std::string& text) { return parse_resource_kind(text); },
+      "cpu, gpu, npu, pim, remote, hybrid");
+  ratio.precision = reader.text("precision");
+  ratio.permille = read_bounded(reader, "permille", 1, kMaxPermille);
+  ratio.candidates = read_int32(reader, "candidates", 1);
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return ratio;
 }
 
 auto verdict_row_reader(uint32_t node_count) {
@@ -244,18 +283,22 @@ Result<EngineFacts> read_engine_facts(const Json& json, const std::string& where
 }
 
 Json planner_input_to_json_value(const PlannerInput& input) {
-  return {{"as_of_unix_s", input.as_of_unix_s},
-          {"engines", list_to_json(input.engines, engine_facts_to_json)},
-          {"evidence", list_to_json(input.evidence, evidence_row_to_json)},
-          {"format", kFormat},
-          {"incumbent", input.incumbent},
-          {"machine", machine_to_json_value(input.machine)},
-          {"model", model_to_json(input.model)},
-          {"policy", policy_to_json_value(input.policy)},
-          {"samples_digest", input.samples_digest},
-          {"shapes", input.shapes},
-          {"verdicts", list_to_json(input.verdicts, verdict_row_to_json)},
-          {"version", kVersion}};
+  Json json = {{"as_of_unix_s", input.as_of_unix_s},
+               {"engines", list_to_json(input.engines, engine_facts_to_json)},
+               {"evidence", list_to_json(input.evidence, evidence_row_to_json)},
+               {"format", kFormat},
+               {"incumbent", input.incumbent},
+               {"machine", machine_to_json_value(input.machine)},
+               {"model", model_to_json(input.model)},
+               {"policy", policy_to_json_value(input.policy)},
+               {"samples_digest", input.samples_digest},
+               {"shapes", input.shapes},
+               {"verdicts", list_to_json(input.verdicts, verdict_row_to_json)},
+               {"version", kVersion}};
+  if (!input.profiles.empty()) json["profiles"] = list_to_json(input.profiles, resource_profile_to_json);
+  if (!input.estimate_ratios.empty()) json["estimate_ratios"] = list_to_json(input.estimate_ratios, estimate_ratio_to_json);
+  if (input.what_if) json["what_if"] = true;
+  return json;
 }
 
 Result<PlannerInput> read_planner_input_json(const Json& json, const std::string& where) {
@@ -273,6 +316,9 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   input.engines = read_list<EngineFacts>(reader, "engines", read_engine_facts);
   input.verdicts =
       read_list<VerdictRow>(reader, "verdicts", verdict_row_reader(static_cast<uint32_t>(input.model.nodes.size())));
+  input.profiles = read_list<ResourceProfile>(reader, "profiles", read_resource_profile);
+  input.estimate_ratios = read_list<EstimateRatio>(reader, "estimate_ratios", read_estimate_ratio);
+  input.what_if = reader.boolean_or("what_if", false);
   input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
   input.shapes = reader.text("shapes");
   input.samples_digest = reader.text("samples_digest");

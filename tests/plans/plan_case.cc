@@ -4,10 +4,12 @@
 
 #include <cstdlib>
 
+#include "axle/device_profile.h"
 #include "axle/policy.h"
 #include "base/text.h"
 #include "planner/context.h"
 #include "planner/mixed_plan.h"
+#include "probe/what_if.h"
 #include "spec/answer_fields.h"
 #include "spec/candidate.h"
 
@@ -99,6 +101,8 @@ class Parser {
         AXLE_RETURN_IF_ERROR(verdict_line(line));
       else if (section == "evidence")
         AXLE_RETURN_IF_ERROR(evidence_line(line));
+      else if (section == "learned")
+        AXLE_RETURN_IF_ERROR(learned_line(line));
       else if (section.empty())
         AXLE_RETURN_IF_ERROR(head_line(line));
       else
@@ -117,7 +121,11 @@ class Parser {
 
   Status head_line(const Line& line) {
     if (line.word(0) == "machine") {
-      AXLE_ASSIGN_OR_RETURN(input_.machine, load_machine(fmt::format("{}/tests/machines/{}", AXLE_SOURCE_DIR, line.word(1))));
+      const std::string& name = line.word(1);
+      AXLE_ASSIGN_OR_RETURN(input_.machine, name.ends_with(".json")
+                                                ? load_machine(fmt::format("{}/tests/machines/{}", AXLE_SOURCE_DIR, name))
+                                                : find_machine(name));
+      what_if_ = line.has("what-if");
       return ok_status();
     }
     if (line.word(0) == "incumbent")
@@ -349,6 +357,15 @@ class Parser {
     return ok_status();
   }
 
+  Status learned_line(const Line& line) {
+    const auto kind = parse_resource_kind(line.word(1));
+    if (!kind) return refuse(line, "no kind of resource: " + line.word(1));
+    input_.estimate_ratios.push_back({"sha256:" + line.value("model"), line.word(0), *kind, line.word(2),
+                                      number_of(line.value("permille")),
+                                      static_cast<int32_t>(number_of(line.value("candidates", "1")))});
+    return ok_status();
+  }
+
   // Totals, and the parts of keys that every row shares.
   void finish() {
     ModelFacts& m = input_.model;
@@ -362,6 +379,7 @@ class Parser {
     }
     input_.shapes = shapes_text(m.inputs);
     input_.as_of_unix_s = kNow;
+    if (what_if_) assume_machine(input_, true);
     for (EvidenceRow& row : input_.evidence) {
       row.key.model_digest = m.digest;
       row.key.machine = input_.machine.fingerprint();
@@ -370,6 +388,7 @@ class Parser {
   }
 
   PlannerInput input_;
+  bool what_if_ = false;
   std::vector<std::pair<int32_t, std::string>> reads_, makes_;
   std::map<std::string, std::pair<std::string, int64_t>> types_;
 };

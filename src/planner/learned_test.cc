@@ -1,0 +1,109 @@
+// What measurements say of estimates, and what a run takes under objectives that are rates.
+#include "planner/learned.h"
+
+#include <gtest/gtest.h>
+
+#include "base/testing/status_matchers.h"
+#include "planner/objective.h"
+
+namespace axle {
+namespace {
+
+PlannerInput measured_on() {
+  PlannerInput input;
+  input.model.digest = "sha256:mine";
+  input.estimate_ratios = {{"sha256:a", "fast", ResourceKind::kCpu, "f32", 3000, 4},
+                           {"sha256:b", "fast", ResourceKind::kCpu, "f32", 1000, 2},
+                           {"sha256:c", "fast", ResourceKind::kCpu, "f32", 2000, 1},
+                           {"sha256:a", "fast", ResourceKind::kGpu, "f32", 9000, 4}};
+  return input;
+}
+
+TEST(Learned, IsTheMedianOverTheOtherModels) {
+  const Learned found = learned(measured_on(), "fast", ResourceKind::kCpu, "f32");
+  EXPECT_EQ(found.permille, 2000);
+  EXPECT_EQ(found.models, 3);
+  EXPECT_EQ(found.text(), "scaled by 2, learned from 7 measurements of 3 models");
+  EXPECT_EQ(found.apply(1500), 3000);
+  EXPECT_EQ(found.apply(0), 0);
+  EXPECT_EQ(found.apply(int64_t{1} << 61), int64_t{1} << 61);
+}
+
+TEST(Learned, ThisModelsOwnRatioGoesFirst) {
+  PlannerInput input = measured_on();
+  input.estimate_ratios.push_back({"sha256:mine", "fast", ResourceKind::kCpu, "f32", 700, 1});
+  const Learned found = learned(input, "fast", ResourceKind::kCpu, "f32");
+  EXPECT_EQ(found.permille, 700);
+  EXPECT_EQ(found.text(), "scaled by 0.7, learned from 1 measurement of 1 model");
+}
+
+TEST(Learned, AnotherPrecisionStandsInButNoOtherEngineOrKind) {
+  EXPECT_EQ(learned(measured_on(), "fast", ResourceKind::kCpu, "bf16").permille, 2000);
+  EXPECT_FALSE(learned(measured_on(), "slow", ResourceKind::kCpu, "f32").known());
+  EXPECT_FALSE(learned(measured_on(), "fast", ResourceKind::kNpu, "f32").known());
+}
+
+TEST(Learned, EvidenceThatIsIgnoredTeachesNothing) {
+  PlannerInput input = measured_on();
+  input.policy.tuning.evidence = EvidenceUse::kIgnore;
+  EXPECT_FALSE(learned(input, "fast", ResourceKind::kCpu, "f32").known());
+  EXPECT_EQ(learned(input, "fast", ResourceKind::kCpu, "f32").apply(1500), 1500);
+}
+
+// One socket of four cores at 60 W, a card at 100 W.
+struct Rates {
+  explicit Rates(Objective objective) {
+    Machine machine;
+    for (int32_t cpu = 0; cpu < 4; ++cpu) machine.cpus.push_back({cpu, cpu, 0, 0, 0, 0});
+    machine.allowed_cpus = {0, 1, 2, 3};
+    machine.numa_nodes = {{0, 0, {0, 1, 2, 3}}};
+    Resource cpu, gpu;
+    cpu.id = "cpu:0";
+    cpu.cpus = machine.allowed_cpus;
+    gpu.id = "gpu:0";
+    gpu.kind = ResourceKind::kGpu;
+    gpu.vendor = "nvidia";
+    machine.resources = {cpu, gpu};
+    input.machine = machine;
+    input.policy.objective = objective;
+    DeviceProfile processor, card;
+    processor.power = {60'000, FigureKind::kVendor, "its data sheet"};
+    card.power = {100'000, FigureKind::kVendor, "its data sheet"};
+    input.profiles = {{"cpu:0", processor}, {"gpu:0", card}};
+  }
+  int64_t taken_on(size_t resource, int32_t threads, int64_t time_ns) {
+    const PlanningContext context(input, input.machine);
+    Considered considered;
+    considered.place.resource = &context.machine.resources[resource];
+    considered.candidate.threads = threads;
+    return taken(context, considered, time_ns);
+  }
+  PlannerInput input;
+};
+
+TEST(Energy, IsThePowerOfTheProfileTimesTheTime) {
+  Rates rates(Objective::kEnergy);
+  EXPECT_EQ(rates.taken_on(1, 1, 1'000'000), int64_t{100'000} * 1'000'000);  // 100 W for 1 ms are 0.1 J = 1e11 pJ
+  EXPECT_EQ(rates.taken_on(0, 4, 1'000'000), int64_t{60'000} * 1'000'000);
+  EXPECT_EQ(rates.taken_on(0, 1, 1'000'000), (int64_t{19'800} + 10'050) * 1'000'000);  // a third, and a quarter of the rest
+  const PlanningContext context(rates.input, rates.input.machine);
+  EXPECT_EQ(taken_text(context, int64_t{100'000} * 1'000'000), "100 mJ");
+}
+
+TEST(Energy, IsNotKnownWithoutAProfile) {
+  Rates rates(Objective::kEnergy);
+  rates.input.profiles.clear();
+  EXPECT_EQ(rates.taken_on(1, 1, 1'000'000), 0);
+}
+
+TEST(Cost, IsThePriceOfTheLongestSelectorTimesTheTime) {
+  Rates rates(Objective::kCost);
+  rates.input.policy.prices = {{"gpu", 1.0}, {"gpu@nvidia", 3.6}};
+  EXPECT_EQ(rates.taken_on(1, 1, 1'000'000'000), 1'000'000'000'000);  // 3.6 an hour are 0.001 a second
+  EXPECT_EQ(rates.taken_on(0, 1, 1'000'000'000), 0);
+  const PlanningContext context(rates.input, rates.input.machine);
+  EXPECT_EQ(taken_text(context, 1'000'000'000'000), "1000 per million runs");
+}
+
+}  // namespace
+}  // namespace axle
