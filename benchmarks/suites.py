@@ -13,6 +13,7 @@ from typing import Any
 
 from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, met, microseconds, progress, ratio_text
 from inputs import write_add, write_mlp
+from prediction_suite import prediction
 from process_suites import cold_warm_start, memory
 
 
@@ -254,5 +255,6 @@ SUITES: dict[str, Callable[[Context], Report]] = {
     "cold_warm_start": cold_warm_start,
     "memory": memory,
     "plan_speed": plan_speed,
+    "prediction": prediction,
     "worker_call": worker_call,
 }

@@ -161,8 +161,8 @@ void declare(Arguments& spec, PlanArguments& arguments) {
   arguments.choice.declare(spec);
   arguments.inputs.declare(spec);
   arguments.output.declare(spec);
-  spec.option(arguments.machine, "--machine", "NAME|FILE",
-              "plan for, or check against, a machine that comes with axle (axle devices --profiles) or a record of one");
+  spec.option(arguments.machine, "--machine", "MACHINE",
+              "plan for, or check against, a machine by name (axle devices --profiles) or record");
   spec.option(arguments.lock, "-o,--output", "LOCK", "write the plan and everything it was made from");
   spec.group("Locks");
   spec.option(arguments.check, "--check", "LOCK", "does it hold here? names every field that drifted; with MODEL, that too");
