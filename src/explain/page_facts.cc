@@ -176,7 +176,7 @@ PageFacts page_facts(const Plan& plan, const PlannerInput* input, const TraceLog
 Roofline roofline_at(const PageFacts& facts, const Candidate& on) {
   const Resource* resource = find_resource(facts.input->machine, on.resource);
   if (resource == nullptr) return {};
-  return roofline_of(facts.input->machine, *resource, on.precision, on.threads);
+  return roofline_of(facts.input->machine, *resource, on.precision, on.threads, find_profile(*facts.input, on.resource));
 }
 
 int64_t estimate_at(const PageFacts& facts, const Candidate& on, const std::vector<int32_t>& nodes) {
