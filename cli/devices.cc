@@ -59,7 +59,6 @@ int run_devices(int argc, char** argv) {
   output.declare(spec);
   spec.example("axle devices", "what is here");
   spec.example("axle devices --record laptop.json", "then, anywhere: axle plan model.onnx --machine laptop.json");
-  spec.example("axle devices --profiles", "then: axle plan model.onnx --machine ryzen-8945hs");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   if (list_profiles && !record.empty()) {
     report_failure(invalid_argument_error("--profiles and --record exclude each other").with_hint("axle devices --help"),

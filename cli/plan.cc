@@ -171,7 +171,6 @@ void declare(Arguments& spec, PlanArguments& arguments) {
   spec.option(arguments.replan, "--replan", "LOCK", "plan again from its facts alone, on any machine; exit 5 if it differs");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");
   spec.example("axle plan model.onnx --inputs in.npz -o model.lock", "what would run, and why nothing else; kept as a lock");
-  spec.example("axle plan model.onnx --machine ryzen-8945hs", "what-if: for a machine that is not here");
   spec.example("axle plan model.onnx --check model.lock", "does the lock hold here, for this model");
 }
 
