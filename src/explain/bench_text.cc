@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "axle/bench.h"
 #include "axle/explain.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "explain/text_table.h"
 
 namespace axle {
@@ -75,11 +78,21 @@ Json rival_json(const BenchRival& rival) {
   return row;
 }
 
+// Every candidate of the plan once, and how they work together when they do.
+std::string what_runs(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Partition& part : plan.partitions) {
+    std::string name = part.candidate.format();
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return (plan.schedule == "single" ? "" : plan.schedule + " of ") + join(names, " + ");
+}
+
 }  // namespace
 
 std::string render_bench_text(const BenchReport& report, const TextStyle& style) {
   const LatencyFigures& figures = report.latency;
-  const std::string name = report.session ? report.session->plan().partitions.front().candidate.format() : "";
+  const std::string name = report.session ? what_runs(report.session->plan()) : "";
   std::string out =
       fmt::format("{}, {} caller{}\n", toned(name, Tone::kStrong, style.color), report.callers, report.callers == 1 ? "" : "s");
   out += fmt::format("  p50 {}   {}   {}   mean {}   min {}\n", format_duration(figures.p50_ns),
