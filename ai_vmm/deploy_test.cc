@@ -131,22 +131,23 @@ TEST_F(Deploy, ReportsHowExecutionsKeptToTheBound) {
   EXPECT_GT(qos.worst_ms, 0);
 }
 
-TEST_F(Deploy, WhatIsNotExecutedYetIsRefusedByName) {
+TEST_F(Deploy, WhatCannotBeHadIsRefusedByName) {
   VMM vmm = this->vmm();
   const std::string path = write_model(relu_model(), folder_, "relu");
-  const auto refused = [&](auto change, const char* words) {
+  const auto refused = [&](auto change, axle::StatusCode code, const char* words) {
     DeploymentConstraints constraints;
     change(constraints);
     const auto error = error_of<Error>([&] { vmm.deploy(path, constraints); });
     ASSERT_TRUE(error);
-    EXPECT_EQ(error->code(), axle::StatusCode::kUnimplemented) << error->what();
+    EXPECT_EQ(error->code(), code) << error->what();
     EXPECT_THAT(error->what(), HasSubstr(words));
   };
-  refused([](DeploymentConstraints& c) { c.max_power_watts = 10; }, "constraints.power");
-  refused([](DeploymentConstraints& c) { c.profile = HardwareProfile::LOW_POWER; }, "energy");
-  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::MODEL_PARALLEL; }, "split");
-  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::PIPELINE_PARALLEL; }, "pipeline");
-  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::HYBRID; }, "mixing");
+  using enum axle::StatusCode;
+  refused([](DeploymentConstraints& c) { c.max_power_watts = 10; }, kUnimplemented, "constraints.power");
+  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::MODEL_PARALLEL; }, kUnimplemented, "split");
+  // One CPU without core sets is one resource.
+  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::PIPELINE_PARALLEL; }, kFailedPrecondition,
+          "a pipeline needs two resources");
 }
 
 TEST_F(Deploy, HardwareIsPreferredRequiredAndExcluded) {

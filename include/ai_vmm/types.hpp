@@ -113,9 +113,9 @@ struct HardwareCapabilities {
 enum class SchedulingStrategy : uint8_t {
   AUTO,               // axle's choice
   SINGLE_DEVICE,      // the whole model on one device
-  MODEL_PARALLEL,     // layers split over devices
+  MODEL_PARALLEL,     // layers split over devices: refused by name
   PIPELINE_PARALLEL,  // stages on several devices
-  HYBRID,             // any mixture of these
+  HYBRID,             // engines and devices may share the model
 };
 
 // Prepared goals: what to be good at where the constraints leave a choice.

@@ -12,6 +12,15 @@ namespace {
 
 std::string op_name(const NodeFacts& node) { return node.domain.empty() ? node.op_type : node.domain + ":" + node.op_type; }
 
+// What engines say may run over many lines; a reason is a sentence.
+std::string in_one_line(const std::string& text) {
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!trim(line).empty()) lines.emplace_back(trim(line));
+  }
+  return join(lines, " ");
+}
+
 bool is_pinned_elsewhere(const Verdict& why) { return why.code == "PIN" || why.code == "KERNEL"; }
 
 class Refusals {
@@ -132,7 +141,7 @@ Decision mixed_rejection(std::string candidate, std::string code, std::string re
   Decision decision;
   decision.candidate = std::move(candidate);
   decision.code = std::move(code);
-  decision.reason = std::move(reason);
+  decision.reason = in_one_line(reason);
   decision.nodes = std::move(nodes);
   return decision;
 }

@@ -31,6 +31,16 @@ bool measured(const Plan& plan) {
                      [](const Partition& part) { return part.expected_from_evidence; });
 }
 
+// Some candidate was refused for want of evidence: measuring may let it pass.
+bool lacks_evidence(const Status& refusal) {
+  for (const auto& [key, decisions] : refusal.details()) {
+    for (const char* code : {"\"ACCURACY_UNKNOWN\"", "\"NOT_ENOUGH_EVIDENCE\"", "\"NOT_MEASURED\""}) {
+      if (key == "decisions" && decisions.find(code) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
 // Plans. A policy with a tuning budget has what it lacks of evidence measured first.
 Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   PlanRequest request;
@@ -41,7 +51,7 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   request.reuse = !options.verify;
   auto report = make_plan(*options.runtime, model, request);
   const int64_t budget_ns = options.policy.tuning.budget_ns;
-  const bool may_help = report ? !measured(report->plan) : report.error().code() == StatusCode::kFailedPrecondition;
+  const bool may_help = report ? !measured(report->plan) : lacks_evidence(report.error());
   if (budget_ns > 0 && may_help) {
     if (options.progress) options.progress("measuring the candidates", -1);
     TuneOptions tuning;
