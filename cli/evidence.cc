@@ -46,6 +46,15 @@ Status list(const EvidenceStore& store, const EvidenceFilter& filter, const Evid
   return ok_status();
 }
 
+// How many rows it was: one document for machines, a line for people.
+void tell(const EvidenceArguments& arguments, const char* key, uint64_t rows, const char* words) {
+  const auto count = static_cast<unsigned long long>(rows);
+  if (arguments.output.json)
+    std::printf("{\"%s\":%llu}\n", key, count);
+  else if (!arguments.output.quiet)
+    std::fprintf(stderr, "%llu %s\n", count, words);
+}
+
 Status run(const EvidenceArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(EvidenceStore store, EvidenceStore::open());
   AXLE_ASSIGN_OR_RETURN(const EvidenceFilter filter, filter_of(arguments));
@@ -59,11 +68,11 @@ Status run(const EvidenceArguments& arguments) {
   if (arguments.action == "import") {
     AXLE_ASSIGN_OR_RETURN(const std::string json, read_text_file(arguments.file));
     AXLE_ASSIGN_OR_RETURN(const uint64_t added, store.import_json(json));
-    std::fprintf(stderr, "%llu new rows\n", static_cast<unsigned long long>(added));
+    tell(arguments, "added", added, "new rows");
     return ok_status();
   }
   AXLE_ASSIGN_OR_RETURN(const uint64_t removed, store.rm(filter, arguments.all));
-  std::fprintf(stderr, "removed %llu rows\n", static_cast<unsigned long long>(removed));
+  tell(arguments, "removed", removed, "rows removed");
   return ok_status();
 }
 
