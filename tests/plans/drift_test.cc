@@ -174,12 +174,6 @@ const Faked kFaked[] = {
 
 INSTANTIATE_TEST_SUITE_P(Each, DriftOf, ::testing::ValuesIn(kFaked), [](const auto& faked) { return faked.param.name; });
 
-std::vector<std::string> fields_of(const std::vector<Drift>& drifts) {
-  std::vector<std::string> fields;
-  for (const Drift& drift : drifts) fields.push_back(drift.field);
-  return fields;
-}
-
 TEST(Drift, FewerCoresAreTheCountAndTheCpus) {
   const PlannerInput locked = input_of(kCpuPlan);
   PlannerInput now = locked;
