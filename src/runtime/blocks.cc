@@ -46,14 +46,16 @@ Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& 
   return block;
 }
 
-void wait_until_quiet() {
+void wait_until_quiet(const std::function<int64_t()>& cpu_ns) {
   const int64_t limit_ns = steady_ns() + kMostQuietNs;
   while (steady_ns() < limit_ns) {
-    const int64_t before_ns = process_cpu_ns();
+    const int64_t before_ns = cpu_ns();
     std::this_thread::sleep_for(std::chrono::nanoseconds(kLookNs));
-    if (process_cpu_ns() - before_ns < kLookNs / 5) return;
+    if (cpu_ns() - before_ns < kLookNs / 5) return;
   }
 }
+
+void wait_until_quiet() { wait_until_quiet(process_cpu_ns); }
 
 Sentinel::Sentinel() : cpus_(usable_cpus(kMostCores)), best_ns_(cpus_.size(), 0), files_("/") {
   for (int i = 0; i < kCalibrations; ++i) cores_slow();

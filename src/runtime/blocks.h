@@ -28,6 +28,8 @@ Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& 
 // Sleeps until this process uses no CPU, at most 300 ms: an engine's threads may spin for 40 ms after its last call, and what
 // is timed in that time shares the cores with them. Threads of the program itself that are busy cost the whole time.
 void wait_until_quiet();
+// The same by another clock of CPU time, in ns.
+void wait_until_quiet(const std::function<int64_t()>& cpu_ns);
 
 // Says whether the machine was ours during a block: a fixed piece of arithmetic is timed on each core around it, and the time
 // that the hypervisor or other processes took from our threads is read.

@@ -169,7 +169,8 @@ void Tuning::screen() {
   const auto spent = [&] { return steady_ns() - started_ns_ > budget || options_.cancel.cancelled(); };
   int64_t best_ns = 0;
   for (Contender& contender : contenders_) {
-    if (spent()) break;
+    // One is measured at least: a budget spent on loading alone would have bought nothing.
+    if (spent() && (best_ns != 0 || options_.cancel.cancelled())) break;
     load_contender(runtime_, model_, samples_, options_.cancel, contender);
     if (contender.failure.ok()) judge_error(contender);
     if (!contender.in_play()) continue;

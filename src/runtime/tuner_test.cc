@@ -162,6 +162,15 @@ TEST_F(Tuner, ABudgetOfNothingIsRefused) {
   EXPECT_THAT(measure(), StatusIs(StatusCode::kInvalidArgument, "budget"));
 }
 
+// Guards: a budget that loading alone had used up left no evidence at all.
+TEST_F(Tuner, ABudgetTooShortForAnythingStillMeasuresOne) {
+  options_.budget_ns = 1;
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  EXPECT_EQ(report.rows.front().verdict, "winner");
+  EXPECT_GT(report.rows.front().p50_ns, 0);
+  EXPECT_EQ(report.rows.back().verdict, "not_measured");
+}
+
 TEST_F(Tuner, WhatThePolicyRejectsIsNotMeasured) {
   options_.policy.engines.deny = {"hare"};
   AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
