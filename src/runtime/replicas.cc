@@ -28,7 +28,9 @@ Replicas::Replicas(std::vector<std::shared_ptr<const LoadedPlan>> loaded, std::v
 
 // By the end that a request can expect: what waits there, and the replica's speed. One that is slower by far is left alone:
 // waiting for the others takes less time. Null: all that may be asked have lent what they have.
-Replicas::Replica* Replicas::earliest(int64_t now_ns) {
+Replicas::Replica* Replicas::earliest() {
+  if (!chooses()) return can_lend(replicas_.front()) ? &replicas_.front() : nullptr;
+  const int64_t now_ns = steady_ns();
   const auto end = [&](const Replica& replica) {
     return std::pair(replica.left_out_until_ns > now_ns, std::max(replica.busy_until_ns, now_ns) + replica.typical_ns);
   };
@@ -45,7 +47,7 @@ Replicas::Replica* Replicas::earliest(int64_t now_ns) {
 
 Result<Loan> Replicas::lend(const CancelToken& cancel) {
   std::unique_lock lock(mutex_);
-  Replica* replica = earliest(steady_ns());
+  Replica* replica = earliest();
   while (replica == nullptr) {
     if (cancel.flag() == nullptr) {
       free_again_.wait(lock);
@@ -53,9 +55,9 @@ Result<Loan> Replicas::lend(const CancelToken& cancel) {
       AXLE_RETURN_IF_ERROR(cancel.check());
       free_again_.wait_for(lock, kCancelLook);
     }
-    replica = earliest(steady_ns());
+    replica = earliest();
   }
-  replica->busy_until_ns = std::max(replica->busy_until_ns, steady_ns()) + replica->typical_ns;
+  if (chooses()) replica->busy_until_ns = std::max(replica->busy_until_ns, steady_ns()) + replica->typical_ns;
   ++replica->lent;
   Loan loan{static_cast<size_t>(replica - replicas_.data()), nullptr};
   if (!replica->idle.empty()) {
@@ -81,7 +83,7 @@ void Replicas::give_back(Loan loan, const Outcome& outcome) {
   {
     const std::lock_guard lock(mutex_);
     Replica& replica = replicas_[loan.replica];
-    const int64_t now_ns = steady_ns();
+    const int64_t now_ns = chooses() ? steady_ns() : 0;
     --replica.lent;
     ++replica.statistics.requests;
     if (replica.lent == 0) replica.busy_until_ns = now_ns;

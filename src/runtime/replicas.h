@@ -42,6 +42,7 @@ class Replicas {
   const std::shared_ptr<const LoadedPlan>& next_loaded();
 
   size_t size() const { return replicas_.size(); }
+  const LoadedPlan& loaded(size_t replica) const { return *replicas_[replica].loaded; }
   std::vector<ReplicaStatistics> statistics() const;
 
  private:
@@ -56,7 +57,9 @@ class Replicas {
     size_t lent = 0;
     ReplicaStatistics statistics;
   };
-  Replica* earliest(int64_t now_ns);
+  Replica* earliest();
+  // One replica needs no clock: there is nothing to choose.
+  bool chooses() const { return replicas_.size() > 1; }
   bool can_lend(const Replica& replica) const { return !replica.idle.empty() || replica.made < options_.in_flight; }
 
   const Options options_;

@@ -143,9 +143,11 @@ const LoadTiming& Session::timing() const noexcept { return impl_->timing; }
 const std::vector<std::string>& Session::effective_json() const noexcept { return impl_->effective_json; }
 std::vector<std::map<std::string, double>> Session::counters() const {
   std::vector<std::map<std::string, double>> counters;
-  for (const LoadedPartition& part : impl_->loaded->partitions) {
-    auto counted = part.executable->counters();
-    counters.push_back(counted ? *std::move(counted) : std::map<std::string, double>());
+  for (size_t replica = 0; replica < impl_->replicas->size(); ++replica) {
+    for (const LoadedPartition& part : impl_->replicas->loaded(replica).partitions) {
+      auto counted = part.executable->counters();
+      counters.push_back(counted ? *std::move(counted) : std::map<std::string, double>());
+    }
   }
   return counters;
 }
@@ -153,17 +155,15 @@ std::vector<std::map<std::string, double>> Session::counters() const {
 Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds, const RunOptions& options) const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
   const CancelToken cancel = effective_token(options);
-  Result<std::vector<NamedTensor>> outputs = unavailable_error("no replica was tried");
-  for (size_t tries = 0; tries < std::max<size_t>(impl_->replicas->size(), 1); ++tries) {
+  for (size_t tries = 1;; ++tries) {
     AXLE_ASSIGN_OR_RETURN(Loan loan, impl_->replicas->lend(cancel));
     Outcome outcome;
-    outputs = impl_->run_once(*loan.execution, feeds, cancel, outcome.busy_ns);
+    auto outputs = impl_->run_once(*loan.execution, feeds, cancel, outcome.busy_ns);
     outcome.failed = !outputs && outputs.error().code() == StatusCode::kUnavailable;
     impl_->replicas->give_back(std::move(loan), outcome);
     // Redone elsewhere only when the policy lets the work move.
-    if (!outcome.failed || !impl_->policy.schedule.rebalance) break;
+    if (!outcome.failed || !impl_->policy.schedule.rebalance || tries >= impl_->replicas->size()) return outputs;
   }
-  return outputs;
 }
 
 std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<NamedTensor> feeds, RunOptions options) const {
