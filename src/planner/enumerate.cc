@@ -154,18 +154,7 @@ class PlaceWalk {
     considered.estimate_bytes = estimate_memory_bytes(context_.input.model, precision.name);
     const bool simulated = place_.facts->simulated || place_.resource->simulated;
     considered.evidence = context_.evidence.find(considered.candidate.format(), place_.engine->library_digest, simulated);
-    for (const CandidateGate gate : candidate_gates()) {
-      Gate rejection = gate(context_, demand_, considered);
-      if (!rejection) continue;
-      if (rejection->lacks_evidence) field_.measurable.push_back(considered);
-      Decision decision = decide(considered.candidate.format(), std::move(*rejection));
-      decision.estimate_ns = considered.estimate_ns;
-      decision.evidence = summarise(context_, considered);
-      field_.decisions.push_back(std::move(decision));
-      return;
-    }
-    field_.measurable.push_back(considered);
-    field_.admitted.push_back(std::move(considered));
+    judge(context_, demand_, std::move(considered), field_);
   }
 
   const PlanningContext& context_;
@@ -239,6 +228,21 @@ std::optional<EvidenceSummary> summarise(const PlanningContext& context, const C
   summary.stale = row == e.outdated || context.evidence.is_old(*row);
   if (e.error != nullptr) summary.error = e.error->error;
   return summary;
+}
+
+void judge(const PlanningContext& context, const Demand& demand, Considered considered, Field& field) {
+  for (const CandidateGate gate : candidate_gates()) {
+    Gate rejection = gate(context, demand, considered);
+    if (!rejection) continue;
+    if (rejection->lacks_evidence) field.measurable.push_back(considered);
+    Decision decision = decide(considered.name(), std::move(*rejection));
+    decision.estimate_ns = considered.estimate_ns;
+    decision.evidence = summarise(context, considered);
+    field.decisions.push_back(std::move(decision));
+    return;
+  }
+  field.measurable.push_back(considered);
+  field.admitted.push_back(std::move(considered));
 }
 
 Result<Field> enumerate(const PlanningContext& context, const Demand& demand) {

@@ -16,6 +16,9 @@ struct Field {
 // INVALID_ARGUMENT: an option of the policy that an engine does not have, or outside its domain.
 Result<Field> enumerate(const PlanningContext& context, const Demand& demand);
 
+// Puts it through the candidate gates: it is admitted, or a decision says why not.
+void judge(const PlanningContext& context, const Demand& demand, Considered considered, Field& field);
+
 // What evidence says of a candidate, for its decision.
 std::optional<EvidenceSummary> summarise(const PlanningContext& context, const Considered& considered);
 

@@ -23,7 +23,7 @@ class MixedSearch {
   MixedSearch(const PlanningContext& context, const std::vector<Demand>& demands)
       : context_(context), model_(context.input.model), demands_(demands) {}
 
-  Result<MixedField> run_pipeline() {
+  Result<Field> run_pipeline() {
     if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return refuse_pipeline();
     AXLE_ASSIGN_OR_RETURN(places_, find_part_places(context_, demands_));
     keep_disjoint_places();
@@ -37,14 +37,14 @@ class MixedSearch {
     const std::optional<CutPlan> found = search_pipeline(problem_, resource_of);
     if (!found) return refuse_pipeline();
     stages_ = true;
-    judge(considered_of(*found));
+    judge_parts(considered_of(*found));
     return std::move(field_);
   }
 
-  Result<MixedField> run() {
-    if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return MixedField{};
+  Result<Field> run() {
+    if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return Field{};
     AXLE_ASSIGN_OR_RETURN(places_, find_part_places(context_, demands_));
-    if (places_.places.empty() || (places_.places.size() < 2 && context_.pins.empty())) return MixedField{};
+    if (places_.places.empty() || (places_.places.size() < 2 && context_.pins.empty())) return Field{};
     units_ = make_cut_units(model_, groups());
     make_problem();
     const std::vector<int32_t> uncovered = uncovered_units(problem_);
@@ -57,7 +57,7 @@ class MixedSearch {
     if (!found.mixed)
       field_.decisions = {explain_no_cut(found.best.has_value())};
     else if (uses_demanded(*found.mixed))
-      judge(considered_of(*found.mixed));
+      judge_parts(considered_of(*found.mixed));
     return std::move(field_);
   }
 
@@ -71,10 +71,10 @@ class MixedSearch {
     std::erase_if(places_.places, [&](const PartPlace& at) { return divided.contains(at.on.candidate.resource); });
   }
 
-  MixedField refuse_pipeline() const {
+  Field refuse_pipeline() const {
     std::set<std::string> resources;
     for (const PartPlace& at : places_.places) resources.insert(at.on.candidate.resource);
-    MixedField field;
+    Field field;
     field.decisions = {mixed_rejection("pipeline", "SCHEDULE",
                                        resources.size() < 2
                                            ? fmt::format("a pipeline needs two resources that share nothing, and a graph of "
@@ -271,7 +271,7 @@ class MixedSearch {
     return bytes + working;
   }
 
-  void judge(Considered considered) {
+  void judge_parts(Considered considered) {
     for (const MixedPart& part : considered.mixed->parts) {
       const auto limit = part.on.place.facts->capability.limits.find("nodes_max");
       if (limit == part.on.place.facts->capability.limits.end() || limit->second <= 0 ||
@@ -282,19 +282,7 @@ class MixedSearch {
                                                              part.nodes.size(), part.on.place.name(), limit->second)));
       return;
     }
-    for (const CandidateGate gate : candidate_gates()) {
-      Gate rejection = gate(context_, demands_.front(), considered);
-      if (!rejection) continue;
-      if (rejection->lacks_evidence) field_.measurable.push_back(considered);
-      Decision decision = mixed_rejection(considered.name(), rejection->code, rejection->reason);
-      decision.verdict = rejection->verdict;
-      decision.estimate_ns = considered.estimate_ns;
-      decision.evidence = summarise(context_, considered);
-      field_.decisions.push_back(std::move(decision));
-      return;
-    }
-    field_.measurable.push_back(considered);
-    field_.admitted.push_back(std::move(considered));
+    judge(context_, demands_.front(), std::move(considered), field_);
   }
 
   const PlanningContext& context_;
@@ -306,18 +294,18 @@ class MixedSearch {
   std::vector<int64_t> true_ns_;       // unit_ns without preferences and refusals
   std::vector<int32_t> part_places_;
   bool stages_ = false;
-  MixedField field_;
+  Field field_;
 };
 
 }  // namespace
 
 std::string Considered::name() const { return mixed ? mixed->name : candidate.format(); }
 
-Result<MixedField> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands) {
+Result<Field> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands) {
   return MixedSearch(context, demands).run_pipeline();
 }
 
-Result<MixedField> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands) {
+Result<Field> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands) {
   return MixedSearch(context, demands).run();
 }
 

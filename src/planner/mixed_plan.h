@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "planner/gates.h"
+#include "planner/enumerate.h"
 
 namespace axle {
 
@@ -40,18 +40,12 @@ std::string plan_library_digest(const std::vector<Partition>& partitions);
 // the whole plan is spread over the parts as they were estimated.
 std::vector<Partition> mixed_partitions(const PlanningContext& context, const Considered& considered);
 
-struct MixedField {
-  std::vector<Considered> admitted;    // at most one
-  std::vector<Considered> measurable;  // passed, or only lacks evidence
-  std::vector<Decision> decisions;     // why not
-};
-
 // The pipeline whose slowest stage takes the least time, each stage on a resource of its own. It is judged by estimates, scaled
 // by what was measured of the whole model in each place. Errors as enumerate.
-Result<MixedField> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands);
+Result<Field> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands);
 
-// The cheapest plan that uses two places or more. `demands`: what is demanded, then what may stand in for it (or nothing): the
-// latter runs only what the former cannot. INVALID_ARGUMENT as enumerate.
-Result<MixedField> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands);
+// The cheapest plan that uses two places or more, or the decisions on why there is none. `demands`: what is demanded, then what may
+// stand in for it (or nothing): the latter runs only what the former cannot. INVALID_ARGUMENT as enumerate.
+Result<Field> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands);
 
 }  // namespace axle

@@ -106,7 +106,7 @@ void fill_replicas(const PlanningContext& context, const std::vector<Considered>
 // What the schedule demands of the field: a pipeline is cut for it; without two resources there are no replicas.
 Status keep_schedule(const PlanningContext& context, const Demand& demand, Field& field) {
   const ScheduleKind kind = context.input.policy.schedule.kind;
-  if (kind == ScheduleKind::kReplicas && !field.admitted.empty() && !choose_replicas(context, demand, field.admitted)) {
+  if (kind == ScheduleKind::kReplicas && !field.admitted.empty() && !can_replicate(field.admitted)) {
     field.decisions.push_back(explain_no_replicas(field.admitted));
     field.admitted.clear();
   }
@@ -120,7 +120,7 @@ Status keep_schedule(const PlanningContext& context, const Demand& demand, Field
     decision.evidence = summarise(context, whole);
     field.decisions.push_back(std::move(decision));
   }
-  AXLE_ASSIGN_OR_RETURN(MixedField pipeline, enumerate_pipeline(context, {demand}));
+  AXLE_ASSIGN_OR_RETURN(Field pipeline, enumerate_pipeline(context, {demand}));
   field.admitted = std::move(pipeline.admitted);
   field.decisions.insert(field.decisions.end(), pipeline.decisions.begin(), pipeline.decisions.end());
   return ok_status();
@@ -130,7 +130,7 @@ Status keep_schedule(const PlanningContext& context, const Demand& demand, Field
 Status add_mixed(const PlanningContext& context, const std::vector<Demand>& demands, Field& field) {
   const Mixing mixing = context.input.policy.schedule.mixing;
   if (mixing == Mixing::kNever || (mixing == Mixing::kNeeded && !field.measurable.empty())) return ok_status();
-  AXLE_ASSIGN_OR_RETURN(MixedField mixed, enumerate_mixed(context, demands));
+  AXLE_ASSIGN_OR_RETURN(Field mixed, enumerate_mixed(context, demands));
   const auto append = [](auto& into, auto& more) {
     into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };

@@ -17,14 +17,16 @@ constexpr int64_t kWorthItPercent = 5;
 
 int64_t request_ns(const Considered& c) { return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns; }
 
+// Indices into the admitted, resources in their order.
+using PlacesByResource = std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>>;
+
 // Places that may compute at the same time. Where parts of a split are admitted, the whole of which they are parts is not.
-std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>> disjoint_places(
-    const std::vector<Considered>& admitted) {
+PlacesByResource disjoint_places(const std::vector<Considered>& admitted) {
   std::set<std::string> divided;
   for (const Considered& c : admitted) {
     if (c.place.resource->part >= 0) divided.insert(whole_resource(c.place.resource->id));
   }
-  std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>> places;
+  PlacesByResource places;
   for (size_t i = 0; i < admitted.size(); ++i) {
     const Resource& resource = *admitted[i].place.resource;
     if (admitted[i].mixed || divided.contains(resource.id)) continue;
@@ -53,6 +55,8 @@ bool worth_it(const PlanningContext& context, const Demand& demand, const std::v
 }
 
 }  // namespace
+
+bool can_replicate(const std::vector<Considered>& admitted) { return disjoint_places(admitted).size() >= 2; }
 
 std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, const Demand& demand,
                                              const std::vector<Considered>& admitted) {

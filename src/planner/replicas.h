@@ -21,6 +21,9 @@ struct ReplicaChoice {
 std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, const Demand& demand,
                                              const std::vector<Considered>& admitted);
 
+// Whether two resources that share nothing are among the places of the admitted.
+bool can_replicate(const std::vector<Considered>& admitted);
+
 // Why a policy that forces replicas cannot have them, as a decision on what was admitted.
 Decision explain_no_replicas(const std::vector<Considered>& admitted);
 
