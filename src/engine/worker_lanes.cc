@@ -6,7 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
+#include <cstring>
 
 namespace axle::worker {
 namespace {
@@ -49,6 +51,14 @@ bool spin_for(const Mailbox& box, uint32_t seen) noexcept {
 }
 
 }  // namespace
+
+size_t put_piece(Mailbox& box, std::byte* buffer, std::string_view message, size_t at) noexcept {
+  const size_t piece = std::min(kPieceBytes, message.size() - at);
+  std::memcpy(buffer, message.data() + at, piece);
+  box.piece_bytes = piece;
+  box.left_bytes = message.size() - at - piece;
+  return at + piece;
+}
 
 void post(Mailbox& box) noexcept {
   box.cpu.store(::sched_getcpu(), std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace axle::worker {
 
@@ -55,6 +56,9 @@ struct SegmentRecord {
 // How long a side waits actively. Long enough for a caller that comes back at once, too short to matter to anybody else.
 inline constexpr std::chrono::microseconds kSpin{100};
 
+// Copies the piece of `message` that begins at `at` into the lane's `buffer` (request or reply), notes its size in `box`, and gives
+// where the next one begins. It is the receiver's once it is posted.
+size_t put_piece(Mailbox& box, std::byte* buffer, std::string_view message, size_t at) noexcept;
 // Tells the receiver that a piece is there.
 void post(Mailbox& box) noexcept;
 // Waits until `box` holds another piece than `seen`; false when `timeout` has passed. Spins first if `spin`, unless the sender

@@ -145,11 +145,7 @@ Status WorkerChannel::Life::send_request(uint32_t number, const std::string& req
   worker::Lane& lane = control().lanes[number];
   size_t at = 0;
   for (;;) {
-    const size_t piece = std::min(worker::kPieceBytes, request.size() - at);
-    std::memcpy(lane.request, request.data() + at, piece);
-    at += piece;
-    lane.to_worker.piece_bytes = piece;
-    lane.to_worker.left_bytes = request.size() - at;
+    at = worker::put_piece(lane.to_worker, lane.request, request, at);
     lane.to_worker.attachments = static_cast<uint32_t>(attachments);
     worker::post(lane.to_worker);
     if (at == request.size()) return ok_status();

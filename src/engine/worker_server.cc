@@ -127,11 +127,7 @@ class Serving {
   void send_reply(Lane& lane, const std::string& reply, uint32_t& seen) {
     size_t at = 0;
     for (;;) {
-      const size_t piece = std::min(worker::kPieceBytes, reply.size() - at);
-      std::memcpy(lane.reply, reply.data() + at, piece);
-      at += piece;
-      lane.to_host.piece_bytes = piece;
-      lane.to_host.left_bytes = reply.size() - at;
+      at = worker::put_piece(lane.to_host, lane.reply, reply, at);
       lane.to_host.notices = notices_.load(std::memory_order_acquire);
       worker::post(lane.to_host);
       if (at == reply.size()) return;
