@@ -1,8 +1,5 @@
 // The plugin's contexts through the C ABI: tensors in and out, shapes, memory, recording, cancellation, several at once.
-#include <atomic>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "engine/testing/engine_case.h"
 
@@ -219,16 +216,7 @@ TEST_F(OnnxRuntimeContext, StopsALongRunSoonAfterCancel) {
   Tensor y = float_tensor({64, 64}, std::vector<float>(64 * 64, 0.0f));
   ASSERT_THAT(context.bind_input(0, x), IsOk());
   ASSERT_THAT(context.bind_output(0, y), IsOk());
-  CancelToken cancel;
-  std::atomic<bool> returned{false};
-  std::thread canceller([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    EXPECT_FALSE(returned.load());  // else the run was too short to show anything
-    cancel.cancel();
-  });
-  EXPECT_THAT(context.run(cancel), StatusIs(StatusCode::kCancelled));
-  returned = true;
-  canceller.join();
+  expect_cancel_stops(context);
 }
 
 TEST_F(OnnxRuntimeContext, RunsAgainAfterACancelledRun) {
@@ -244,26 +232,7 @@ TEST_F(OnnxRuntimeContext, RunsAgainAfterACancelledRun) {
   EXPECT_THAT(context.run(), IsOk());
 }
 
-TEST_F(OnnxRuntimeContext, ServesSeveralContextsAtOnce) {
-  const auto executable = load(request(graph_of_text(kMlp)));
-  ASSERT_NE(executable, nullptr);
-  std::vector<std::thread> callers;
-  for (int caller = 0; caller < 4; ++caller) {
-    callers.emplace_back([&executable, caller] {
-      auto context = executable->make_context();
-      ASSERT_THAT(context, IsOk());
-      const Tensor x = float_tensor({1, 4}, {static_cast<float>(caller), 0, 0, 0});
-      Tensor y = float_tensor({1, 2}, {0, 0});
-      ASSERT_THAT(context->bind_input(0, x), IsOk());
-      ASSERT_THAT(context->bind_output(0, y), IsOk());
-      for (int repeat = 0; repeat < 200; ++repeat) {
-        ASSERT_THAT(context->run(), IsOk());
-        ASSERT_EQ(y.as<float>()[0], static_cast<float>(caller) + 0.5f);
-      }
-    });
-  }
-  for (std::thread& caller : callers) caller.join();
-}
+TEST_F(OnnxRuntimeContext, ServesSeveralContextsAtOnce) { expect_contexts_at_once(200); }
 
 }  // namespace
 }  // namespace axle::testing

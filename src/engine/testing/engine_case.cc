@@ -1,8 +1,11 @@
 #include "engine/testing/engine_case.h"
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include <onnx/defs/parser.h>
 
@@ -110,6 +113,40 @@ std::shared_ptr<const Executable> EngineCase::load(const EngineLoadRequest& requ
   return loaded.has_value() ? *loaded : nullptr;
 }
 
+void EngineCase::expect_contexts_at_once(int repeats) const {
+  const auto executable = load(request(graph_of_text(kMlp)));
+  ASSERT_NE(executable, nullptr);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&executable, caller, repeats] {
+      auto context = executable->make_context();
+      ASSERT_THAT(context, IsOk());
+      const Tensor x = float_tensor({1, 4}, {static_cast<float>(caller), 0, 0, 0});
+      Tensor y = float_tensor({1, 2}, {0, 0});
+      ASSERT_THAT(context->bind_input(0, x), IsOk());
+      ASSERT_THAT(context->bind_output(0, y), IsOk());
+      for (int repeat = 0; repeat < repeats; ++repeat) {
+        ASSERT_THAT(context->run(), IsOk());
+        ASSERT_EQ(y.as<float>()[0], static_cast<float>(caller) + 0.5f);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+void EngineCase::expect_cancel_stops(Context& context) {
+  CancelToken cancel;
+  std::atomic<bool> returned{false};
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_FALSE(returned.load());  // else the run was too short to show anything
+    cancel.cancel();
+  });
+  EXPECT_THAT(context.run(cancel), StatusIs(StatusCode::kCancelled));
+  returned = true;
+  canceller.join();
+}
+
 std::shared_ptr<const Executable> EngineCase::load_artefact(const EngineLoadRequest& request) {
   EngineRequest compile = request;
   compile.scratch_folder = scratch_.path() + "/artefact";
@@ -154,6 +191,24 @@ Tensor float_tensor(Shape shape, const std::vector<float>& values) {
   EXPECT_TRUE(tensor.has_value());
   if (!values.empty()) std::memcpy(tensor->mutable_data(), values.data(), values.size() * sizeof(float));
   return *tensor;
+}
+
+std::vector<RealModel> real_models(std::initializer_list<RealModel> own) {
+  std::vector<RealModel> models = {
+      {"breast_cancer_mlp", "breast-cancer-mlp/model.onnx", "breast-cancer-mlp/input.npz", "breast-cancer-mlp/expected.npz",
+       1e-4},
+      {"efficientnet_lite0", "efficientnet-lite0/model.onnx", "efficientnet-lite0/input.npz", "efficientnet-lite0/expected.npz",
+       1e-4},
+      {"ultraface", "ultraface-rfb-320/model.onnx", "ultraface-rfb-320/input.npz", "ultraface-rfb-320/expected.npz", 1e-4},
+      {"minilm", "all-minilm-l6-v2/model.onnx", "all-minilm-l6-v2/input.npz", "all-minilm-l6-v2/expected.npz", 1e-4},
+      {"magika", "magika/model.onnx", "magika/input.npz", "magika/expected.npz", 1e-4},
+      {"basic_pitch", "basic-pitch/model.onnx", "basic-pitch/input.npz", "basic-pitch/expected.npz", 1e-4},
+      {"ncf_recommender", "ncf-recommender/model.onnx", "ncf-recommender/input.npz", "ncf-recommender/expected.npz", 1e-4},
+      {"scalar_io", "partition/scalar_io.onnx", "partition/scalar_io.io.npz", "partition/scalar_io.io.npz", 1e-5},
+      {"zero_batch", "partition/zero_batch.onnx", "partition/zero_batch.io.npz", "partition/zero_batch.io.npz", 1e-5},
+  };
+  models.insert(models.end(), own);
+  return models;
 }
 
 std::ostream& operator<<(std::ostream& out, const RealModel& model) { return out << model.name; }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -55,6 +56,10 @@ class EngineCase : public ::testing::Test {
   EngineLoadRequest request(std::shared_ptr<const GraphIndex> graph, std::map<std::string, std::string> overrides = {}) const;
   // Loads, or fails the test and returns null.
   std::shared_ptr<const Executable> load(const EngineLoadRequest& request) const;
+  // Four callers, each with a context and tensors of its own, `repeats` runs of kMlp each.
+  void expect_contexts_at_once(int repeats) const;
+  // A run under way, which would take seconds, ends soon after its cancellation. Inputs are bound.
+  static void expect_cancel_stops(Context& context);
   // Loads what compile made of the request's graph, without the graph.
   std::shared_ptr<const Executable> load_artefact(const EngineLoadRequest& request);
 
@@ -86,6 +91,8 @@ struct RealModel {
   const char* precision = "f32";
 };
 std::ostream& operator<<(std::ostream& out, const RealModel& model);
+// Those that every engine which reads ONNX runs within the same tolerance, then an engine's own.
+std::vector<RealModel> real_models(std::initializer_list<RealModel> own);
 
 class RealModelCase : public EngineCase, public ::testing::WithParamInterface<RealModel> {
  protected:
