@@ -6,6 +6,7 @@
 
 #include "axle/runtime.h"
 #include "process_memory.h"
+#include "run_main.h"
 
 namespace axle_benchmarks {
 namespace {
@@ -39,11 +40,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace axle_benchmarks
 
-int main(int argc, char** argv) {
-  try {
-    return axle_benchmarks::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return axle_benchmarks::run_main(axle_benchmarks::run, argc, argv); }

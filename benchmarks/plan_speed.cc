@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "plan_case.h"
 #include "planner/planner.h"
+#include "run_main.h"
 #include "runtime/paired_stats.h"
 
 namespace axle_benchmarks {
@@ -68,11 +69,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace axle_benchmarks
 
-int main(int argc, char** argv) {
-  try {
-    return axle_benchmarks::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return axle_benchmarks::run_main(axle_benchmarks::run, argc, argv); }

@@ -15,6 +15,7 @@
 #include "engine/testing/graph_builder.h"
 #include "engine/worker.h"
 #include "paired.h"
+#include "run_main.h"
 #include "runtime/paired_stats.h"
 
 namespace axle_benchmarks {
@@ -157,11 +158,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace axle_benchmarks
 
-int main(int argc, char** argv) {
-  try {
-    return axle_benchmarks::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return axle_benchmarks::run_main(axle_benchmarks::run, argc, argv); }
