@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kTieLow = 0.99, kTieHigh = 1.01;
 constexpr double kUnpairedSlack = 1.1;
+constexpr double kPresetGain = 1.02;
 
 bool by_memory(const PlanningContext& context) { return context.input.policy.objective == Objective::kMemory; }
 
@@ -124,6 +125,19 @@ class Chooser {
       if (!costs_[i].measured || i == leader || !no_worse(time_ratio(timing(i), timing(leader)))) continue;
       if (simpler(context_, admitted_[i], admitted_[best])) best = i;
     }
+    return without_preset(best);
+  }
+
+  // The best of many presets that differ in nothing but luck would always look a little faster than the default, and which one
+  // it is would change from day to day: a preset has to win by more.
+  size_t without_preset(size_t best) const {
+    if (admitted_[best].mixed) return best;
+    for (size_t i = 0; i < admitted_.size(); ++i) {
+      if (!costs_[i].measured || admitted_[i].mixed || !is_default_of(admitted_[i].candidate, admitted_[best].candidate))
+        continue;
+      const TimeRatio ratio = time_ratio(timing(i), timing(best));
+      if (ratio.paired && (ratio.low <= 1 || ratio.ratio <= kPresetGain)) return i;
+    }
     return best;
   }
 
@@ -216,6 +230,9 @@ class Chooser {
       decision.code = "UNDECIDED";
       decision.reason = fmt::format("undecided: {}; a longer `axle tune` may decide it", text);
       choice_.notes.push_back(fmt::format("{} is undecided: {}", decision.candidate, text));
+    } else if (ratio.paired && ratio.high < 1 && is_default_of(admitted_[choice_.chosen].candidate, admitted_[i].candidate)) {
+      decision.code = "SMALL_GAIN";
+      decision.reason = fmt::format("{}; a preset is taken when it gains more than {:.0f} %", text, (kPresetGain - 1) * 100);
     } else {
       decision.code = "SLOWER";
       decision.reason = text;
@@ -281,6 +298,11 @@ class Chooser {
 };
 
 }  // namespace
+
+bool is_default_of(const Candidate& a, const Candidate& b) {
+  return a.preset.starts_with("default") && !b.preset.starts_with("default") && a.engine == b.engine &&
+         a.resource == b.resource && a.precision == b.precision && a.threads == b.threads;
+}
 
 bool is_tie(const TimeRatio& ratio) { return ratio.paired && ratio.low >= kTieLow && ratio.high <= kTieHigh; }
 

@@ -21,6 +21,9 @@ Choice choose(const PlanningContext& context, const Demand& demand, const std::v
 // precision, default preset, fewer threads, then by name.
 bool simpler(const PlanningContext& context, const Considered& a, const Considered& b);
 
+// Whether `a` is `b` without its preset.
+bool is_default_of(const Candidate& a, const Candidate& b);
+
 // The 95 % interval of the paired ratio lies within [0.99, 1.01].
 bool is_tie(const TimeRatio& ratio);
 // A tie, or undecided at a typical ratio within 1 %: no reason to prefer the less simple one.

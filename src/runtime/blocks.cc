@@ -57,20 +57,11 @@ void wait_until_quiet(const std::function<int64_t()>& cpu_ns) {
 
 void wait_until_quiet() { wait_until_quiet(process_cpu_ns); }
 
-Sentinel::Sentinel() : cpus_(usable_cpus(kMostCores)), best_ns_(cpus_.size(), 0), files_("/") {
+Sentinel::Sentinel(CoreSpeeds known) : cpus_(usable_cpus(kMostCores)), speeds_(std::move(known)), files_("/") {
   for (int i = 0; i < kCalibrations; ++i) cores_slow();
 }
 
-bool Sentinel::cores_slow() {
-  const std::vector<int64_t> times = time_cores(cpus_);
-  bool slow = false;
-  for (size_t i = 0; i < times.size(); ++i) {
-    if (times[i] == 0) continue;
-    best_ns_[i] = best_ns_[i] == 0 ? times[i] : std::min(best_ns_[i], times[i]);
-    slow = slow || static_cast<double>(times[i]) > kSlowCore * static_cast<double>(best_ns_[i]);
-  }
-  return slow;
-}
+bool Sentinel::cores_slow() { return speeds_.slow(cpus_, time_cores(cpus_), kSlowCore); }
 
 void Sentinel::start() {
   wait_until_quiet();

@@ -8,6 +8,7 @@
 
 #include "axle/status.h"
 #include "probe/machine_state.h"
+#include "runtime/core_speed.h"
 
 namespace axle {
 
@@ -35,20 +36,22 @@ void wait_until_quiet(const std::function<int64_t()>& cpu_ns);
 // that the hypervisor or other processes took from our threads is read.
 class Sentinel {
  public:
-  // Calibrates: the best of a few runs is what an undisturbed core needs.
-  Sentinel();
+  // Calibrates: the best of a few runs is what an undisturbed core needs, or what is `known` of it if that is less.
+  explicit Sentinel(CoreSpeeds known = {});
   // Before a block; waits until the process is quiet.
   void start();
   // After it; waits as well. True when a core took more than 1.25 times its best, more than 3 % of the time was stolen, or our
   // threads waited more than 3 % of the time for a CPU while other processes ran (waiting for each other alone is how a
   // program is).
   bool disturbed();
+  // With what this one saw.
+  const CoreSpeeds& speeds() const { return speeds_; }
 
  private:
   bool cores_slow();
   bool others_took_cpus(const std::optional<CpuTimes>& after) const;
   std::vector<int32_t> cpus_;
-  std::vector<int64_t> best_ns_;  // of each CPU: cores of one machine may differ
+  CoreSpeeds speeds_;
   bool slow_before_ = false;
   SystemFiles files_;
   std::optional<CpuTimes> times_;

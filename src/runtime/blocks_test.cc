@@ -62,6 +62,26 @@ TEST(UsableCpus, AreSpreadOverAllWhenThereAreTooMany) {
   EXPECT_EQ(one[0], all[0]);
 }
 
+TEST(CoreSpeeds, TheLeastOfEachCoreIsNormal) {
+  CoreSpeeds speeds;
+  const std::vector<int32_t> cpus = {0, 2, 7};
+  const auto slow = [&](std::vector<int64_t> times_ns) { return speeds.slow(cpus, times_ns, 1.25); };
+  EXPECT_FALSE(slow({100, 200, 0}));
+  EXPECT_FALSE(slow({125, 200, 0}));
+  EXPECT_TRUE(slow({100, 251, 0}));
+  EXPECT_FALSE(slow({50, 200, 0}));
+  EXPECT_TRUE(slow({100, 200, 0}));  // was normal before the core was seen at its best
+  EXPECT_EQ(speeds.text(), "0 50\n2 200\n");
+}
+
+TEST(CoreSpeeds, WhatIsKnownOutlastsAProgram) {
+  CoreSpeeds speeds = CoreSpeeds::parse("0 50\n2 200\n");
+  EXPECT_TRUE(speeds.slow(std::vector<int32_t>{0}, std::vector<int64_t>{80}, 1.25));
+  EXPECT_EQ(CoreSpeeds::parse(speeds.text()).text(), "0 50\n2 200\n");
+  EXPECT_EQ(CoreSpeeds::parse("").text(), "");
+  EXPECT_EQ(CoreSpeeds::parse("-1 50\n3 0\n4 9\nfast").text(), "4 9\n");
+}
+
 TEST(TimeCores, GivesATimeForEachCpuAndNothingForOneThatIsNotThere) {
   std::vector<int32_t> cpus = usable_cpus(2);
   cpus.push_back(CPU_SETSIZE - 1);

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <sstream>
 #include <thread>
 
 #include "base/clock.h"
@@ -62,6 +63,34 @@ std::vector<int64_t> time_cores(std::span<const int32_t> cpus) {
   std::thread visitor([&] { std::transform(cpus.begin(), cpus.end(), times.begin(), time_on); });
   visitor.join();
   return times;
+}
+
+CoreSpeeds CoreSpeeds::parse(std::string_view text) {
+  CoreSpeeds speeds;
+  std::istringstream in{std::string(text)};
+  int32_t cpu = 0;
+  int64_t least_ns = 0;
+  while (in >> cpu >> least_ns) {
+    if (cpu >= 0 && least_ns > 0) speeds.least_ns_[cpu] = least_ns;
+  }
+  return speeds;
+}
+
+std::string CoreSpeeds::text() const {
+  std::string text;
+  for (const auto& [cpu, least_ns] : least_ns_) text += std::to_string(cpu) + " " + std::to_string(least_ns) + "\n";
+  return text;
+}
+
+bool CoreSpeeds::slow(std::span<const int32_t> cpus, std::span<const int64_t> times_ns, double slack) {
+  bool any = false;
+  for (size_t i = 0; i < cpus.size(); ++i) {
+    if (times_ns[i] <= 0) continue;
+    int64_t& least_ns = least_ns_.try_emplace(cpus[i], times_ns[i]).first->second;
+    least_ns = std::min(least_ns, times_ns[i]);
+    any = any || static_cast<double>(times_ns[i]) > slack * static_cast<double>(least_ns);
+  }
+  return any;
 }
 
 }  // namespace axle

@@ -9,6 +9,8 @@
 #include "axle/session.h"
 #include "axle/tune.h"
 #include "base/clock.h"
+#include "base/file.h"
+#include "planner/choose.h"
 #include "planner/gates.h"
 #include "planner/mixed_plan.h"
 #include "planner/planner.h"
@@ -32,6 +34,13 @@ std::set<std::string> engines_of(const Plan& plan) {
   std::set<std::string> engines;
   for (const Partition& part : plan.partitions) engines.insert(part.candidate.engine);
   return engines;
+}
+
+// Speeds hold until the machine starts anew.
+std::string boot_id() { return read_file("/proc/sys/kernel/random/boot_id", 64).value_or("unknown"); }
+
+CoreSpeeds known_core_speeds(Runtime& runtime) {
+  return CoreSpeeds::parse(runtime.state().recall("core-speeds", boot_id()).value_or(""));
 }
 
 class Tuning {
@@ -67,7 +76,7 @@ class Tuning {
   std::vector<Contender> contenders_;
   std::string reference_;
   std::vector<NamedTensor> reference_outputs_;
-  Sentinel sentinel_;
+  Sentinel sentinel_{known_core_speeds(runtime_)};
   std::vector<std::string> notes_;
   bool noisy_ = false;
   std::string chosen_;                    // by the plan, once there is one
@@ -197,6 +206,14 @@ void Tuning::pick_finalists() {
         std::find_if(order.begin(), order.end(), same_engine) == order.begin() + static_cast<std::ptrdiff_t>(rank);
     order[rank]->dropped = hopeless || (rank >= kFinalists && !best_of_engine);
   }
+  // A preset is worth taking only if it beats the same without it: that has to race too.
+  for (Contender* contender : order) {
+    const auto beside = [&](const Contender* other) {
+      return !other->dropped && contender->plan.partitions.size() == 1 && other->plan.partitions.size() == 1 &&
+             is_default_of(contender->plan.partitions.front().candidate, other->plan.partitions.front().candidate);
+    };
+    if (contender->dropped && std::any_of(order.begin(), order.end(), beside)) contender->dropped = false;
+  }
 }
 
 void Tuning::finals() {
@@ -248,6 +265,7 @@ Result<TuneReport> Tuning::run() {
   AXLE_RETURN_IF_ERROR(measure_reference());
   screen();
   finals();
+  runtime_.state().remember("core-speeds", boot_id(), sentinel_.speeds().text());
   store();
   if (options_.cancel.cancelled()) return options_.cancel.check();
   PlanRequest request;
