@@ -86,6 +86,7 @@ OpenVinoContext::Tensor OpenVinoContext::wrap(const kit::IoSpec& spec, const axl
 }
 
 void OpenVinoContext::set(const Port& port, const ov_tensor_t* tensor, const kit::IoSpec& spec) {
+  if (!port) return;  // an input that nothing reads
   check(api(), api().ov_infer_request_set_tensor_by_const_port(request_.get(), port.get(), tensor),
         "binding '" + spec.name + "'");
 }

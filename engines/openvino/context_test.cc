@@ -47,6 +47,21 @@ TEST_F(OpenVinoContext, RunsChangingShapesIntoItsOwnAndTheCallersMemory) {
   }
 }
 
+// Guards: OpenVINO leaves an input out that nothing reads, and the whole model was refused for it.
+TEST_F(OpenVinoContext, KeepsAnInputThatNothingReads) {
+  const auto executable = load(request(graph_of_text(
+      R"(<ir_version: 8, opset_import: ["": 17]> g (float[2] unread, float[2] x) => (float[2] y) { y = Neg(x) })")));
+  ASSERT_NE(executable, nullptr);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+  const Tensor unread = float_tensor({2}, {5, 6}), x = float_tensor({2}, {1, 2});
+  ASSERT_THAT(context.bind_input(0, unread), IsOk());
+  ASSERT_THAT(context.bind_input(1, x), IsOk());
+  ASSERT_THAT(context.run(), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const OutputView own, context.output(0));
+  EXPECT_EQ(static_cast<const float*>(own.data)[1], -2.0f);
+  EXPECT_THAT(context.bind_input(0, float_tensor({3}, {1, 2, 3})), StatusIs(StatusCode::kInvalidArgument));
+}
+
 TEST_F(OpenVinoContext, FillsALargerOutputAndSaysWhatATooSmallOneNeeds) {
   const auto executable = load(request(graph_of_text(kNonZero)));
   ASSERT_NE(executable, nullptr);

@@ -201,17 +201,24 @@ using NameFn = ov_status_e (*)(const ov_compiled_model_t*, const char*, ov_outpu
 
 // Ports in the order of `known`, found by name (a port may have several); without `known`, the vendor's own order and names.
 void read_side(const Api& api, const ov_compiled_model_t* model, CountFn count_of, IndexFn by_index, NameFn by_name,
-               const std::vector<kit::IoSpec>& known, std::vector<Port>& ports, std::vector<kit::IoSpec>& specs) {
+               bool outputs, const std::vector<kit::IoSpec>& known, std::vector<Port>& ports, std::vector<kit::IoSpec>& specs) {
   size_t count = 0;
   check(api, count_of(model, &count), "counting inputs and outputs");
-  if (!known.empty() && known.size() != count) {
+  // OpenVINO leaves out an input that nothing reads; it stays one of the model's, without a port.
+  const bool lacking = !outputs && count < known.size();
+  if (!known.empty() && known.size() != count && !lacking) {
     throw kit::internal("OpenVINO made " + std::to_string(count) + " inputs or outputs of the model's " +
                         std::to_string(known.size()));
   }
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < (known.empty() ? count : known.size()); ++i) {
     const kit::IoSpec* spec = known.empty() ? nullptr : &known[i];
     ov_output_const_port_t* port = nullptr;
     const bool named = spec != nullptr && by_name(model, spec->name.c_str(), &port) == OK;
+    if (!named && lacking) {
+      ports.emplace_back(nullptr, api.ov_output_const_port_free);
+      specs.push_back(*spec);
+      continue;
+    }
     if (!named) check(api, by_index(model, i, &port), "reading an input or output");
     ports.emplace_back(port, api.ov_output_const_port_free);
     specs.push_back(read_spec(api, port, spec));
@@ -244,9 +251,9 @@ Program::Program(std::shared_ptr<const Api> api, const CompileFor& target)
 
 void Program::read_ports(const kit::Io& names) {
   read_side(*api_, model_.get(), api_->ov_compiled_model_inputs_size, api_->ov_compiled_model_input_by_index,
-            api_->ov_compiled_model_input_by_name, names.inputs, inputs_, io_.inputs);
+            api_->ov_compiled_model_input_by_name, false, names.inputs, inputs_, io_.inputs);
   read_side(*api_, model_.get(), api_->ov_compiled_model_outputs_size, api_->ov_compiled_model_output_by_index,
-            api_->ov_compiled_model_output_by_name, names.outputs, outputs_, io_.outputs);
+            api_->ov_compiled_model_output_by_name, true, names.outputs, outputs_, io_.outputs);
   for (const auto* side : {&io_.inputs, &io_.outputs}) {
     for (const kit::IoSpec& spec : *side) {
       if (spec.dtype == 8 || spec.dtype == 0) {
