@@ -1,10 +1,12 @@
 // Times axle's plan of a model against engines' own C APIs, interleaved in this process; prints one JSON document.
 //   axle_benchmark_pair MODEL INPUTS.flat [--engine NAME] [--threads N] [--precision P] [--policy FILE.toml] [--session]
-//     [--peer NAME=LIBRARY:T[,T...]]... [--rounds N] [--block-ms N] [--limit-s N]
-// A peer with several thread counts is measured with the one that is fastest at a first look.
+//     [--peer NAME=LIBRARY:T[,T...]]... [--rounds N] [--block-ms N] [--limit-s N] [--core-speeds FILE]
+// A peer with several thread counts races with each of them.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -19,6 +21,8 @@ namespace axle_benchmarks {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr double kFarBehind = 1.3;
 
 struct PeerWish {
   std::string name, library;
@@ -66,6 +70,8 @@ Arguments parse(int argc, char** argv) {
       arguments.paired.block_ns = std::stoll(value) * 1'000'000;
     else if (word == "--limit-s")
       arguments.paired.limit_ns = std::stoll(value) * 1'000'000'000;
+    else if (word == "--core-speeds")
+      arguments.paired.core_speeds = value;
     else if (word == "--policy")
       arguments.policy = value;
     else
@@ -138,22 +144,27 @@ std::unique_ptr<Peer> open_ready(const PeerWish& wish, int threads, const std::s
   return peer;
 }
 
-// The thread count that is fastest at a first look, loaded.
-std::pair<std::unique_ptr<Peer>, int> best_of(const PeerWish& wish, const std::string& model, std::vector<FlatTensor>& inputs) {
-  std::unique_ptr<Peer> best;
-  int best_threads = 0;
-  double best_ns = 0;
-  for (const int threads : wish.threads) {
-    auto peer = open_ready(wish, threads, model, inputs);
-    Contender contender{wish.name, [&] { peer->run(); }, {}};
-    const double time_ns = wish.threads.size() == 1 ? 0 : look_ns(contender);
-    if (best && time_ns >= best_ns) continue;
-    best = std::move(peer);
-    best_ns = time_ns;
-    best_threads = threads;
+// Of an engine's thread counts those that are far behind its best need not take turns for long: the comparison is with the best.
+void leave_slow_threads(std::vector<Contender>& contenders, std::vector<std::unique_ptr<Peer>>& peers,
+                        std::vector<int>& threads, const PairedOptions& options) {
+  const size_t first = contenders.size() - peers.size();
+  const std::vector<double> looked = look_ns(contenders, options);
+  std::map<std::string, double> least;
+  for (size_t i = first; i < looked.size(); ++i) {
+    double& best = least.try_emplace(contenders[i].name, looked[i]).first->second;
+    best = std::min(best, looked[i]);
   }
-  if (!best) throw std::runtime_error("a peer needs a thread count");
-  return {std::move(best), best_threads};
+  size_t kept = 0;
+  for (size_t i = 0; i < peers.size(); ++i) {
+    if (looked[first + i] > kFarBehind * least[contenders[first + i].name]) continue;
+    std::swap(contenders[first + kept], contenders[first + i]);
+    std::swap(peers[kept], peers[i]);
+    std::swap(threads[kept], threads[i]);
+    ++kept;
+  }
+  contenders.erase(contenders.begin() + static_cast<std::ptrdiff_t>(first + kept), contenders.end());
+  peers.resize(kept);
+  threads.resize(kept);
 }
 
 Json row_of(const Contender& ours, const Contender& theirs, int threads, double error) {
@@ -180,11 +191,14 @@ int run(int argc, char** argv) {
   std::vector<std::unique_ptr<Peer>> peers;
   std::vector<int> threads;
   for (const PeerWish& wish : arguments.peers) {
-    auto [peer, count] = best_of(wish, arguments.model, inputs);
-    contenders.push_back({wish.name, [raw = peer.get()] { raw->run(); }, {}});
-    peers.push_back(std::move(peer));
-    threads.push_back(count);
+    for (const int count : wish.threads) {
+      auto peer = open_ready(wish, count, arguments.model, inputs);
+      contenders.push_back({wish.name, [raw = peer.get()] { raw->run(); }, {}});
+      peers.push_back(std::move(peer));
+      threads.push_back(count);
+    }
   }
+  leave_slow_threads(contenders, peers, threads, arguments.paired);
   const PairedResult paired = run_paired(contenders, arguments.paired);
   ours.run_bound();
   const axle::Partition& part = ours.plan().partitions.front();

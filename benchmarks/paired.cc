@@ -8,7 +8,10 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <sstream>
 #include <thread>
+
+#include "runtime/core_speed.h"
 
 namespace axle_benchmarks {
 namespace {
@@ -16,7 +19,8 @@ namespace {
 constexpr int64_t kFewestCalls = 5;
 constexpr int kDroppedRounds = 2;
 constexpr int64_t kFewestRounds = 6;
-constexpr double kSlowSentinel = 1.25;
+constexpr double kSlowCore = 1.25;
+constexpr size_t kMostCores = 16;
 constexpr int64_t kBatchNs = 20'000;         // reading the clock once per batch keeps it out of what is measured
 constexpr int64_t kAwakeNs = 10'000'000;     // untimed calls before a block
 constexpr int64_t kMostIdleNs = 400'000'000;
@@ -30,19 +34,6 @@ int64_t process_cpu_ns() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
-
-// A fixed piece of arithmetic, a dependent chain of about half a millisecond.
-int64_t sentinel_ns() {
-  const int64_t started = now_ns();
-  uint64_t value = 88172645463325252ULL;
-  for (int i = 0; i < 250'000; ++i) {
-    value ^= value << 13;
-    value ^= value >> 7;
-    value ^= value << 17;
-  }
-  __asm__ volatile("" : : "r"(value));
-  return now_ns() - started;
 }
 
 // How long our threads together were ready to run without a CPU: the kernel's own count of what others took from us.
@@ -83,14 +74,22 @@ struct Block {
 
 class Timer {
  public:
-  Timer() {
-    for (int i = 0; i < 7; ++i) best_sentinel_ns_ = std::min(best_sentinel_ns_, sentinel_ns());
+  explicit Timer(std::string file) : file_(std::move(file)), cpus_(axle::usable_cpus(kMostCores)) {
+    std::ostringstream text;
+    text << std::ifstream(file_).rdbuf();
+    speeds_ = axle::CoreSpeeds::parse(text.str());
+    for (int i = 0; i < 7; ++i) slow();
   }
+  ~Timer() {
+    if (!file_.empty()) std::ofstream(file_) << speeds_.text();
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
 
   Block block(const std::function<void()>& call, int64_t length_ns) {
     wait_until_idle();
     const int64_t batch = wake(call);
-    const int64_t before_ns = sentinel_ns();
+    const bool slow_before = slow();
     const int64_t stolen_before_ns = stolen_ns();
     const int64_t waiting_before_ns = waiting_ns();
     const int64_t started = now_ns();
@@ -106,7 +105,8 @@ class Timer {
     const auto allowed_ns = static_cast<int64_t>(kLostShare * static_cast<double>(last - started));
     // Stealing is counted in ticks of 10 ms: one is forgiven.
     const bool lost = waiting_ns() - waiting_before_ns > allowed_ns || stolen_ns() - stolen_before_ns > allowed_ns + 10'000'000;
-    result.disturbed = lost || slow(before_ns) || slow(sentinel_ns());
+    if (!lost && !slow_before) wait_until_idle();
+    result.disturbed = lost || slow_before || slow();
     return result;
   }
 
@@ -124,18 +124,17 @@ class Timer {
     return std::max<int64_t>(1, kBatchNs * calls / (last - started));
   }
 
-  bool slow(int64_t time_ns) {
-    best_sentinel_ns_ = std::min(best_sentinel_ns_, time_ns);
-    return static_cast<double>(time_ns) > kSlowSentinel * static_cast<double>(best_sentinel_ns_);
-  }
+  bool slow() { return speeds_.slow(cpus_, axle::time_cores(cpus_), kSlowCore); }
 
-  int64_t best_sentinel_ns_ = INT64_MAX;
+  const std::string file_;
+  const std::vector<int32_t> cpus_;
+  axle::CoreSpeeds speeds_;
 };
 
 }  // namespace
 
 PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions& options) {
-  Timer timer;
+  Timer timer(options.core_speeds);
   PairedResult result;
   std::vector<std::vector<double>> left_out;
   const int64_t started = now_ns();
@@ -166,12 +165,14 @@ PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions&
   return result;
 }
 
-double look_ns(Contender& contender) {
-  Timer timer;
-  timer.block(contender.call, 30'000'000);
-  double best = timer.block(contender.call, 60'000'000).call_ns;
-  for (int i = 0; i < 2; ++i) best = std::min(best, timer.block(contender.call, 60'000'000).call_ns);
-  return best;
+std::vector<double> look_ns(std::vector<Contender> contenders, PairedOptions options) {
+  options.rounds = 2;
+  options.block_ns /= 4;
+  options.limit_ns /= 10;
+  run_paired(contenders, options);
+  std::vector<double> times;
+  for (const Contender& contender : contenders) times.push_back(axle::median(contender.block_ns));
+  return times;
 }
 
 Difference paired_difference(const std::vector<double>& base_ns, const std::vector<double>& theirs_ns) {

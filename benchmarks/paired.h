@@ -22,6 +22,8 @@ struct PairedOptions {
   int64_t block_ns = 100'000'000;  // and at least 5 calls
   int64_t rounds = 16;             // that count
   int64_t limit_ns = 30'000'000'000;
+  std::string
+      core_speeds;  // file of the least times of each core (runtime/core_speed.h), read and brought up to date; "" = none
 };
 
 struct PairedResult {
@@ -33,8 +35,8 @@ struct PairedResult {
 // The first two rounds are not counted.
 PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions& options);
 
-// Time per call of one short block: for a first look.
-double look_ns(Contender& contender);
+// Time per call of each contender by two short rounds: who is far behind need not take turns for long.
+std::vector<double> look_ns(std::vector<Contender> contenders, PairedOptions options);
 
 // Median of theirs[i] - base[i] with its 95 % bootstrap interval.
 struct Difference {
