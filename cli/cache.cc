@@ -1,10 +1,14 @@
-// axle cache: the artefact store (ls, stats, verify, gc, rm, pin, unpin, path).
+// axle cache: the artefact store (ls, stats, verify, gc, rm, pin, unpin, export, import, path).
 #include "axle/cache.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 
 #include "axle/explain.h"
+#include "axle/model.h"
+#include "axle/runtime.h"
 #include "choice.h"
 #include "command.h"
 #include "console.h"
@@ -15,6 +19,7 @@ namespace {
 struct CacheArguments {
   std::string action;
   std::string what;
+  std::vector<std::string> more;
   std::string max_size;
   bool remove_bad = false;
   OutputFlags output;
@@ -67,6 +72,74 @@ Status verify(Cache& cache, const CacheArguments& arguments) {
       .with_hint(arguments.remove_bad ? "they were removed and will be made anew when needed" : "axle cache verify --remove");
 }
 
+bool is_key_prefix(const std::string& text) {
+  const std::string_view hex = std::string_view(text).substr(text.starts_with("sha256:") ? 7 : 0);
+  return !hex.empty() && hex.size() <= 64 && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Key digests of the entries that each argument names: the start of a key digest, a model's digest, or a model file.
+Result<std::vector<std::string>> named_keys(Cache& cache, const std::vector<std::string>& names) {
+  AXLE_ASSIGN_OR_RETURN(const std::vector<CacheEntry> entries, cache.ls());
+  std::vector<std::string> keys;
+  for (const std::string& name : names) {
+    std::string model = name;
+    if (!is_key_prefix(name) || std::filesystem::exists(name)) {
+      AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+      AXLE_ASSIGN_OR_RETURN(const Model opened, open_model(*runtime, name));
+      model = opened.digest();
+    }
+    const size_t before = keys.size();
+    for (const CacheEntry& entry : entries) {
+      const std::string& key = entry.key_digest;
+      const bool begins = is_key_prefix(name) && (key.starts_with(name) || std::string_view(key).substr(7).starts_with(name));
+      const bool known = std::find(keys.begin(), keys.end(), key) != keys.end();
+      if ((begins || entry.key.model_digest == model) && !known) keys.push_back(key);
+    }
+    if (keys.size() == before)
+      return not_found_error("the cache holds no entry of '" + name + "'").with_hint("see: axle cache ls");
+  }
+  return keys;
+}
+
+Status set_pinned(Cache& cache, const CacheArguments& arguments) {
+  const bool pin = arguments.action == "pin";
+  std::vector<std::string> names = arguments.more;
+  if (!arguments.what.empty()) names.insert(names.begin(), arguments.what);
+  if (names.empty())
+    return invalid_argument_error("axle cache " + arguments.action + " needs a key (the start of its digest) or a model");
+  AXLE_ASSIGN_OR_RETURN(const std::vector<std::string> keys, named_keys(cache, names));
+  for (const std::string& key : keys) AXLE_RETURN_IF_ERROR(cache.set_pinned(key, pin));
+  if (arguments.output.json)
+    std::printf("{\"entries\":%zu,\"pinned\":%s}\n", keys.size(), pin ? "true" : "false");
+  else
+    print(arguments, std::to_string(keys.size()) + (pin ? " entries pinned: gc keeps them\n" : " entries unpinned\n"));
+  return ok_status();
+}
+
+Status transfer(Cache& cache, const CacheArguments& arguments) {
+  const bool out = arguments.action == "export";
+  if (arguments.what.empty()) return invalid_argument_error("axle cache " + arguments.action + " needs a file");
+  if (!out && !arguments.more.empty()) return invalid_argument_error("axle cache import takes one file and no keys");
+  Result<CacheTransferReport> report = ok_status();
+  if (out) {
+    std::vector<std::string> keys;
+    if (!arguments.more.empty()) {
+      AXLE_ASSIGN_OR_RETURN(keys, named_keys(cache, arguments.more));
+    }
+    report = cache.export_archive(arguments.what, keys, interrupt_token());
+  } else {
+    report = cache.import_archive(arguments.what, interrupt_token());
+  }
+  if (!report) return std::move(report).error();
+  if (arguments.output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_cache_transfer_json(*report));
+    print(arguments, json + "\n");
+  } else {
+    print(arguments, render_cache_transfer_text(*report, out));
+  }
+  return ok_status();
+}
+
 Status collect(Cache& cache, const CacheArguments& arguments, bool remove) {
   Result<CacheGcReport> report = ok_status();
   if (remove) {
@@ -101,22 +174,26 @@ Status run(const CacheArguments& arguments) {
   if (arguments.action == "verify") return verify(cache, arguments);
   if (arguments.action == "gc") return collect(cache, arguments, false);
   if (arguments.action == "rm") return collect(cache, arguments, true);
-  return cache.set_pinned(arguments.what, arguments.action == "pin");
+  if (arguments.action == "export" || arguments.action == "import") return transfer(cache, arguments);
+  return set_pinned(cache, arguments);
 }
 
 }  // namespace
 
 int run_cache(int argc, char** argv) {
-  constexpr std::array kActions = {"ls", "stats", "verify", "gc", "rm", "pin", "unpin", "path"};
+  constexpr std::array kActions = {"ls", "stats", "verify", "gc", "rm", "pin", "unpin", "export", "import", "path"};
   CacheArguments arguments;
-  Arguments spec("cache", "The artefact store: ls, stats, verify, gc, rm KEY, pin KEY, unpin KEY, path.");
-  spec.positional(arguments.action, "ACTION", "ls, stats, verify, gc, rm, pin, unpin or path");
-  spec.positional(arguments.what, "KEY", "digest of an entry or the start of it; '*' = all", false);
+  Arguments spec(
+      "cache", "The artefact store: ls, stats, verify, gc, rm KEY, pin and unpin KEY or MODEL, export and import FILE, path.");
+  spec.positional(arguments.action, "ACTION", "ls, stats, verify, gc, rm, pin, unpin, export, import or path");
+  spec.positional(arguments.what, "KEY",
+                  "start of an entry's digest (rm: '*' = all); pin, unpin: or a model; export, import: the FILE", false);
+  spec.positionals(arguments.more, "MORE", "pin, unpin: more of them; export: only these keys or models");
   spec.option(arguments.max_size, "--max-size", "SIZE", "gc: keep at most this much (2GiB)");
   spec.flag(arguments.remove_bad, "--remove", "verify: remove what is damaged");
   arguments.output.declare(spec);
-  spec.example("axle cache stats", "entries, bytes, hit rate");
-  spec.example("axle cache gc --max-size 2GiB", "remove what was not used for longest");
+  spec.example("axle cache gc --max-size 2GiB", "remove what was not used for longest and is not pinned");
+  spec.example("axle cache export model.axc model.onnx", "then, elsewhere: axle cache import model.axc");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   bool known = false;
   for (const char* action : kActions) known = known || arguments.action == action;

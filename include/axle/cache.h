@@ -159,6 +159,12 @@ struct CacheGcReport {
   uint64_t kept_bytes = 0;
 };
 
+struct CacheTransferReport {
+  uint64_t entries = 0;        // that were written or put in place
+  uint64_t already_there = 0;  // import: sound entries of the same key, which stay
+  uint64_t bytes = 0;          // of blobs, each counted once
+};
+
 class AXLE_API Cache {
  public:
   // Makes the folder (mode 0700) unless read_only. PERMISSION_DENIED when it belongs to another user or others may write
@@ -192,6 +198,14 @@ class AXLE_API Cache {
   // Removes the entries whose key digest starts with `prefix` ("sha256:" may be left out; "*" = all, memos included),
   // pinned or not. NOT_FOUND when there is none; leased entries stay and are counted.
   Result<CacheGcReport> rm(std::string_view prefix);
+  // Writes entries into one file, whole or not at all: those whose key digest starts with one of `prefixes`, or all. NOT_FOUND
+  // when one begins none; DATA_LOSS: an entry is damaged.
+  Result<CacheTransferReport> export_archive(const std::string& path, const std::vector<std::string>& prefixes = {},
+                                             const CancelToken& cancel = CancelToken::none());
+  // Puts the entries of such a file in place once all of it was found sound, each blob by its digest; of a damaged one nothing is.
+  // What is imported is run later: PERMISSION_DENIED when others may write to the file. DATA_LOSS, INVALID_ARGUMENT: it is no
+  // archive of this version, or damaged. RESOURCE_EXHAUSTED: no space, or more than max_bytes.
+  Result<CacheTransferReport> import_archive(const std::string& path, const CancelToken& cancel = CancelToken::none());
   // A pinned entry is not removed by gc. NOT_FOUND when there is no such entry.
   Status set_pinned(std::string_view key_digest, bool pinned);
 

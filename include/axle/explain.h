@@ -139,6 +139,8 @@ AXLE_API Result<std::string> render_cache_gc_json(const CacheGcReport& report);
 AXLE_API std::string quoted_json(std::string_view text);
 // "2GiB", "512MiB", "4096". INVALID_ARGUMENT names the units.
 AXLE_API Result<uint64_t> parse_size(std::string_view text);
+AXLE_API std::string render_cache_transfer_text(const CacheTransferReport& report, bool exported);
+AXLE_API Result<std::string> render_cache_transfer_json(const CacheTransferReport& report);
 
 // Text of a duration or a size with a sensible unit: "3.42 ms", "12.1 MiB".
 AXLE_API std::string format_duration(int64_t duration_ns);

@@ -45,6 +45,10 @@ void bind_reports(nb::module_& module) {
       .def_ro("memos", &CacheVerifyReport::memos)
       .def_ro("bytes", &CacheVerifyReport::bytes)
       .def_ro("problems", &CacheVerifyReport::problems);
+  nb::class_<CacheTransferReport>(module, "CacheTransferReport", "What export_archive and import_archive did.")
+      .def_ro("entries", &CacheTransferReport::entries, "written or put in place")
+      .def_ro("already_there", &CacheTransferReport::already_there)
+      .def_ro("bytes", &CacheTransferReport::bytes, "of blobs");
   nb::class_<CacheGcReport>(module, "CacheGcReport", "What gc and rm did.")
       .def_ro("removed_entries", &CacheGcReport::removed_entries)
       .def_ro("removed_bytes", &CacheGcReport::removed_bytes)
@@ -90,6 +94,20 @@ void bind_cache(nb::module_& module) {
             check(unlocked([&] { return cache.set_pinned(key, pinned); }));
           },
           nb::arg("key_digest"), nb::arg("pinned") = true, "A pinned entry is not removed by gc.")
+      .def(
+          "export_archive",
+          [](Cache& cache, const std::string& path, const std::vector<std::string>& prefixes) {
+            return take(unlocked([&] { return cache.export_archive(path, prefixes); }));
+          },
+          nb::arg("path"), nb::arg("prefixes") = std::vector<std::string>(),
+          "Write entries whose key digest starts with one of the prefixes, or all, into one file (docs/formats/cache.md).")
+      .def(
+          "import_archive",
+          [](Cache& cache, const std::string& path) { return take(unlocked([&] { return cache.import_archive(path); })); },
+          nb::arg("path"),
+          "Put the entries of such a file in place. DataLossError or InvalidArgumentError places nothing; "
+          "PermissionDeniedError when "
+          "others may write to it: artefacts are run.")
       .def("__repr__", [](const Cache& cache) { return "<axle.Cache " + cache.path() + ">"; });
 }
 

@@ -102,6 +102,15 @@ std::string render_cache_gc_text(const CacheGcReport& report) {
                      report.in_use_entries > 0 ? fmt::format("; {} are in use and stay", report.in_use_entries) : "");
 }
 
+std::string render_cache_transfer_text(const CacheTransferReport& report, bool exported) {
+  return fmt::format("{} {} entries, {}{}\n", exported ? "exported" : "imported", report.entries, format_size(report.bytes),
+                     report.already_there > 0 ? fmt::format("; {} were there already", report.already_there) : "");
+}
+
+Result<std::string> render_cache_transfer_json(const CacheTransferReport& report) {
+  return canonical_json({{"entries", report.entries}, {"already_there", report.already_there}, {"bytes", report.bytes}});
+}
+
 Result<std::string> render_cache_gc_json(const CacheGcReport& report) {
   return canonical_json({{"removed_entries", report.removed_entries},
                          {"removed_bytes", report.removed_bytes},
