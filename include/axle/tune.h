@@ -36,6 +36,7 @@ struct TuneRow {
   double ratio = 0;       // its time over the winner's, with the 95 % interval of the paired ratio
   double ratio_low = 0, ratio_high = 0;
   std::optional<ErrorFigures> error;
+  uint64_t peak_memory_bytes = 0;  // of a process that ran nothing else; 0 = not measured
 };
 
 struct TuneReport {

@@ -1,6 +1,7 @@
 // What stands behind axle.Session (python/axle/session.py).
 #include "axle/session.h"
 
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -46,6 +47,14 @@ std::string profile_json(const SessionCore& core) {
   return take(unlocked([&] { return render_profile_json(core.session()); }));
 }
 
+void bind_statistics(nb::module_& module) {
+  nb::class_<ReplicaStatistics>(module, "ReplicaStatistics", "One replica of a scheduled plan since loading.")
+      .def_ro("requests", &ReplicaStatistics::requests)
+      .def_ro("failures", &ReplicaStatistics::failures, "its device or process was gone")
+      .def_ro("typical_ns", &ReplicaStatistics::typical_ns, "time per request that requests are spread by")
+      .def_ro("left_out", &ReplicaStatistics::left_out, "after a failure, for now");
+}
+
 void bind_timing(nb::module_& module) {
   nb::class_<LoadTiming>(module, "LoadTiming", "How long it took to make a session ready.")
       .def_ro("plan_ns", &LoadTiming::plan_ns)
@@ -61,6 +70,7 @@ void bind_timing(nb::module_& module) {
 }  // namespace
 
 void bind_session(nb::module_& module) {
+  bind_statistics(module);
   bind_timing(module);
   nb::class_<SessionCore>(module, "SessionCore", "What stands behind axle.Session.")
       .def("__init__", &create, nb::arg("model"), nb::arg("policy"), nb::arg("samples").none() = nb::none(),
@@ -103,6 +113,13 @@ void bind_session(nb::module_& module) {
       .def_prop_ro(
           "effective_json", [](const SessionCore& core) { return core.session().effective_json(); },
           "Values really in force, one JSON document per partition.")
+      .def(
+          "counters", [](const SessionCore& core) { return unlocked([&] { return core.session().counters(); }); },
+          "What the engines have counted since loading, one dict per partition: numbers of their own, and of an engine in a "
+          "process of its own worker_pid, worker_restarts, worker_copied_bytes and worker_peak_memory_bytes.")
+      .def(
+          "replicas", [](const SessionCore& core) { return core.session().replicas(); },
+          "Statistics of each replica; one for every schedule but \"replicas\".")
       .def_prop_ro("copies", &SessionCore::copies, "Arrays that run() had to copy so far.")
       .def_prop_ro("model", &SessionCore::model, nb::rv_policy::reference_internal)
       .def_prop_ro("policy", &SessionCore::policy, nb::rv_policy::reference_internal, "The policy it was planned under.")

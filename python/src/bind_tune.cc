@@ -77,6 +77,7 @@ void bind_report(nb::module_& module) {
       .def_ro("ratio_low", &TuneRow::ratio_low)
       .def_ro("ratio_high", &TuneRow::ratio_high)
       .def_ro("error", &TuneRow::error)
+      .def_ro("peak_memory_bytes", &TuneRow::peak_memory_bytes, "of a process that ran nothing else; 0 = not measured")
       .def("__repr__", [](const TuneRow& row) { return "<axle.TuneRow " + row.candidate + ": " + row.verdict + ">"; });
   nb::class_<TuneReport>(module, "TuneReport", "What tune measured. str() is the table.")
       .def_ro("rows", &TuneReport::rows, "best first")

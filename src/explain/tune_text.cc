@@ -29,8 +29,14 @@ Json error_json(const ErrorFigures& error) {
 }  // namespace
 
 std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
-  TextTable table(
-      {{"verdict"}, {"candidate"}, {"p50", true}, {"time / winner"}, {"blocks", true}, {"error"}, {"why", false, true}});
+  TextTable table({{"verdict"},
+                   {"candidate"},
+                   {"p50", true},
+                   {"time / winner"},
+                   {"blocks", true},
+                   {"memory", true},
+                   {"error"},
+                   {"why", false, true}});
   for (const TuneRow& row : report.rows) {
     table.add_row(
         {{row.verdict, tone_of(row.verdict)},
@@ -38,6 +44,7 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
          {row.p50_ns > 0 ? format_duration(row.p50_ns) : "-"},
          {ratio_text(row)},
          {row.disturbed_blocks > 0 ? fmt::format("{} (-{})", row.blocks, row.disturbed_blocks) : std::to_string(row.blocks)},
+         {row.peak_memory_bytes > 0 ? format_size(row.peak_memory_bytes) : ""},
          {row.error ? fmt::format("{:.1e}", row.error->max_relative) : ""},
          {row.reason}});
   }
@@ -58,6 +65,7 @@ Result<std::string> render_tune_json(const TuneReport& report) {
                  {"reason", row.reason},       {"p50_us", static_cast<double>(row.p50_ns) / 1e3},
                  {"blocks", row.blocks},       {"disturbed_blocks", row.disturbed_blocks},
                  {"ratio", row.ratio},         {"interval", {row.ratio_low, row.ratio_high}}};
+    if (row.peak_memory_bytes > 0) item["peak_memory_bytes"] = row.peak_memory_bytes;
     if (row.error) item["error"] = error_json(*row.error);
     rows.push_back(std::move(item));
   }

@@ -118,6 +118,7 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
     const RatioInterval interval = paired_ratio(contender.timings.block_ns, rival.timings.block_ns);
     if (interval.high > 0) row.paired.push_back({rival.name, interval.ratio, interval.low, interval.high, interval.pairs});
   }
+  row.peak_memory_bytes = contender.peak_memory_bytes;
   const auto state = canonical_json(machine_to_json_value(input.machine)["state"]);
   if (state) row.state_json = *state;
   return row;
@@ -139,6 +140,7 @@ TuneRow tune_row(const Contender& contender, const Contender* winner) {
     row.reason = contender.gate_broken;
     return row;
   }
+  row.peak_memory_bytes = contender.peak_memory_bytes;
   if (!contender.measured()) {
     row.verdict = "not_measured";
     row.reason = "the budget ended before its turn";

@@ -38,6 +38,7 @@ struct Contender {
   int64_t screen_ns = 0;
   int64_t disturbed = 0;
   int64_t first_run_ns = 0;
+  uint64_t peak_memory_bytes = 0;     // 0 = not measured
 
   bool in_play() const { return failure.ok() && gate_broken.empty(); }
   bool measured() const { return failure.ok() && (!timings.call_ns.empty() || screen_ns > 0); }

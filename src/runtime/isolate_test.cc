@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include "axle/evidence_store.h"
 #include "axle/session.h"
+#include "axle/tune.h"
+#include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "runtime/session_impl.h"
 #include "runtime/testing/fake_engines.h"
@@ -107,6 +110,51 @@ TEST(Isolation, SessionAndBindingOutliveTheProcess) {
   }
   EXPECT_THAT(y.as<float>(), ElementsAre(1, 7, 2, 0));
   EXPECT_EQ(counter(session, "worker_restarts"), 1);
+}
+
+// A runtime with a cache of its own, where evidence can be kept.
+struct TuningRoom {
+  explicit TuningRoom(const std::string& engine) {
+    auto scratch = ScratchDir::create();
+    folder.emplace(*std::move(scratch));
+    RuntimeOptions options;
+    options.cache_folder = folder->file("cache");
+    options.engine_folders = {std::string(AXLE_BINARY_DIR) + "/lib/axle/engines"};
+    options.engines = {engine};
+    runtime = *Runtime::create(options);
+    tuning.policy.execution.threads = 1;
+    tuning.budget_ns = 500'000'000;
+  }
+  std::optional<ScratchDir> folder;
+  std::shared_ptr<Runtime> runtime;
+  TuneOptions tuning;
+};
+
+TEST(Isolation, TuningMeasuresPeakMemoryInAProcessOfItsOwn) {
+  TuningRoom room("null");
+  room.tuning.policy.objective = Objective::kMemory;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, relu_model());
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, tune(*room.runtime, model, room.tuning));
+  ASSERT_FALSE(report.rows.empty());
+  EXPECT_GT(report.rows.front().peak_memory_bytes, 1u << 20);
+  EXPECT_LT(report.rows.front().peak_memory_bytes, uint64_t{1} << 30);
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto rows, room.runtime->evidence()->find());
+  ASSERT_FALSE(rows.empty());
+  EXPECT_EQ(rows.front().peak_memory_bytes, report.rows.front().peak_memory_bytes);
+  // What it took is what a constraint is judged on, not what its weights suggest.
+  PlanRequest request;
+  request.policy = room.tuning.policy;
+  request.policy.constraints.memory_bytes = 1 << 20;
+  EXPECT_THAT(make_plan(*room.runtime, model, request), StatusIs(StatusCode::kFailedPrecondition, "it took "));
+}
+
+TEST(Isolation, TuningSaysWhereMemoryCannotBeMeasured) {
+  testing::registered_fake("inside");
+  TuningRoom room("inside");
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, relu_model());
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, tune(*room.runtime, model, room.tuning));
+  EXPECT_THAT(report.notes, Contains(HasSubstr("memory was not measured: inside cannot run in a process of its own")));
+  EXPECT_EQ(report.rows.front().peak_memory_bytes, 0u);
 }
 
 TEST(Isolation, CoreSetThatAnEngineCannotKeepIsItsProcesss) {

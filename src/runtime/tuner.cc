@@ -16,6 +16,7 @@
 #include "planner/planner.h"
 #include "runtime/blocks.h"
 #include "runtime/contender.h"
+#include "runtime/peak_memory.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/race.h"
 #include "runtime/runtime_state.h"
@@ -58,6 +59,7 @@ class Tuning {
   void screen_one(Contender& contender);
   void screen();
   void pick_finalists();
+  void measure_memory();
   void finals();
   int64_t left_ns() const { return options_.budget_ns - (steady_ns() - started_ns_); }
   bool over() const { return left_ns() <= 0 || options_.cancel.cancelled(); }
@@ -216,6 +218,32 @@ void Tuning::pick_finalists() {
   }
 }
 
+// Each in a process of its own, so that nothing else is counted. The finalists, within a part of the budget; where the policy judges
+// memory, everyone who ran, since the slowest may need the least.
+void Tuning::measure_memory() {
+  const Policy& policy = options_.policy;
+  const bool judged = policy.objective == Objective::kMemory || policy.constraints.memory_bytes > 0;
+  const int64_t enough_ns = judged ? 0 : left_ns() - options_.budget_ns / 5;
+  std::set<std::string> failures;
+  int missed = 0;
+  for (Contender& contender : contenders_) {
+    if (!contender.measured() || (contender.dropped && !judged)) continue;
+    if (over() || left_ns() < enough_ns) {
+      ++missed;
+      continue;
+    }
+    auto peak = measure_peak_memory(runtime_, model_, contender.plan, samples_, options_.cancel);
+    if (peak)
+      contender.peak_memory_bytes = *peak;
+    else
+      failures.insert(peak.error().message());
+    show();
+  }
+  if (missed > 0 && judged)
+    notes_.push_back(fmt::format("the memory of {} candidates was not measured: the budget ended before", missed));
+  for (const std::string& why : failures) notes_.push_back("memory was not measured: " + why);
+}
+
 void Tuning::finals() {
   Race race(contenders_, sentinel_, {[this] { return left_ns(); }, [this] { return over(); }, [this] { show(); }});
   race.run();
@@ -264,6 +292,7 @@ Result<TuneReport> Tuning::run() {
   AXLE_RETURN_IF_ERROR(prepare());
   AXLE_RETURN_IF_ERROR(measure_reference());
   screen();
+  measure_memory();
   finals();
   runtime_.state().remember("core-speeds", boot_id(), sentinel_.speeds().text());
   store();
