@@ -69,15 +69,19 @@ int report_failure(const Status& status, bool json) {
   return exit_code_for(status.code());
 }
 
+constexpr size_t kMostTextBytes = size_t{256} << 20;
+
 Result<std::string> read_text_file(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "re");
   if (file == nullptr) return not_found_error("cannot read '" + path + "': " + std::strerror(errno));
   std::string text;
   char block[65536];
-  for (size_t got = 0; (got = std::fread(block, 1, sizeof block, file)) > 0;) text.append(block, got);
+  size_t got = 0;
+  while (text.size() <= kMostTextBytes && (got = std::fread(block, 1, sizeof block, file)) > 0) text.append(block, got);
   const bool failed = std::ferror(file) != 0;
   std::fclose(file);
   if (failed) return data_loss_error("cannot read all of '" + path + "'");
+  if (text.size() > kMostTextBytes) return resource_exhausted_error("'" + path + "' holds more than 256 MiB of text");
   return text;
 }
 

@@ -16,6 +16,7 @@ struct EvidenceArguments {
   std::string model;
   std::string candidate;
   bool all = false;
+  bool stale = false;
   OutputFlags output;
 };
 
@@ -33,16 +34,28 @@ Result<EvidenceFilter> filter_of(const EvidenceArguments& arguments) {
 }
 
 Status list(const EvidenceStore& store, const EvidenceFilter& filter, const EvidenceArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(std::vector<EvidenceRow> rows, store.find(filter));
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(std::vector<EvidenceAge> ages, evidence_ages(*runtime, rows));
+  if (arguments.stale) {
+    size_t kept = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (ages[i].standing != EvidenceStanding::kStale) continue;
+      std::swap(rows[kept], rows[i]);
+      std::swap(ages[kept++], ages[i]);
+    }
+    rows.resize(kept);
+    ages.resize(kept);
+  }
   if (arguments.output.json) {
-    AXLE_ASSIGN_OR_RETURN(const std::string json, store.export_json(filter));
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_evidence_json(rows, ages));
     std::puts(json.c_str());
     return ok_status();
   }
-  AXLE_ASSIGN_OR_RETURN(const std::vector<EvidenceRow> rows, store.find(filter));
   TextStyle style;
   style.color = use_color();
   style.width = terminal_width();
-  std::fputs(render_evidence_text(rows, style).c_str(), stdout);
+  std::fputs(render_evidence_text(rows, ages, style).c_str(), stdout);
   return ok_status();
 }
 
@@ -53,6 +66,19 @@ void tell(const EvidenceArguments& arguments, const char* key, uint64_t rows, co
     std::printf("{\"%s\":%llu}\n", key, count);
   else if (!arguments.output.quiet)
     std::fprintf(stderr, "%llu %s\n", count, words);
+}
+
+Result<uint64_t> remove_stale(EvidenceStore& store, const EvidenceFilter& filter) {
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(const std::vector<EvidenceRow> rows, store.find(filter));
+  AXLE_ASSIGN_OR_RETURN(const std::vector<EvidenceAge> ages, evidence_ages(*runtime, rows));
+  // What others record meanwhile was not judged, and stays.
+  return store.rm_if(filter, [&](const EvidenceRow& row) {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (ages[i].standing == EvidenceStanding::kStale && rows[i] == row) return true;
+    }
+    return false;
+  });
 }
 
 Status run(const EvidenceArguments& arguments) {
@@ -71,7 +97,8 @@ Status run(const EvidenceArguments& arguments) {
     tell(arguments, "added", added, "new rows");
     return ok_status();
   }
-  AXLE_ASSIGN_OR_RETURN(const uint64_t removed, store.rm(filter, arguments.all));
+  AXLE_ASSIGN_OR_RETURN(const uint64_t removed,
+                        arguments.stale ? remove_stale(store, filter) : store.rm(filter, arguments.all));
   tell(arguments, "removed", removed, "rows removed");
   return ok_status();
 }
@@ -86,6 +113,7 @@ int run_evidence(int argc, char** argv) {
   spec.option(arguments.model, "--model", "MODEL", "only rows of this model (file or digest)");
   spec.option(arguments.candidate, "--candidate", "NAME", "only rows of this candidate");
   spec.flag(arguments.all, "--all", "rm: every row");
+  spec.flag(arguments.stale, "--stale", "ls, rm: rows of other versions of engine, driver or system than are here");
   arguments.output.declare(spec);
   spec.example("axle evidence ls --model model.onnx", "what was measured for a model");
   spec.example("axle evidence export fleet.json", "then, elsewhere: axle evidence import fleet.json");

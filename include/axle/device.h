@@ -102,9 +102,12 @@ struct Machine {
   MachineState state;
 
   // Identity fingerprint "sha256:..." over hardware, drivers and limits: everything but state, recorded_name, core sets of a
-  // split, simulated resources and what moves between two boots (power counters, NUMA memory, attributes "path.*" and
-  // "env.*"; memory sizes count in whole GiB).
+  // split, simulated resources, serial numbers (uuid: machines of a fleet that are built alike are one) and what moves between
+  // two boots (power counters, NUMA memory, attributes "path.*" and "env.*"; memory sizes count in whole GiB).
   AXLE_API std::string fingerprint() const;
+  // The same without what an update changes (os, drivers, what drivers tell in attributes): tells evidence of this hardware
+  // under other drivers from evidence of other hardware.
+  AXLE_API std::string hardware_fingerprint() const;
   // Physical cores among allowed_cpus, at least 1; the sensible number of compute threads.
   AXLE_API int32_t allowed_cores() const;
   friend bool operator==(const Machine&, const Machine&) = default;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,6 +62,10 @@ struct EvidenceRow {
   std::string failure_code;   // kFailed: canonical code name and text
   std::string failure_text;
   std::string state_json;     // machine state at the time, as JSON
+  // What it was measured with, so that it can be said later why it no longer counts: an engine's name -> its version, "os",
+  // "driver gpu:0" -> the resource's driver. Empty in rows of older versions of axle.
+  std::map<std::string, std::string> made_with;
+  std::string hardware;       // Machine::hardware_fingerprint(); "" = not recorded
   friend bool operator==(const EvidenceRow&, const EvidenceRow&) = default;
 };
 

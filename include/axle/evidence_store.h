@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,7 +49,10 @@ class AXLE_API EvidenceStore {
 
   // Number of rows removed. `filter` must not be empty unless `all`.
   Result<uint64_t> rm(const EvidenceFilter& filter, bool all = false);
-  // Canonical JSON of the matching rows, and back: number of rows that were new. INVALID_ARGUMENT imports nothing.
+  // Those of the matching rows for which `goes` says so.
+  Result<uint64_t> rm_if(const EvidenceFilter& filter, const std::function<bool(const EvidenceRow&)>& goes);
+  // Canonical JSON of the matching rows, and back: number of rows that were new. INVALID_ARGUMENT imports nothing: no export of
+  // this version, or a candidate that is simulated in one row and real in another, of the file or of the store.
   Result<std::string> export_json(const EvidenceFilter& filter = {}) const;
   Result<uint64_t> import_json(std::string_view json);
   // Drops damaged lines and all but the newest 8 rows of each key.

@@ -18,6 +18,7 @@
 #include "axle/plan.h"
 #include "axle/plan_diff.h"
 #include "axle/policy.h"
+#include "axle/runtime.h"
 #include "axle/session.h"
 #include "axle/status.h"
 #include "axle/tune.h"
@@ -60,8 +61,8 @@ AXLE_API Result<std::string> render_run_json(const RunDocument& document);
 AXLE_API std::string render_plan_text(const RunDocument& document, const TextStyle& style);
 // What the page shows beside the document. Empty parts are left out.
 struct PlanPage {
-  std::string input_json;             // PlanReport::input_json or Lock::input_json: the graph with each engine's answers, the
-                                      // roofline and memory
+  std::string input_json;  // PlanReport::input_json or Lock::input_json: the graph with each engine's answers, the
+  // roofline and memory
   const Session* recorded = nullptr;  // made with profile = true: the timeline of its last run
 };
 // The same and more as one page of HTML: one file, nothing fetched from elsewhere, one script that it names by hash.
@@ -99,8 +100,8 @@ AXLE_API Result<std::string> render_bench_json(const RunDocument& document, cons
 
 // What `axle deploy` did and left behind (docs/formats/deploy-document.md).
 struct DeployDocument {
-  RunDocument run;                   // model, policy, machine, plan and timing; first_run_ns and run_ns of the proof
-  const TuneReport* tuned = nullptr; // null: nothing was measured, see `selection`
+  RunDocument run;  // model, policy, machine, plan and timing; first_run_ns and run_ns of the proof
+  const TuneReport* tuned = nullptr;  // null: nothing was measured, see `selection`
   std::string selection;  // how it was decided: "measured", "evidence" (from before), "estimate" (measuring was off)
   std::string model_file, lock_file, inputs_file;  // as the calls name them; inputs_file "" = none were given
   std::string folder;  // "" = only the lock was written
@@ -124,7 +125,11 @@ AXLE_API Result<std::string> render_doctor_json(const DoctorReport& report);
 // What the session recorded so far as a Perfetto / Chrome trace. FAILED_PRECONDITION unless it was made with profile = true.
 AXLE_API Result<std::string> render_profile_json(const Session& session);
 
-AXLE_API std::string render_evidence_text(const std::vector<EvidenceRow>& rows, const TextStyle& style);
+// `ages`: one per row (evidence_ages).
+AXLE_API std::string render_evidence_text(const std::vector<EvidenceRow>& rows, const std::vector<EvidenceAge>& ages,
+                                          const TextStyle& style);
+// The rows as an export holds them, and how each stands to what is here (docs/formats/cache-document.md).
+AXLE_API Result<std::string> render_evidence_json(const std::vector<EvidenceRow>& rows, const std::vector<EvidenceAge>& ages);
 
 AXLE_API std::string render_cache_text(const std::vector<CacheEntry>& entries, const TextStyle& style);
 AXLE_API Result<std::string> render_cache_json(const std::vector<CacheEntry>& entries);
@@ -134,13 +139,13 @@ AXLE_API std::string render_cache_verify_text(const CacheVerifyReport& report);
 AXLE_API Result<std::string> render_cache_verify_json(const CacheVerifyReport& report);
 AXLE_API std::string render_cache_gc_text(const CacheGcReport& report);
 AXLE_API Result<std::string> render_cache_gc_json(const CacheGcReport& report);
+AXLE_API std::string render_cache_transfer_text(const CacheTransferReport& report, bool exported);
+AXLE_API Result<std::string> render_cache_transfer_json(const CacheTransferReport& report);
 
 // `text` as a JSON string, quotes included; broken UTF-8 is replaced.
 AXLE_API std::string quoted_json(std::string_view text);
 // "2GiB", "512MiB", "4096". INVALID_ARGUMENT names the units.
 AXLE_API Result<uint64_t> parse_size(std::string_view text);
-AXLE_API std::string render_cache_transfer_text(const CacheTransferReport& report, bool exported);
-AXLE_API Result<std::string> render_cache_transfer_json(const CacheTransferReport& report);
 
 // Text of a duration or a size with a sensible unit: "3.42 ms", "12.1 MiB".
 AXLE_API std::string format_duration(int64_t duration_ns);

@@ -47,7 +47,8 @@ struct EvidenceSummary {
   double interval_low = 0, interval_high = 0;  // of the paired ratio to the chosen one; 0 = none
   std::optional<ErrorFigures> error;
   int64_t recorded_unix_s = 0;
-  bool stale = false;
+  bool stale = false;  // of other versions, which does not count, or more than 90 days old, which does
+  std::string stale_reason;  // "measured with onnxruntime 1.30.0, 1.31.1 is here"; "" unless stale
   friend bool operator==(const EvidenceSummary&, const EvidenceSummary&) = default;
 };
 

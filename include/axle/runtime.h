@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "axle/cancel.h"
@@ -98,5 +100,23 @@ struct EngineOpinion {
   std::string absent_reason;      // not empty: the engine is not here, the rest says nothing
 };
 AXLE_API Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model& model);
+
+// How a recorded measurement stands to what is here now.
+enum class EvidenceStanding : uint8_t {
+  kCounts,
+  kOld,        // more than 90 days old; counts all the same
+  kStale,      // made with another version or build of the engine, driver or system: shown, never counted
+  kAbsent,     // its engine is not here now: nothing can be said
+  kElsewhere,  // of another machine
+};
+AXLE_API std::string_view evidence_standing_name(EvidenceStanding standing) noexcept;  // "counts", "old", "stale", ...
+
+struct EvidenceAge {
+  int64_t age_s = -1;  // -1 = not recorded
+  EvidenceStanding standing = EvidenceStanding::kCounts;
+  std::string reason;  // why it does not count, or is old; "" when it counts
+};
+// One per row, in their order. Opens the engines.
+AXLE_API Result<std::vector<EvidenceAge>> evidence_ages(Runtime& runtime, std::span<const EvidenceRow> rows);
 
 }  // namespace axle

@@ -1,5 +1,6 @@
 #include "axle/evidence.h"
 
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -48,6 +49,8 @@ void bind_evidence(nb::module_& module) {
       .def_ro("failure_code", &EvidenceRow::failure_code)
       .def_ro("failure_text", &EvidenceRow::failure_text)
       .def_ro("state_json", &EvidenceRow::state_json, "machine state at the time, as JSON")
+      .def_ro("made_with", &EvidenceRow::made_with, "{engine: version, \"os\": ..., \"driver gpu:0\": ...} at the time")
+      .def_ro("hardware", &EvidenceRow::hardware, "fingerprint of the hardware without os and drivers; \"\" = not recorded")
       .def("__repr__", [](const EvidenceRow& row) {
         return "<axle.EvidenceRow " + row.key.candidate + ", p50 " + std::to_string(row.p50_ns) + " ns>";
       });

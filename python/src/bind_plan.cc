@@ -28,7 +28,8 @@ void bind_decisions(nb::module_& module) {
       .def_ro("interval_high", &EvidenceSummary::interval_high)
       .def_ro("error", &EvidenceSummary::error)
       .def_ro("recorded_unix_s", &EvidenceSummary::recorded_unix_s)
-      .def_ro("stale", &EvidenceSummary::stale);
+      .def_ro("stale", &EvidenceSummary::stale)
+      .def_ro("stale_reason", &EvidenceSummary::stale_reason, "what has changed since it was measured; \"\" unless stale");
   nb::class_<Decision>(module, "Decision", "One candidate, taken or not, with the reason.")
       .def_ro("candidate", &Decision::candidate)
       .def_prop_ro(

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <unordered_set>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "cache/cache_state.h"
 #include "cache/evidence_payload.h"
 #include "spec/evidence_json.h"
@@ -36,6 +38,18 @@ std::vector<std::string> newest(std::vector<std::string> payloads, uint64_t max_
   std::reverse(kept.begin(), kept.end());
   return kept;
 }
+
+// Whether a candidate of a library on a machine is simulated: all rows must say the same.
+class Simulations {
+ public:
+  bool agrees(const EvidenceRow& row) {
+    const EvidenceKey& key = row.key;
+    return said_.try_emplace({key.candidate, key.library_digest, key.machine}, row.simulated).first->second == row.simulated;
+  }
+
+ private:
+  std::map<std::tuple<std::string, std::string, std::string>, bool> said_;
+};
 
 }  // namespace
 
@@ -124,6 +138,21 @@ Result<uint64_t> EvidenceStore::rm(const EvidenceFilter& filter, bool all) {
   return removed;
 }
 
+Result<uint64_t> EvidenceStore::rm_if(const EvidenceFilter& filter, const std::function<bool(const EvidenceRow&)>& goes) {
+  AXLE_RETURN_IF_ERROR(state_->refuse_read_only());
+  uint64_t removed = 0;
+  AXLE_RETURN_IF_ERROR(state_->log.rewrite([&](std::vector<std::string> payloads) {
+    std::erase_if(payloads, [&](const std::string& payload) {
+      const auto row = parse_evidence_payload(payload);
+      const bool gone = row.ok() && filter.matches(*row) && goes(*row);
+      removed += gone ? 1 : 0;
+      return gone;
+    });
+    return payloads;
+  }));
+  return removed;
+}
+
 Result<std::string> EvidenceStore::export_json(const EvidenceFilter& filter) const {
   AXLE_ASSIGN_OR_RETURN(const std::vector<EvidenceRow> rows, find(filter));
   Json list = Json::array();
@@ -140,13 +169,24 @@ Result<uint64_t> EvidenceStore::import_json(std::string_view json) {
   const Json& rows = reader.array("rows");
   AXLE_RETURN_IF_ERROR(reader.finish());
   if (format != kExportFormat || version != kExportVersion) {
-    return invalid_argument_error(fmt::format("this is not an evidence export of version {}", kExportVersion));
+    return invalid_argument_error(fmt::format("this is not an evidence export of version {}: it says \"{}\", version {}",
+                                              kExportVersion, printable(format), version));
   }
   std::unordered_set<std::string> known;
-  AXLE_RETURN_IF_ERROR(state_->log.read([&](std::string_view payload) { known.emplace(payload); }));
+  Simulations simulations;
+  AXLE_RETURN_IF_ERROR(state_->log.read([&](std::string_view payload) {
+    known.emplace(payload);
+    if (const auto row = parse_evidence_payload(payload); row.ok()) (void)simulations.agrees(*row);
+  }));
   std::vector<std::string> payloads;
   for (size_t i = 0; i < rows.size(); ++i) {
     AXLE_ASSIGN_OR_RETURN(const EvidenceRow row, read_evidence_row(rows[i], fmt::format("rows[{}]", i)));
+    if (!simulations.agrees(row)) {
+      return invalid_argument_error(fmt::format("rows[{}]: {} is {} here and {} in another row of the same library and machine",
+                                                i, printable(row.key.candidate), row.simulated ? "simulated" : "real",
+                                                row.simulated ? "real" : "simulated"))
+          .with_hint("simulated and real figures are never mixed; remove one kind with `axle evidence rm --candidate NAME`");
+    }
     AXLE_ASSIGN_OR_RETURN(std::string payload, to_evidence_payload(row));
     if (known.insert(payload).second) payloads.push_back(std::move(payload));
   }

@@ -36,6 +36,8 @@ EvidenceRow row_of(const std::string& model, const std::string& candidate, int64
   row.error = ErrorFigures{1e-7, 1e-8, 1, 1, 0, "ref", "y"};
   row.paired = {{"other", 1.5, 1.25, 1.75, 12}};
   row.state_json = "{}";
+  row.made_with = {{"fake", "1.0"}, {"os", "linux 6.1.0"}};
+  row.hardware = "sha256:hardware";
   return row;
 }
 
@@ -93,6 +95,53 @@ TEST_F(EvidenceStoreTest, ExportsAndImports) {
   EXPECT_THAT(store().import_json(R"({"format":"axle-evidence","rows":[{}],"version":1})"),
               StatusIs(StatusCode::kInvalidArgument, "rows[0]"));
   EXPECT_THAT(*store().find(), SizeIs(1));
+}
+
+TEST_F(EvidenceStoreTest, RemovesWhatIsSaidOfEachRow) {
+  for (const int64_t p50 : {1, 2, 3}) ASSERT_THAT(append(row_of("m1", "a", p50)), IsOk());
+  ASSERT_THAT(append(row_of("m2", "a", 1)), IsOk());
+  const auto is_first = [](const EvidenceRow& row) { return row.p50_ns == 1; };
+  EXPECT_EQ(*store().rm_if({.model_digest = "m1"}, is_first), 1u);
+  EXPECT_THAT(*store().find(), ElementsAre(row_of("m1", "a", 2), row_of("m1", "a", 3), row_of("m2", "a", 1)));
+}
+
+TEST_F(EvidenceStoreTest, NeverMixesSimulatedWithReal) {
+  EvidenceRow simulated = row_of("m1", "a", 5);
+  simulated.simulated = true;
+  ASSERT_THAT(append(simulated), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string json, store().export_json());
+  EXPECT_EQ(*store().rm({}, true), 1u);
+  ASSERT_THAT(append(row_of("m2", "a", 1)), IsOk());
+  EXPECT_THAT(store().import_json(json), StatusIs(StatusCode::kInvalidArgument, "a is simulated here and real in another row"));
+  EXPECT_THAT(*store().find(), ElementsAre(row_of("m2", "a", 1)));
+  // On another machine the same candidate may well be a simulated one.
+  EXPECT_EQ(*store().rm({}, true), 1u);
+  EvidenceRow elsewhere = row_of("m2", "a", 1);
+  elsewhere.key.machine = "sha256:there";
+  ASSERT_THAT(append(elsewhere), IsOk());
+  EXPECT_EQ(*store().import_json(json), 1u);
+}
+
+TEST_F(EvidenceStoreTest, RefusesAHostileImportWhole) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string one, [&] {
+    EXPECT_THAT(append(row_of("m1", "a")), IsOk());
+    return store().export_json();
+  }());
+  EXPECT_EQ(*store().rm({}, true), 1u);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = one;
+    const size_t at = text.rfind(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  };
+  for (const std::string& hostile :
+       {with("\"version\":1", "\"version\":2"), with("axle-evidence", "axle-evidence-2"), with("\"runs\":100", "\"runs\":-1"),
+        with("\"runs\":100", "\"runs\":100,\"runs\":100"), with("\"runs\":100", "\"surprise\":100,\"runs\":100"),
+        with("\"p50_ns\":1000", "\"p50_ns\":1e400"), std::string(100'000, '['), one.substr(0, one.size() / 2), std::string()}) {
+    EXPECT_THAT(store().import_json(hostile), StatusIs(StatusCode::kInvalidArgument)) << hostile.substr(0, 80);
+  }
+  EXPECT_THAT(*store().find(), IsEmpty());
+  EXPECT_EQ(*store().import_json(one), 1u);
 }
 
 TEST_F(EvidenceStoreTest, CompactingKeepsTheNewestOfEachKey) {

@@ -102,7 +102,7 @@ std::string figures(const Decision& decision, const Scale& scale) {
     const double error = evidence.error->max_relative;
     small += error > 0 ? fmt::format(", error {:.1e}", error) : std::string(", no error");
   }
-  if (evidence.stale) small += ", no longer current";
+  if (evidence.stale) small += ", " + escaped(evidence.stale_reason);
   return text + "<span class=\"dim small\">" + small + "</span>";
 }
 

@@ -41,6 +41,7 @@ Json decision_json(const Decision& decision) {
                  {"interval", {evidence.interval_low, evidence.interval_high}},
                  {"recorded_unix_s", evidence.recorded_unix_s},
                  {"stale", evidence.stale}};
+    if (evidence.stale) item["stale_reason"] = evidence.stale_reason;
     if (evidence.p99_ns > 0) item["p99_us"] = microseconds(evidence.p99_ns);
     item["error"] = evidence.error ? error_json(*evidence.error) : Json(nullptr);
     row["evidence"] = std::move(item);
@@ -143,12 +144,16 @@ Json outputs_json(const RunDocument& document) {
   return outputs;
 }
 
-Json stale_json(const Plan& plan) {
-  Json stale = Json::array();
+// Who has stale evidence, and the same with what makes it stale.
+void add_stale(const Plan& plan, Json& root) {
+  root["stale"] = root["stale_evidence"] = Json::array();
   for (const Decision& decision : plan.decisions) {
-    if (decision.evidence && decision.evidence->stale) stale.push_back(decision.candidate);
+    if (!decision.evidence || !decision.evidence->stale) continue;
+    root["stale"].push_back(decision.candidate);
+    root["stale_evidence"].push_back({{"candidate", decision.candidate},
+                                      {"reason", decision.evidence->stale_reason},
+                                      {"recorded_unix_s", decision.evidence->recorded_unix_s}});
   }
-  return stale;
 }
 
 }  // namespace
@@ -170,7 +175,7 @@ Result<std::string> render_run_json(const RunDocument& document) {
       root["substitutions"].push_back(
           {{"wanted", taken.wanted}, {"got", taken.got}, {"allowed_by", taken.allowed_by}, {"reason", taken.reason}});
     }
-    root["stale"] = stale_json(*document.plan);
+    add_stale(*document.plan, root);
   }
   root["timing"] = timing_json(document);
   root["outputs"] = outputs_json(document);

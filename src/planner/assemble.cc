@@ -274,9 +274,6 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (!input.model.cost_exact && !input.model.dynamic_axes.empty() && chosen.evidence.timing == nullptr) {
     notes.push_back("the estimate is a lower bound: open axes count as 1; give samples of the real shape");
   }
-  if (chosen.evidence.outdated != nullptr && chosen.evidence.timing == nullptr) {
-    notes.push_back("there is evidence of another version of the engine, which does not count; `axle tune` measures this one");
-  }
   const bool scheduled = (chosen.mixed && chosen.mixed->stages) || replicas;
   if (demand.targets.size() > 1 && !scheduled)
     notes.push_back("several devices are allowed, and the model runs on one of them: schedule.kind says otherwise");

@@ -28,7 +28,14 @@ struct Cost {
   bool measured = false;
   int64_t value = 0;  // 0 = not known, worse than any other
   bool raced = false;
+  bool simulated = false;
 };
+
+bool is_simulated(const Considered& c) {
+  if (!c.mixed) return c.place.resource->simulated || c.place.facts->simulated;
+  return std::any_of(c.mixed->parts.begin(), c.mixed->parts.end(),
+                     [](const MixedPart& part) { return part.on.place.resource->simulated || part.on.place.facts->simulated; });
+}
 
 Cost cost_of(const PlanningContext& context, const Considered& c) {
   if (by_memory(context)) {
@@ -44,7 +51,9 @@ Cost cost_of(const PlanningContext& context, const Considered& c) {
   return {false, c.estimate_ns};
 }
 
+// Simulated figures are never compared with real ones: what is real goes first.
 bool cheaper(const Cost& a, const Cost& b) {
+  if (a.simulated != b.simulated) return b.simulated;
   if (a.measured != b.measured) return a.measured;
   if (a.raced != b.raced) return a.raced;
   if ((a.value == 0) != (b.value == 0)) return a.value != 0;
@@ -80,7 +89,10 @@ class Chooser {
  public:
   Chooser(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted)
       : context_(context), demand_(demand), admitted_(admitted) {
-    for (const Considered& c : admitted) costs_.push_back(cost_of(context, c));
+    for (const Considered& c : admitted) {
+      costs_.push_back(cost_of(context, c));
+      costs_.back().simulated = is_simulated(c);
+    }
   }
 
   Choice run() {
@@ -108,6 +120,7 @@ class Chooser {
   void keep_preferred_precision(std::vector<size_t>& order) {
     preferred_ = listed_at(demand_, admitted_[order.front()]);
     std::erase_if(order, [&](size_t i) { return listed_at(demand_, admitted_[i]) != preferred_; });
+    if (!costs_[order.front()].simulated) std::erase_if(order, [&](size_t i) { return costs_[i].simulated; });
   }
 
   const EvidenceRow& timing(size_t i) const { return *admitted_[i].evidence.timing; }
@@ -197,6 +210,9 @@ class Chooser {
     } else if (listed_at(demand_, c) != preferred_) {
       decision.code = "PREFERENCE";
       decision.reason = fmt::format("the policy prefers {}, which passed", admitted_[choice_.chosen].candidate.precision);
+    } else if (costs_[i].simulated && !costs_[choice_.chosen].simulated) {
+      decision.code = "SIMULATED";
+      decision.reason = "it is simulated: its figures are not compared with real ones";
     } else if (by_memory(context_)) {
       decide_by_memory(i, decision);
     } else if (by_rate(context_)) {
@@ -273,7 +289,7 @@ class Chooser {
     if (chosen_measured) {
       decision.code = "NOT_MEASURED";
       decision.reason = admitted_[i].evidence.outdated != nullptr
-                            ? "measured only with another version of the engine; `axle tune` measures this one"
+                            ? outdated_reason(context_, admitted_[i]) + "; `axle tune` measures it anew"
                             : "not measured here; candidates that were go first. `axle tune` measures it";
     } else if (admitted_[i].estimate_ns == chosen.estimate_ns && chosen.estimate_ns > 0) {
       decision.code = "NOT_MEASURED";

@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "planner/cores.h"
 #include "planner/cost_model.h"
+#include "planner/mixed_plan.h"
 #include "planner/precision.h"
+#include "spec/evidence_age.h"
 
 namespace axle {
 namespace {
@@ -226,8 +228,25 @@ std::optional<EvidenceSummary> summarise(const PlanningContext& context, const C
   summary.runs = row->runs;
   summary.recorded_unix_s = row->recorded_unix_s;
   summary.stale = row == e.outdated || context.evidence.is_old(*row);
+  if (row == e.outdated)
+    summary.stale_reason = outdated_reason(context, considered);
+  else if (summary.stale)
+    summary.stale_reason = kOldReason;
   if (e.error != nullptr) summary.error = e.error->error;
   return summary;
+}
+
+std::string outdated_reason(const PlanningContext& context, const Considered& considered) {
+  std::vector<EvidenceSource> sources;
+  const auto add = [&](const Considered& on) {
+    sources.push_back({on.candidate.engine, on.place.engine->library_version, on.candidate.resource});
+  };
+  if (considered.mixed) {
+    for (const MixedPart& part : considered.mixed->parts) add(part.on);
+  } else {
+    add(considered);
+  }
+  return stale_reason(considered.evidence.outdated->made_with, made_with(context.input.machine, sources));
 }
 
 void judge(const PlanningContext& context, const Demand& demand, Considered considered, Field& field) {

@@ -1,6 +1,7 @@
 // Enumeration: every engine x resource x precision x preset x thread count, each either admitted or decided against.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "planner/gates.h"
@@ -21,5 +22,10 @@ void judge(const PlanningContext& context, const Demand& demand, Considered cons
 
 // What evidence says of a candidate, for its decision.
 std::optional<EvidenceSummary> summarise(const PlanningContext& context, const Considered& considered);
+
+// Evidence of 90 days and more counts, and is said to be old.
+inline constexpr const char* kOldReason = "more than 90 days old; it counts all the same";
+// What has changed since the candidate's outdated evidence was recorded; there must be some.
+std::string outdated_reason(const PlanningContext& context, const Considered& considered);
 
 }  // namespace axle

@@ -18,12 +18,14 @@ const EvidenceRow::Paired* find_pair(const EvidenceRow& row, const std::string& 
 
 }  // namespace
 
-EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& fingerprint) : input_(input) {
+EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& fingerprint)
+    : input_(input), fingerprint_(fingerprint) {
   if (input.policy.tuning.evidence == EvidenceUse::kIgnore) return;
+  const std::string hardware = input.machine.hardware_fingerprint();
   for (const EvidenceRow& row : input.evidence) {
     const EvidenceKey& key = row.key;
     if (key.model_digest == input.model.digest && key.part.empty() && key.shapes == input.shapes && key.concurrency == 1 &&
-        key.machine == fingerprint) {
+        (key.machine == fingerprint || row.hardware == hardware)) {
       rows_[key.candidate].push_back(&row);
     }
   }
@@ -42,7 +44,7 @@ CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::s
   const auto given = [&](const EvidenceRow* row) { return row != nullptr && row->key.samples_digest == input_.samples_digest; };
   for (const EvidenceRow* row : rows->second) {
     if (row->simulated != simulated) continue;
-    if (row->key.library_digest != library_digest) {
+    if (row->key.library_digest != library_digest || row->key.machine != fingerprint_) {
       found.outdated = row;
       continue;
     }

@@ -25,13 +25,13 @@ struct CandidateEvidence {
   const EvidenceRow* failure = nullptr;  // newest failure, when no later measurement contradicts it
   const EvidenceRow* error = nullptr;    // newest with error figures on the right samples
   const EvidenceRow* memory = nullptr;   // newest with a peak
-  const EvidenceRow* outdated = nullptr; // newest of another library: shown, never counted
+  const EvidenceRow* outdated = nullptr; // newest of another library, driver or system: shown, never counted
 };
 
 class EvidenceIndex {
  public:
   // Rows count when model, shapes, machine and library are equal, for one caller and the whole model. `fingerprint` is the
-  // identity of the machine planned for.
+  // identity of the machine planned for. Rows of its hardware under other drivers are outdated.
   EvidenceIndex(const PlannerInput& input, const std::string& fingerprint);
 
   CandidateEvidence find(const std::string& candidate, const std::string& library_digest, bool simulated) const;
@@ -40,6 +40,7 @@ class EvidenceIndex {
 
  private:
   const PlannerInput& input_;
+  const std::string& fingerprint_;
   std::map<std::string, std::vector<const EvidenceRow*>, std::less<>> rows_;  // by candidate, oldest first
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <tuple>
@@ -166,6 +167,19 @@ std::vector<std::pair<size_t, bool>> attempts_of(const std::vector<Demand>& dema
   return attempts;
 }
 
+// Evidence that no longer counts is never left out silently.
+void note_stale_evidence(Plan& plan) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const Decision& decision : plan.decisions) {
+    if (decision.evidence && decision.evidence->stale && decision.evidence->stale_reason != kOldReason)
+      by_reason[decision.evidence->stale_reason].push_back(decision.candidate);
+  }
+  for (const auto& [reason, candidates] : by_reason) {
+    const std::string who = candidates.size() == 1 ? candidates.front() : fmt::format("{} candidates", candidates.size());
+    plan.notes.push_back(fmt::format("the evidence on {} is stale and not used: {}; `axle tune` measures anew", who, reason));
+  }
+}
+
 Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
   const std::optional<ReplicaChoice> replicas = choose_replicas(context, demand, field.admitted);
   Choice choice = replicas ? Choice{replicas->chosen.front(), replicas->decisions, replicas->notes}
@@ -188,6 +202,7 @@ Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field fi
   merge_decisions(plan.decisions, std::move(field.decisions));
   merge_decisions(plan.decisions, std::move(choice.decisions));
   sort_decisions(plan.decisions);
+  note_stale_evidence(plan);
   return plan;
 }
 

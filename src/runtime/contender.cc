@@ -12,6 +12,7 @@
 #include "planner/mixed_plan.h"
 #include "runtime/bind_outputs.h"
 #include "runtime/paired_stats.h"
+#include "spec/evidence_age.h"
 #include "spec/machine_json.h"
 #include "tensor/error_metrics.h"
 
@@ -20,6 +21,11 @@ namespace {
 
 constexpr size_t kFewestCallsForP95 = 20;
 constexpr size_t kFewestCallsForP99 = 1000;
+
+bool is_simulated(const Contender& contender) {
+  const auto& parts = contender.plan.partitions;
+  return std::any_of(parts.begin(), parts.end(), [](const Partition& part) { return part.simulated; });
+}
 
 // JSON has no infinity: the largest finite number stands for "not comparable".
 double finite_or(double value, double otherwise) { return std::isfinite(value) ? value : otherwise; }
@@ -93,9 +99,13 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   row.key.samples_digest = input.samples_digest;
   row.key.library_digest = plan_library_digest(contender.plan.partitions);
   row.key.machine = input.machine.fingerprint();
-  row.simulated = std::any_of(contender.plan.partitions.begin(), contender.plan.partitions.end(),
-                              [](const Partition& part) { return part.simulated; });
+  row.simulated = is_simulated(contender);
   row.recorded_unix_s = unix_seconds();
+  std::vector<EvidenceSource> sources;
+  for (const Partition& part : contender.plan.partitions)
+    sources.push_back({part.candidate.engine, part.engine_version, part.candidate.resource});
+  row.made_with = made_with(input.machine, sources);
+  row.hardware = input.machine.hardware_fingerprint();
   if (!contender.failure.ok()) {
     row.kind = EvidenceKind::kFailed;
     row.failure_code = std::string(status_code_name(contender.failure.code()));
@@ -108,17 +118,17 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   if (contender.timings.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.timings.call_ns, 0.95);
   if (contender.timings.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.timings.call_ns, 0.99);
   row.first_run_ns = contender.first_run_ns;
+  row.peak_memory_bytes = contender.peak_memory_bytes;
   if (contender.session) {
     row.load_ns = contender.session->timing().load_ns;
     row.compile_ns = contender.session->timing().compile_ns;
   }
   row.error = contender.error;
   for (const Contender& rival : all) {
-    if (&rival == &contender) continue;
+    if (&rival == &contender || is_simulated(rival) != row.simulated) continue;
     const RatioInterval interval = paired_ratio(contender.timings.block_ns, rival.timings.block_ns);
     if (interval.high > 0) row.paired.push_back({rival.name, interval.ratio, interval.low, interval.high, interval.pairs});
   }
-  row.peak_memory_bytes = contender.peak_memory_bytes;
   const auto state = canonical_json(machine_to_json_value(input.machine)["state"]);
   if (state) row.state_json = *state;
   return row;
@@ -130,6 +140,7 @@ TuneRow tune_row(const Contender& contender, const Contender* winner) {
   row.blocks = static_cast<int64_t>(contender.timings.taken().size());
   row.disturbed_blocks = contender.disturbed;
   row.error = contender.error;
+  row.peak_memory_bytes = contender.peak_memory_bytes;
   if (!contender.failure.ok()) {
     row.verdict = "failed";
     row.reason = contender.failure.message();
@@ -140,7 +151,6 @@ TuneRow tune_row(const Contender& contender, const Contender* winner) {
     row.reason = contender.gate_broken;
     return row;
   }
-  row.peak_memory_bytes = contender.peak_memory_bytes;
   if (!contender.measured()) {
     row.verdict = "not_measured";
     row.reason = "the budget ended before its turn";

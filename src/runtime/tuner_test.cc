@@ -70,6 +70,26 @@ class Tuner : public ::testing::Test {
   TuneOptions options_;
 };
 
+TEST_F(Tuner, SaysHowEachRowStandsToWhatIsHere) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  std::vector<EvidenceRow> rows(5, evidence().front());
+  rows[1].key.library_digest = "sha256:older";
+  rows[1].made_with[rows[1].key.candidate.substr(0, rows[1].key.candidate.find('@'))] = "0.9";
+  rows[2].recorded_unix_s -= int64_t{100} * 24 * 3600;
+  rows[3].key.candidate = "ghost@cpu:0/f32/t1/default";
+  rows[4].key.machine = rows[4].hardware = "sha256:there";
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto ages, evidence_ages(*runtime_, rows));
+  ASSERT_EQ(ages.size(), rows.size());
+  EXPECT_EQ(ages[0].standing, EvidenceStanding::kCounts) << ages[0].reason;
+  EXPECT_EQ(ages[1].standing, EvidenceStanding::kStale);
+  EXPECT_THAT(ages[1].reason, HasSubstr(" 0.9, "));
+  EXPECT_EQ(ages[2].standing, EvidenceStanding::kOld);
+  EXPECT_GE(ages[2].age_s, int64_t{100} * 24 * 3600);
+  EXPECT_EQ(ages[3].standing, EvidenceStanding::kAbsent);
+  EXPECT_THAT(ages[3].reason, HasSubstr("ghost"));
+  EXPECT_EQ(ages[4].standing, EvidenceStanding::kElsewhere);
+}
+
 TEST_F(Tuner, FindsTheFasterEngineAndPlansWithIt) {
   AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
   EXPECT_EQ(report.plan.partitions.front().candidate.engine, "hare");

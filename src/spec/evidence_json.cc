@@ -112,6 +112,8 @@ Json evidence_row_to_json(const EvidenceRow& row) {
                {"simulated", row.simulated},
                {"state_json", row.state_json}};
   if (row.error) json["error"] = error_figures_to_json(*row.error);
+  if (!row.made_with.empty()) json["made_with"] = map_to_json(row.made_with);
+  if (!row.hardware.empty()) json["hardware"] = row.hardware;
   return json;
 }
 
@@ -138,6 +140,8 @@ Result<EvidenceRow> read_evidence_row(const Json& json, const std::string& where
   row.failure_code = reader.text("failure_code");
   row.failure_text = reader.text("failure_text");
   row.state_json = reader.text("state_json");
+  row.made_with = read_texts_map(reader, "made_with");
+  row.hardware = reader.text_or("hardware", "");
   AXLE_RETURN_IF_ERROR(reader.finish());
   return row;
 }

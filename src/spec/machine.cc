@@ -39,17 +39,20 @@ Resource core_set_resource(const Resource& whole, int32_t part, const std::vecto
   return resource;
 }
 
-}  // namespace
-
-std::string Machine::fingerprint() const {
-  Machine hardware = *this;
-  std::erase_if(hardware.resources, [](const Resource& resource) { return resource.part >= 0 || resource.simulated; });
-  const Json identity = machine_identity_to_json(hardware);
+std::string fingerprint_of(Machine machine, Json (*to_json)(const Machine&)) {
+  std::erase_if(machine.resources, [](const Resource& resource) { return resource.part >= 0 || resource.simulated; });
+  const Json identity = to_json(machine);
   const Result<std::string> canonical = canonical_json(identity);
   // Only a hand-made machine with NaN or broken UTF-8 gets here; its key must still be stable.
   const std::string bytes = canonical ? *canonical : identity.dump(-1, ' ', true, Json::error_handler_t::replace);
   return sha256_of(bytes).to_string();
 }
+
+}  // namespace
+
+std::string Machine::fingerprint() const { return fingerprint_of(*this, machine_identity_to_json); }
+
+std::string Machine::hardware_fingerprint() const { return fingerprint_of(*this, machine_hardware_to_json); }
 
 int32_t Machine::allowed_cores() const {
   std::set<std::pair<int32_t, int32_t>> cores;

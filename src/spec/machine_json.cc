@@ -68,6 +68,7 @@ bool bound_to_this_boot(const std::string& attribute) {
 Json resource_identity(const Resource& resource) {
   Json json = resource_to_json(resource);
   json["memory_bytes"] = whole_gib(resource.memory_bytes);
+  json["uuid"] = "";  // one device, not the kind of device: machines of a fleet share what was measured
   Json& attributes = json["attributes"];
   for (auto it = attributes.begin(); it != attributes.end();)
     it = bound_to_this_boot(it.key()) ? attributes.erase(it) : std::next(it);
@@ -106,6 +107,16 @@ Json machine_identity_to_json(const Machine& machine) {
   json["memory_bytes"] = whole_gib(machine.memory_bytes);
   for (Json& node : json["numa_nodes"]) node.erase("memory_bytes");
   json["resources"] = list(machine.resources, resource_identity);
+  return json;
+}
+
+Json machine_hardware_to_json(const Machine& machine) {
+  Json json = machine_identity_to_json(machine);
+  json.erase("os");
+  for (Json& resource : json["resources"]) {
+    resource.erase("driver");
+    resource.erase("attributes");
+  }
   return json;
 }
 

@@ -7,7 +7,9 @@
 namespace axle {
 
 Json machine_to_json_value(const Machine& machine);
-// Without state, recorded_name, power counters, NUMA memory, attributes named path.* or env.*; memory in whole GiB.
+// Without state, recorded_name, power counters, NUMA memory, attributes named path.* or env.*, serial numbers; memory in whole GiB.
 Json machine_identity_to_json(const Machine& machine);
+// The identity without what an update changes: os, drivers, attributes.
+Json machine_hardware_to_json(const Machine& machine);
 
 }  // namespace axle

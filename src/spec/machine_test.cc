@@ -108,6 +108,24 @@ TEST(Machine, FingerprintSeesEveryChangeOfHardwareDriverAndLimits) {
   EXPECT_TRUE(changed([](Machine& m) { m.os = "linux 6.2.0"; }));
 }
 
+TEST(Machine, MachinesOfAFleetThatAreBuiltAlikeAreOne) {
+  Machine other = small_machine();
+  other.resources[1].uuid = "GPU-00000002";
+  EXPECT_EQ(other.fingerprint(), small_machine().fingerprint());
+}
+
+TEST(Machine, HardwareFingerprintOutlivesUpdates) {
+  const std::string original = small_machine().hardware_fingerprint();
+  Machine updated = small_machine();
+  updated.os = "linux 7.0.0";
+  updated.resources[1].driver = "amdxdna 7.0";
+  updated.resources[1].attributes["firmware"] = "2";
+  EXPECT_EQ(updated.hardware_fingerprint(), original);
+  EXPECT_NE(updated.fingerprint(), small_machine().fingerprint());
+  updated.resources[1].name += "X";
+  EXPECT_NE(updated.hardware_fingerprint(), original);
+}
+
 TEST(Machine, FingerprintOfAHandMadeMachineNeverFails) {
   Machine machine;
   machine.cpu_model = "\xff\xfe";

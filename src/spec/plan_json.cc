@@ -31,6 +31,7 @@ Json summary_to_json(const EvidenceSummary& s) {
                {"runs", s.runs},
                {"stale", s.stale}};
   if (s.error) json["error"] = error_figures_to_json(*s.error);
+  if (!s.stale_reason.empty()) json["stale_reason"] = s.stale_reason;
   return json;
 }
 
@@ -118,6 +119,7 @@ Result<EvidenceSummary> read_summary(const Json& json, const std::string& where)
   s.interval_high = reader.number("interval_high");
   s.recorded_unix_s = read_bounded(reader, "recorded_unix_s", 0, kMaxTime);
   s.stale = reader.boolean("stale");
+  s.stale_reason = reader.text_or("stale_reason", "");
   if (const Json* error = reader.optional("error")) {
     AXLE_ASSIGN_OR_RETURN(s.error, read_error_figures(*error, where + ".error"));
   }

@@ -11,7 +11,7 @@ import pytest
 FORMATS = Path(__file__).resolve().parents[2] / "docs" / "formats"
 
 # Keys below these are names of the model, of an engine or of a resource, or are specified by the page that is linked.
-FREE = {"policy", "options", "metadata", "opsets", "ops", "attributes", "formats", "precisions", "made_from", "call"}
+FREE = {"policy", "options", "metadata", "opsets", "ops", "attributes", "formats", "precisions", "made_from", "made_with", "call"}
 
 
 def keys_of(value, path: str = "") -> Iterator[tuple[str, str]]:
@@ -75,12 +75,13 @@ def test_inspect(axle, models):
     check(axle("inspect", models / "ultraface-rfb-320" / "model.onnx", "--json").json, "inspect-document.md")
 
 
-def test_stores(axle, inputs):
+def test_stores(axle, inputs, tmp_path):
     assert axle("compile", *inputs, "--engine", "onnxruntime").code == 0
     assert axle("tune", *inputs, "--budget", "1s", "-q").code == 0
     listed = axle("cache", "ls", "--json").json
     assert listed["entries"]
-    for action in (["ls"], ["stats"], ["verify"], ["gc", "--max-size", "1GiB"]):
+    key, archive = listed["entries"][0]["key"], tmp_path / "model.axc"
+    for action in (["ls"], ["stats"], ["verify"], ["gc", "--max-size", "1GiB"], ["pin", key], ["export", archive], ["import", archive]):
         check(axle("cache", *action, "--json").json, "cache-document.md")
     rows = axle("evidence", "ls", "--json").json
     assert rows

@@ -281,6 +281,12 @@ class Parser {
     row.p99_ns = time_of(line.value("p99"));
     row.peak_memory_bytes = size_of(line.value("peak"));
     row.simulated = line.has("simulated");
+    if (const std::string version = line.value("version"); !version.empty())
+      row.made_with[row.key.candidate.substr(0, row.key.candidate.find('@'))] = version;
+    if (const std::string os = line.value("os"); !os.empty()) {
+      row.made_with["os"] = os;
+      row.key.machine = "sha256:" + os;
+    }
     if (!line.value("failed").empty()) {
       row.kind = EvidenceKind::kFailed;
       row.failure_code = line.value("failed");
@@ -323,7 +329,8 @@ class Parser {
     if (what_if_) assume_machine(input_, true);
     for (EvidenceRow& row : input_.evidence) {
       row.key.model_digest = m.digest;
-      row.key.machine = input_.machine.fingerprint();
+      row.hardware = input_.machine.hardware_fingerprint();
+      if (row.key.machine.empty()) row.key.machine = input_.machine.fingerprint();
       if (row.key.shapes == "-") row.key.shapes = input_.shapes;
     }
   }

@@ -27,7 +27,7 @@ void append_decision(const Decision& d, std::string& out) {
   out += fmt::format("{} {} {}: {}", decision_verdict_name(d.verdict), d.candidate, d.code, d.reason);
   if (d.evidence) {
     out += fmt::format(" | {} in {} runs{}", format_duration_ns(d.evidence->p50_ns), d.evidence->runs,
-                       d.evidence->stale ? " stale" : "");
+                       d.evidence->stale ? " stale: " + d.evidence->stale_reason : "");
     if (d.evidence->error) out += fmt::format(" error {:.3g}", d.evidence->error->max_relative);
   } else if (d.estimate_ns > 0) {
     out += fmt::format(" | about {}", format_duration_ns(d.estimate_ns));
