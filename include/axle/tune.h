@@ -37,6 +37,8 @@ struct TuneRow {
   double ratio_low = 0, ratio_high = 0;
   std::optional<ErrorFigures> error;
   uint64_t peak_memory_bytes = 0;  // of a process that ran nothing else; 0 = not measured
+  double throughput_per_s = 0;     // most requests per second with several callers, and with how many; 0 = not measured
+  int32_t callers = 0;
 };
 
 struct TuneReport {

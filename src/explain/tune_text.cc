@@ -35,6 +35,7 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
                    {"time / winner"},
                    {"blocks", true},
                    {"memory", true},
+                   {"requests", true},
                    {"error"},
                    {"why", false, true}});
   for (const TuneRow& row : report.rows) {
@@ -45,6 +46,7 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
          {ratio_text(row)},
          {row.disturbed_blocks > 0 ? fmt::format("{} (-{})", row.blocks, row.disturbed_blocks) : std::to_string(row.blocks)},
          {row.peak_memory_bytes > 0 ? format_size(row.peak_memory_bytes) : ""},
+         {row.callers > 0 ? fmt::format("{:.1f}/s by {}", row.throughput_per_s, row.callers) : ""},
          {row.error ? fmt::format("{:.1e}", row.error->max_relative) : ""},
          {row.reason}});
   }
@@ -66,6 +68,10 @@ Result<std::string> render_tune_json(const TuneReport& report) {
                  {"blocks", row.blocks},       {"disturbed_blocks", row.disturbed_blocks},
                  {"ratio", row.ratio},         {"interval", {row.ratio_low, row.ratio_high}}};
     if (row.peak_memory_bytes > 0) item["peak_memory_bytes"] = row.peak_memory_bytes;
+    if (row.callers > 0) {
+      item["throughput_per_s"] = row.throughput_per_s;
+      item["callers"] = row.callers;
+    }
     if (row.error) item["error"] = error_json(*row.error);
     rows.push_back(std::move(item));
   }

@@ -280,8 +280,9 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (input.policy.execution.static_shape && !input.model.dynamic_axes.empty()) {
     notes.push_back(fmt::format("static_shape: the plan holds for {} only", input.shapes));
   }
-  if (input.policy.objective == Objective::kThroughput && !scheduled)
-    notes.push_back("throughput is judged with one request at a time");
+  if (input.policy.objective == Objective::kThroughput && !scheduled && chosen.evidence.streams.empty())
+    notes.push_back(
+        "throughput is judged with one request at a time; `axle tune` under this policy measures several callers at once");
   if (input.policy.constraints.memory_bytes > 0 && chosen.evidence.memory == nullptr) {
     notes.push_back("memory is an estimate: weights and the largest working set; `axle tune` measures the peak");
   }

@@ -31,6 +31,13 @@ struct Cost {
   bool simulated = false;
 };
 
+// Time per completed request. Who was measured with several callers goes before who was not.
+Cost requests_cost(const Considered& c) {
+  const BestRequests best = best_requests(c.evidence);
+  if (best.request_ns == 0) return {false, c.estimate_ns};
+  return {true, best.request_ns, !c.evidence.streams.empty()};
+}
+
 bool is_simulated(const Considered& c) {
   if (!c.mixed) return c.place.resource->simulated || c.place.facts->simulated;
   return std::any_of(c.mixed->parts.begin(), c.mixed->parts.end(),
@@ -89,8 +96,11 @@ class Chooser {
  public:
   Chooser(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted)
       : context_(context), demand_(demand), admitted_(admitted) {
+    by_requests_ =
+        context.input.policy.objective == Objective::kThroughput &&
+        std::any_of(admitted.begin(), admitted.end(), [](const Considered& c) { return !c.evidence.streams.empty(); });
     for (const Considered& c : admitted) {
-      costs_.push_back(cost_of(context, c));
+      costs_.push_back(by_requests_ ? requests_cost(c) : cost_of(context, c));
       costs_.back().simulated = is_simulated(c);
     }
   }
@@ -100,8 +110,9 @@ class Chooser {
     std::iota(order.begin(), order.end(), size_t{0});
     std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return before(a, b); });
     keep_preferred_precision(order);
-    choice_.chosen = costs_[order.front()].measured && !by_memory(context_) && !by_rate(context_) ? choose_measured(order)
-                                                                                                  : choose_by_cost(order);
+    choice_.chosen = costs_[order.front()].measured && !by_memory(context_) && !by_rate(context_) && !by_requests_
+                         ? choose_measured(order)
+                         : choose_by_cost(order);
     note_choice();
     for (size_t i = 0; i < admitted_.size(); ++i) choice_.decisions.push_back(decide(i));
     return std::move(choice_);
@@ -160,7 +171,7 @@ class Chooser {
     const Cost least = costs_[best];
     for (const size_t i : order) {
       const bool known = costs_[i].value != 0;
-      if (costs_[i].measured != least.measured || known != (least.value != 0) ||
+      if (costs_[i].measured != least.measured || costs_[i].raced != least.raced || known != (least.value != 0) ||
           costs_[i].value - least.value > least.value / 100)
         continue;
       const int32_t more = known ? 0 : admitted_[i].candidate.threads - admitted_[best].candidate.threads;
@@ -171,6 +182,11 @@ class Chooser {
 
   void note_choice() {
     const Considered& chosen = admitted_[choice_.chosen];
+    if (by_requests_ && !chosen.evidence.streams.empty()) {
+      const BestRequests best = best_requests(chosen.evidence);
+      choice_.notes.push_back(fmt::format("throughput is {:.1f} requests per second with {} caller{} at once, by measurement",
+                                          best.per_s(), best.callers, best.callers == 1 ? "" : "s"));
+    }
     if (by_rate(context_)) choice_.notes.push_back(rate_note(context_, costs_[choice_.chosen].value));
     if (chosen.evidence.timing == nullptr) {
       choice_.notes.push_back(
@@ -189,6 +205,7 @@ class Chooser {
     const char* what = by_memory(context_)                                     ? "least memory"
                        : context_.input.policy.objective == Objective::kEnergy ? "least energy"
                        : context_.input.policy.objective == Objective::kCost   ? "lowest cost"
+                       : by_requests_                                          ? "most requests per second"
                                                                                : "fastest";
     if (admitted_.size() == 1) return "the only candidate that passed every gate";
     if (costs_[choice_.chosen].measured) return fmt::format("{} of {} candidates by measurement", what, admitted_.size());
@@ -217,6 +234,8 @@ class Chooser {
       decide_by_memory(i, decision);
     } else if (by_rate(context_)) {
       decide_by_rate(i, decision);
+    } else if (by_requests_) {
+      decide_by_requests(i, decision);
     } else if (c.evidence.timing != nullptr && admitted_[choice_.chosen].evidence.timing != nullptr) {
       decide_measured(i, decision);
     } else {
@@ -266,6 +285,20 @@ class Chooser {
     }
   }
 
+  void decide_by_requests(size_t i, Decision& decision) const {
+    const BestRequests best = best_requests(admitted_[i].evidence), most = best_requests(admitted_[choice_.chosen].evidence);
+    decision.verdict = costs_[i].raced ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
+    decision.code = costs_[i].raced ? "SLOWER" : "NOT_MEASURED";
+    if (!costs_[i].raced) {
+      decision.reason = "not measured with several callers at once; candidates that were go first. `axle tune` measures it";
+      return;
+    }
+    decision.reason = fmt::format("{:.1f} requests per second with {} callers, the chosen one {:.1f} with {}", best.per_s(),
+                                  best.callers, most.per_s(), most.callers);
+    if (costs_[i].value <= costs_[choice_.chosen].value + costs_[choice_.chosen].value / 100)
+      decision.reason += ", which is simpler";
+  }
+
   void decide_by_rate(size_t i, Decision& decision) const {
     const Cost &cost = costs_[i], &least = costs_[choice_.chosen];
     decision.verdict = cost.measured || !least.measured ? DecisionVerdict::kRejected : DecisionVerdict::kNotMeasured;
@@ -310,6 +343,7 @@ class Chooser {
   const std::vector<Considered>& admitted_;
   std::vector<Cost> costs_;
   int preferred_ = 0;
+  bool by_requests_ = false;  // throughput, and somebody was measured with several callers
   Choice choice_;
 };
 

@@ -168,10 +168,19 @@ Gate gate_throughput(const PlanningContext& context, const Demand&, const Consid
   if (row == nullptr)
     return unmeasured("NOT_ENOUGH_EVIDENCE",
                       "not enough evidence for throughput_min: nothing was measured; `axle tune` measures it");
-  const double reached = 1e9 / static_cast<double>(std::max<int64_t>(mean_ns(*row), 1));
-  if (reached >= wanted) return std::nullopt;
+  const double alone = 1e9 / static_cast<double>(std::max<int64_t>(mean_ns(*row), 1));
+  const BestRequests best = best_requests(considered.evidence);
+  if (std::max(alone, best.per_s()) >= wanted) return std::nullopt;
+  if (considered.evidence.streams.empty()) {
+    return unmeasured(
+        "NOT_ENOUGH_EVIDENCE",
+        fmt::format("not enough evidence for throughput_min: it reaches {:.1f} runs per second one at a time, the policy "
+                    "wants {:.1f}; `axle tune` under this policy measures several callers at once",
+                    alone, wanted));
+  }
   return Rejection{"CONSTRAINT",
-                   fmt::format("it reaches {:.1f} runs per second one at a time, the policy wants {:.1f}", reached, wanted),
+                   fmt::format("it reaches {:.1f} runs per second with {} callers, the policy wants {:.1f}",
+                               std::max(alone, best.per_s()), best.callers, wanted),
                    {}};
 }
 

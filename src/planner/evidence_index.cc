@@ -16,6 +16,14 @@ const EvidenceRow::Paired* find_pair(const EvidenceRow& row, const std::string& 
   return found;
 }
 
+int64_t block_median_ns(const EvidenceRow& row) {
+  if (row.block_ns.empty()) return 0;
+  std::vector<int64_t> sorted = row.block_ns;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
 }  // namespace
 
 EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& fingerprint)
@@ -24,7 +32,7 @@ EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& finge
   const std::string hardware = input.machine.hardware_fingerprint();
   for (const EvidenceRow& row : input.evidence) {
     const EvidenceKey& key = row.key;
-    if (key.model_digest == input.model.digest && key.part.empty() && key.shapes == input.shapes && key.concurrency == 1 &&
+    if (key.model_digest == input.model.digest && key.part.empty() && key.shapes == input.shapes &&
         (key.machine == fingerprint || row.hardware == hardware)) {
       rows_[key.candidate].push_back(&row);
     }
@@ -42,8 +50,14 @@ CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::s
   if (rows == rows_.end()) return found;
   const bool samples_matter = !input_.policy.accuracy.samples.empty() && !input_.samples_digest.empty();
   const auto given = [&](const EvidenceRow* row) { return row != nullptr && row->key.samples_digest == input_.samples_digest; };
+  std::map<int32_t, const EvidenceRow*> streams;
   for (const EvidenceRow* row : rows->second) {
     if (row->simulated != simulated) continue;
+    if (row->key.concurrency != 1) {
+      const bool current = row->key.library_digest == library_digest && row->key.machine == fingerprint_;
+      if (current && row->kind == EvidenceKind::kMeasured && block_median_ns(*row) > 0) streams[row->key.concurrency] = row;
+      continue;
+    }
     if (row->key.library_digest != library_digest || row->key.machine != fingerprint_) {
       found.outdated = row;
       continue;
@@ -58,21 +72,24 @@ CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::s
     if (row->peak_memory_bytes > 0) found.memory = row;
     if (row->error && (given(row) || (!samples_matter && !given(found.error)))) found.error = row;
   }
+  for (const auto& [callers, row] : streams) found.streams.push_back(row);
   return found;
+}
+
+BestRequests best_requests(const CandidateEvidence& evidence) {
+  BestRequests best{evidence.timing != nullptr ? judged_ns(*evidence.timing) : 0, 1};
+  for (const EvidenceRow* row : evidence.streams) {
+    const int64_t ns = block_median_ns(*row);
+    if (best.request_ns == 0 || ns < best.request_ns) best = {ns, row->key.concurrency};
+  }
+  return best;
 }
 
 bool EvidenceIndex::is_old(const EvidenceRow& row) const {
   return input_.as_of_unix_s > 0 && row.recorded_unix_s > 0 && input_.as_of_unix_s - row.recorded_unix_s > kOldEvidenceSeconds;
 }
 
-int64_t judged_ns(const EvidenceRow& row) {
-  if (row.p50_ns > 0) return row.p50_ns;
-  if (row.block_ns.empty()) return 0;
-  std::vector<int64_t> sorted = row.block_ns;
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return *middle;
-}
+int64_t judged_ns(const EvidenceRow& row) { return row.p50_ns > 0 ? row.p50_ns : block_median_ns(row); }
 
 TimeRatio time_ratio(const EvidenceRow& a, const EvidenceRow& b) {
   // A stored ratio is the rival's time over the row's own.

@@ -25,13 +25,14 @@ struct CandidateEvidence {
   const EvidenceRow* failure = nullptr;  // newest failure, when no later measurement contradicts it
   const EvidenceRow* error = nullptr;    // newest with error figures on the right samples
   const EvidenceRow* memory = nullptr;   // newest with a peak
+  std::vector<const EvidenceRow*> streams;  // newest of each number of callers above one, ascending
   const EvidenceRow* outdated = nullptr; // newest of another library, driver or system: shown, never counted
 };
 
 class EvidenceIndex {
  public:
-  // Rows count when model, shapes, machine and library are equal, for one caller and the whole model. `fingerprint` is the
-  // identity of the machine planned for. Rows of its hardware under other drivers are outdated.
+  // Rows count when model, shapes, machine and library are equal, for the whole model; those of several callers as streams only.
+  // `fingerprint` is the identity of the machine planned for. Rows of its hardware under other drivers are outdated.
   EvidenceIndex(const PlannerInput& input, const std::string& fingerprint);
 
   CandidateEvidence find(const std::string& candidate, const std::string& library_digest, bool simulated) const;
@@ -43,6 +44,14 @@ class EvidenceIndex {
   const std::string& fingerprint_;
   std::map<std::string, std::vector<const EvidenceRow*>, std::less<>> rows_;  // by candidate, oldest first
 };
+
+// Time per completed request with the number of callers with which it is least; 0 = nothing was measured.
+struct BestRequests {
+  int64_t request_ns = 0;
+  int32_t callers = 1;
+  double per_s() const { return request_ns > 0 ? 1e9 / static_cast<double>(request_ns) : 0; }
+};
+BestRequests best_requests(const CandidateEvidence& evidence);
 
 // The median a candidate is judged by; 0 = the row holds no time.
 int64_t judged_ns(const EvidenceRow& row);

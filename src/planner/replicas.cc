@@ -15,7 +15,10 @@ namespace {
 // More requests by less than this are not worth several loaded models.
 constexpr int64_t kWorthItPercent = 5;
 
-int64_t request_ns(const Considered& c) { return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns; }
+int64_t request_ns(const Considered& c) {
+  const int64_t measured = best_requests(c.evidence).request_ns;
+  return measured > 0 ? measured : c.estimate_ns;
+}
 
 // Indices into the admitted, resources in their order.
 using PlacesByResource = std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>>;

@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <latch>
 #include <numeric>
-#include <thread>
 
 #include "axle/tune.h"
 #include "base/clock.h"
@@ -15,6 +13,7 @@
 #include "runtime/blocks.h"
 #include "runtime/paired_stats.h"
 #include "runtime/runtime_state.h"
+#include "runtime/turn.h"
 
 namespace axle {
 namespace {
@@ -26,12 +25,6 @@ constexpr int64_t kFewestRounds = 6;          // blocks shrink rather than give 
 constexpr size_t kMostSamples = 4'000'000;    // calls whose times are kept per contender
 constexpr int kRecordedCalls = 5;
 constexpr int64_t kWakeNs = 5'000'000;        // untimed calls before a block, for calls shorter than this
-
-// One block of all callers of one contender.
-struct Turn {
-  Block block;            // calls of all callers, merged
-  double calls_per_s = 0;
-};
 
 // Ours, or a rival: a loaded plan with one binding per caller.
 struct Contender {
@@ -110,7 +103,6 @@ class Benchmark {
   Status open(Contender& contender, const Policy& policy);
   Status bind(Contender& contender);
   Status warm_up(Contender& contender);
-  Result<Turn> take_turn(Contender& contender, const BlockLimits& limits) const;
   BlockLimits limits() const;
   Status measure();
   Status round(bool backwards);
@@ -194,7 +186,9 @@ Status Benchmark::bind(Contender& contender) {
 
 Status Benchmark::warm_up(Contender& contender) {
   for (int i = 0; i < kWarmUpBlocks; ++i) {
-    AXLE_ASSIGN_OR_RETURN(const Turn turn, take_turn(contender, {std::min<int64_t>(50'000'000, options_.duration_ns / 10), 1}));
+    AXLE_ASSIGN_OR_RETURN(
+        const Turn turn,
+        take_turn(contender.bindings, {std::min<int64_t>(50'000'000, options_.duration_ns / 10), 1}, options_.cancel));
     contender.call_ns = turn.block.median_ns;
   }
   return ok_status();
@@ -216,34 +210,6 @@ BlockLimits Benchmark::limits() const {
   return limits;
 }
 
-Result<Turn> Benchmark::take_turn(Contender& contender, const BlockLimits& limits) const {
-  const size_t callers = contender.bindings.size();
-  std::vector<std::optional<Result<Block>>> blocks(callers);
-  std::vector<double> rates(callers, 0);
-  std::latch ready(static_cast<std::ptrdiff_t>(callers));
-  const auto caller = [&](size_t index) {
-    Binding& binding = contender.bindings[index];
-    ready.arrive_and_wait();
-    const int64_t started = steady_ns();
-    blocks[index] = run_block([&] { return options_.cancel.cancelled() ? options_.cancel.check() : binding.run(); }, limits);
-    if (!blocks[index]->ok()) return;
-    rates[index] = static_cast<double>((*blocks[index])->call_ns.size()) / static_cast<double>(steady_ns() - started) * 1e9;
-  };
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < callers; ++i) threads.emplace_back(caller, i);
-  caller(0);
-  for (std::thread& thread : threads) thread.join();
-  Turn turn;
-  for (size_t i = 0; i < callers; ++i) {
-    AXLE_RETURN_IF_ERROR(blocks[i]->status());
-    const Block& block = **blocks[i];
-    turn.block.call_ns.insert(turn.block.call_ns.end(), block.call_ns.begin(), block.call_ns.end());
-    turn.calls_per_s += rates[i];
-  }
-  turn.block.median_ns = quantile(turn.block.call_ns, 0.5);
-  return turn;
-}
-
 void Benchmark::keep(Contender& contender, const Turn& turn) {
   auto& times = turn.block.disturbed ? contender.disturbed_ns : contender.calm_ns;
   const size_t room = kMostSamples - std::min(kMostSamples, times.size());
@@ -262,8 +228,8 @@ Status Benchmark::round(bool backwards) {
     if (!contender.failure.ok()) continue;
     sentinel_.start();
     // Its threads slept while the process was quiet; what it costs to wake them is no part of the block.
-    Result<Turn> turn = contender.call_ns < kWakeNs ? take_turn(contender, {kWakeNs, 1}) : Turn();
-    if (turn) turn = take_turn(contender, block_limits);
+    Result<Turn> turn = contender.call_ns < kWakeNs ? take_turn(contender.bindings, {kWakeNs, 1}, options_.cancel) : Turn();
+    if (turn) turn = take_turn(contender.bindings, block_limits, options_.cancel);
     if (!turn) {
       if (i == 0 || options_.cancel.cancelled()) return turn.status();
       contender.failure = turn.status();

@@ -27,6 +27,14 @@ bool is_simulated(const Contender& contender) {
   return std::any_of(parts.begin(), parts.end(), [](const Partition& part) { return part.simulated; });
 }
 
+// Blocks, runs and the percentiles that there are runs enough for.
+void fill_timings(const Timings& timings, EvidenceRow& row) {
+  for (const double block : timings.taken()) row.block_ns.push_back(static_cast<int64_t>(block));
+  row.runs = static_cast<int64_t>(timings.call_ns.size());
+  if (timings.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(timings.call_ns, 0.95);
+  if (timings.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(timings.call_ns, 0.99);
+}
+
 // JSON has no infinity: the largest finite number stands for "not comparable".
 double finite_or(double value, double otherwise) { return std::isfinite(value) ? value : otherwise; }
 
@@ -112,11 +120,8 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
     row.failure_text = contender.failure.message();
     return row;
   }
-  for (const double block : contender.timings.taken()) row.block_ns.push_back(static_cast<int64_t>(block));
-  row.runs = static_cast<int64_t>(contender.timings.call_ns.size());
+  fill_timings(contender.timings, row);
   if (contender.measured()) row.p50_ns = static_cast<int64_t>(contender.typical_ns());
-  if (contender.timings.call_ns.size() >= kFewestCallsForP95) row.p95_ns = quantile(contender.timings.call_ns, 0.95);
-  if (contender.timings.call_ns.size() >= kFewestCallsForP99) row.p99_ns = quantile(contender.timings.call_ns, 0.99);
   row.first_run_ns = contender.first_run_ns;
   row.peak_memory_bytes = contender.peak_memory_bytes;
   if (contender.session) {
@@ -134,6 +139,23 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   return row;
 }
 
+std::vector<EvidenceRow> stream_rows(const Contender& contender, const EvidenceRow& row) {
+  std::vector<EvidenceRow> rows;
+  for (const auto& [callers, timings] : contender.streams) {
+    EvidenceRow& stream = rows.emplace_back();
+    stream.key = row.key;
+    stream.key.concurrency = callers;
+    stream.simulated = row.simulated;
+    stream.recorded_unix_s = row.recorded_unix_s;
+    stream.made_with = row.made_with;
+    stream.hardware = row.hardware;
+    stream.state_json = row.state_json;
+    fill_timings(timings, stream);
+    stream.p50_ns = quantile(timings.call_ns, 0.5);
+  }
+  return rows;
+}
+
 TuneRow tune_row(const Contender& contender, const Contender* winner) {
   TuneRow row;
   row.candidate = contender.name;
@@ -141,6 +163,12 @@ TuneRow tune_row(const Contender& contender, const Contender* winner) {
   row.disturbed_blocks = contender.disturbed;
   row.error = contender.error;
   row.peak_memory_bytes = contender.peak_memory_bytes;
+  for (const auto& [callers, timings] : contender.streams) {
+    const double per_s = 1e9 / std::max(median(timings.block_ns), 1.0);
+    if (per_s <= row.throughput_per_s) continue;
+    row.throughput_per_s = per_s;
+    row.callers = callers;
+  }
   if (!contender.failure.ok()) {
     row.verdict = "failed";
     row.reason = contender.failure.message();

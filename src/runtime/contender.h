@@ -1,6 +1,7 @@
 // Contender: one way to run the model in a tuning run: what it is, the loaded session, and what was measured of it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct Contender {
   std::string gate_broken;            // the bound of the policy that the error breaks
   Timings timings;
   Timings disturbed_timings;          // of rounds that do not count
+  std::map<int32_t, Timings>
+      streams; // by number of callers at once: blocks are time per completed request, calls single latencies
   int64_t screen_ns = 0;
   int64_t disturbed = 0;
   int64_t first_run_ns = 0;
@@ -55,6 +58,9 @@ ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vec
 
 // What is kept of a contender, with the paired ratios to its rivals of the same run.
 EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender>& all, const PlannerInput& input);
+
+// What is kept of it with several callers at once: one row for each number of them. `row` is its own.
+std::vector<EvidenceRow> stream_rows(const Contender& contender, const EvidenceRow& row);
 
 // The line of the table; `winner` may be null.
 TuneRow tune_row(const Contender& contender, const Contender* winner);

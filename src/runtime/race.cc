@@ -117,6 +117,11 @@ bool Race::decided() const {
   return true;
 }
 
+bool Race::enough_runs(const std::vector<Contender*>& racing) const {
+  return std::all_of(racing.begin(), racing.end(),
+                     [&](const Contender* contender) { return contender->timings.call_ns.size() >= rules_.runs_wanted; });
+}
+
 void Race::run() {
   std::vector<Contender*> order = racing(contenders_);
   const int64_t budget_ns = rules_.left_ns();
@@ -134,7 +139,7 @@ void Race::run() {
     const bool over_soon = rules_.left_ns() < budget_ns / 3;
     if ((decided() || over_soon) && recall())
       order = racing(contenders_);
-    else if (decided())
+    else if (decided() && enough_runs(order))
       break;
   }
   noisy_ = uncounted > counted;

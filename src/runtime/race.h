@@ -18,6 +18,7 @@ struct RaceRules {
   std::function<int64_t()> left_ns;  // of the budget
   std::function<bool()> over;
   std::function<void()> show;        // after each round
+  size_t runs_wanted = 0;            // of each that races, before it may be over: what the policy's percentiles need
 };
 
 class Race {
@@ -35,6 +36,7 @@ class Race {
   void send_home();
   bool recall();
   bool decided() const;
+  bool enough_runs(const std::vector<Contender*>& racing) const;
   void settle_for_disturbed();
 
   std::vector<Contender>& contenders_;

@@ -20,6 +20,7 @@
 #include "runtime/planner_inputs.h"
 #include "runtime/race.h"
 #include "runtime/runtime_state.h"
+#include "runtime/streams.h"
 #include "spec/machine_json.h"
 #include "tensor/error_metrics.h"
 
@@ -44,6 +45,16 @@ CoreSpeeds known_core_speeds(Runtime& runtime) {
   return CoreSpeeds::parse(runtime.state().recall("core-speeds", boot_id()).value_or(""));
 }
 
+bool wants_streams(const Policy& policy) {
+  return policy.objective == Objective::kThroughput || policy.constraints.throughput_min_per_s > 0;
+}
+
+// Fewer are "not enough evidence" to the planner.
+size_t runs_wanted(const Constraints& constraints) {
+  if (constraints.latency_p99_ns > 0) return 1000;
+  return constraints.latency_p95_ns > 0 ? 200 : 0;
+}
+
 class Tuning {
  public:
   Tuning(Runtime& runtime, const Model& model, const TuneOptions& options)
@@ -61,6 +72,7 @@ class Tuning {
   void pick_finalists();
   void measure_memory();
   void finals();
+  void measure_streams();
   int64_t left_ns() const { return options_.budget_ns - (steady_ns() - started_ns_); }
   bool over() const { return left_ns() <= 0 || options_.cancel.cancelled(); }
   void store();
@@ -244,8 +256,23 @@ void Tuning::measure_memory() {
   for (const std::string& why : failures) notes_.push_back("memory was not measured: " + why);
 }
 
+// What throughput is judged by: several callers at once.
+void Tuning::measure_streams() {
+  if (!wants_streams(options_.policy)) return;
+  StreamRace race(contenders_, samples_, stream_counts(input_.machine.allowed_cores()), sentinel_,
+                  {[this] { return left_ns(); }, [this] { return over(); }, [this] { show(); }}, options_.cancel);
+  race.run();
+  noisy_ = noisy_ || race.noisy();
+  for (const std::string& failure : race.failures()) notes_.push_back("not measured with several callers: " + failure);
+  const bool any = std::any_of(contenders_.begin(), contenders_.end(), [](const Contender& c) { return !c.streams.empty(); });
+  if (!any) notes_.push_back("throughput was not measured with several callers: the budget ended before");
+}
+
 void Tuning::finals() {
-  Race race(contenders_, sentinel_, {[this] { return left_ns(); }, [this] { return over(); }, [this] { show(); }});
+  const int64_t kept_ns = wants_streams(options_.policy) ? options_.budget_ns / 5 * 2 : 0;
+  Race race(contenders_, sentinel_,
+            {[this, kept_ns] { return left_ns() - kept_ns; }, [this, kept_ns] { return over() || left_ns() <= kept_ns; },
+             [this] { show(); }, runs_wanted(options_.policy.constraints)});
   race.run();
   noisy_ = race.noisy();
   if (race.settled())
@@ -258,6 +285,10 @@ void Tuning::store() {
     const bool cancelled = contender.failure.code() == StatusCode::kCancelled;
     if ((contender.measured() || contender.error || !contender.failure.ok()) && !cancelled)
       rows.push_back(evidence_row(contender, contenders_, input_));
+    else
+      continue;
+    const std::vector<EvidenceRow> streams = stream_rows(contender, rows.back());
+    rows.insert(rows.end(), streams.begin(), streams.end());
   }
   EvidenceStore* store = runtime_.evidence();
   if (store == nullptr) {
@@ -294,6 +325,7 @@ Result<TuneReport> Tuning::run() {
   screen();
   measure_memory();
   finals();
+  measure_streams();
   runtime_.state().remember("core-speeds", boot_id(), sentinel_.speeds().text());
   store();
   if (options_.cancel.cancelled()) return options_.cancel.check();

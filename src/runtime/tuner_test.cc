@@ -70,6 +70,45 @@ class Tuner : public ::testing::Test {
   TuneOptions options_;
 };
 
+TEST_F(Tuner, ThroughputIsMeasuredWithSeveralCallers) {
+  options_.policy.objective = Objective::kThroughput;
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  const TuneRow* hare = row_of(report, "hare@cpu:0/f32/t1/default");
+  ASSERT_NE(hare, nullptr);
+  EXPECT_GE(hare->callers, 2);
+  EXPECT_GT(hare->throughput_per_s, 1000);  // one alone makes fewer: each call takes 1 ms
+  const auto rows = evidence();
+  const auto stream = std::find_if(rows.begin(), rows.end(), [](const EvidenceRow& row) {
+    return row.key.concurrency > 1 && row.key.candidate.starts_with("hare");
+  });
+  ASSERT_NE(stream, rows.end());
+  EXPECT_GE(stream->block_ns.size(), 3u);
+  EXPECT_GE(stream->p50_ns, 1'000'000);           // a single call is no faster for it
+  EXPECT_LT(stream->block_ns.front(), 900'000);   // a request is
+  EXPECT_EQ(report.plan.partitions.front().candidate.engine, "hare");
+  EXPECT_THAT(report.plan.notes, ::testing::Contains(HasSubstr("requests per second with")));
+}
+
+TEST_F(Tuner, ALatencyObjectiveMeasuresOneCallerOnly) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  for (const EvidenceRow& row : evidence()) EXPECT_EQ(row.key.concurrency, 1);
+}
+
+TEST_F(Tuner, APercentileInThePolicyIsGivenItsRuns) {
+  hare().script().compute = after(100us);
+  tortoise().script().compute = after(1000us);
+  options_.policy.constraints.latency_p99_ns = 1'000'000'000;
+  options_.budget_ns = 5000 * kMillisecond;
+  const auto report = measure();
+  if (!report.ok()) {
+    EXPECT_THAT(report, StatusIs(StatusCode::kFailedPrecondition, "not enough evidence for latency_p99"));
+    GTEST_SKIP() << "the machine was busy elsewhere: disturbed runs do not count";
+  }
+  EXPECT_EQ(report->plan.partitions.front().candidate.engine, "hare");
+  const auto rows = evidence();
+  EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](const EvidenceRow& row) { return row.runs >= 1000 && row.p99_ns > 0; }));
+}
+
 TEST_F(Tuner, SaysHowEachRowStandsToWhatIsHere) {
   AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
   std::vector<EvidenceRow> rows(5, evidence().front());

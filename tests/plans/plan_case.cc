@@ -280,6 +280,8 @@ class Parser {
     row.p95_ns = time_of(line.value("p95"));
     row.p99_ns = time_of(line.value("p99"));
     row.peak_memory_bytes = size_of(line.value("peak"));
+    row.key.concurrency = static_cast<int32_t>(number_of(line.value("callers", "1")));
+    if (!line.value("request").empty()) row.block_ns = {time_of(line.value("request"))};
     row.simulated = line.has("simulated");
     if (const std::string version = line.value("version"); !version.empty())
       row.made_with[row.key.candidate.substr(0, row.key.candidate.find('@'))] = version;
