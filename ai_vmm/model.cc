@@ -127,7 +127,8 @@ const std::vector<axle::Substitution>& Model::substitutions() const { return dep
 
 QosReport Model::qos() const {
   const Impl& impl = deployed();
-  return {impl.limit_ms, impl.executions.load(), impl.violations.load(), static_cast<double>(impl.worst_ns.load()) / 1e6};
+  return {impl.limit_ms, impl.executions.load(), impl.violations.load(), static_cast<double>(impl.worst_ns.load()) / 1e6,
+          impl.session->qos().bounds};
 }
 
 const axle::Session& Model::session() const { return *deployed().session; }

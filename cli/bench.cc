@@ -46,6 +46,10 @@ Result<BenchOptions> options_of(const BenchArguments& arguments, const Model& mo
   options.compare = split_at_commas(arguments.compare);
   options.profile = !arguments.profile.empty();
   options.cancel = interrupt_token();
+  if (!arguments.output.quiet)
+    options.on_violation = [](const QosViolation& violation) {
+      std::fprintf(stderr, "violated: %s\n", violation.text.c_str());
+    };
   return options;
 }
 
@@ -60,6 +64,7 @@ Status print_json(const BenchReport& report, const Model& model, const Policy& p
   document.effective_json = report.session->effective_json();
   document.first_run_ns = report.first_run_ns;
   document.run_ns = report.latency.p50_ns;
+  document.qos = report.session->qos();
   AXLE_ASSIGN_OR_RETURN(const std::string json, render_bench_json(document, report));
   std::puts(json.c_str());
   return ok_status();

@@ -158,6 +158,7 @@ Status run(const RunArguments& arguments) {
   document.effective_json = session.effective_json();
   document.first_run_ns = run_ns;
   document.run_ns = run_ns;
+  document.qos = session.qos();
   return report(arguments, document);
 }
 

@@ -36,6 +36,7 @@ PUBLIC = {
     "evidence": "spec",
     "plan": "spec",
     "policy": "spec",
+    "qos": "spec",
     "tensor": "spec",
     "profile": "trace",
     "dlpack": "tensor",

@@ -10,6 +10,7 @@
 
 #include "ai_vmm/types.hpp"
 #include "axle/plan.h"
+#include "axle/qos.h"
 #include "axle/session.h"
 
 namespace ai_vmm {
@@ -20,6 +21,14 @@ struct QosReport {
   int64_t executions = 0;
   int64_t violations = 0;  // executions that took longer
   double worst_ms = 0;
+  // The bounds of latency_percentile and min_throughput as axle judges them over a sliding window of executions; empty without.
+  std::vector<axle::QosBound> bounds;
+  bool violated() const noexcept {  // any of the bounds, now
+    for (const axle::QosBound& bound : bounds) {
+      if (bound.violated) return true;
+    }
+    return false;
+  }
 };
 
 // A deployed model, or inside a ComputeBackend whatever it compiled. A handle: copies share one model. Thread-safe.

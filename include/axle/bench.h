@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct BenchOptions {
   bool profile = false;  // afterwards record a few calls of the same plan (BenchReport::recorded)
   CancelToken cancel = CancelToken::none();  // looked at between calls
   ProgressCallback progress;
+  std::function<void(const QosViolation&)> on_violation;  // of our own plan, as SessionOptions::on_violation
 };
 
 // Of single calls. A percentile is the nearest rank; p95 wants 20 calls and p99 wants 1,000 to mean anything.

@@ -55,6 +55,7 @@ struct RunDocument {
   int64_t first_run_ns = 0;
   int64_t run_ns = 0;
   std::vector<OutputFile> outputs;
+  QosReport qos;  // Session::qos; left out when the policy bounds nothing
 };
 AXLE_API Result<std::string> render_run_json(const RunDocument& document);
 // The plan in words: what runs where, why, what was turned down.

@@ -3,6 +3,7 @@
 // (FAILED_PRECONDITION).
 #pragma once
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "axle/export.h"
 #include "axle/lock.h"
 #include "axle/plan.h"
+#include "axle/qos.h"
 #include "axle/runtime.h"
 #include "axle/status.h"
 #include "axle/tensor.h"
@@ -28,21 +30,24 @@ struct SessionOptions {
   CancelToken cancel = CancelToken::none();  // stops planning, compiling and loading
   ProgressCallback progress;
   std::vector<std::string> waive;       // load(lock): drift fields tolerated beside the lock's own [lock] waive
-  bool verify = false;                  // hash files instead of trusting their stamps
-  bool profile = false;                 // record a trace of every run (explain renders it: render_profile_json); turns an
-                                        // engine's option `profiling` on, which Session::plan notes
+  // Called when a bound of the policy's constraints comes to be violated by the session's own runs, on a thread of the session that
+  // starts only with this set. Must not outlive what it captures; the session's last copy waits for a call under way.
+  std::function<void(const QosViolation&)> on_violation;
+  bool verify = false;  // hash files instead of trusting their stamps
+  bool profile = false;  // record a trace of every run (explain renders it: render_profile_json); turns an
+  // engine's option `profiling` on, which Session::plan notes
 };
 
 struct RunOptions {
   CancelToken cancel = CancelToken::none();
-  int64_t timeout_ns = 0;               // 0 = none. DEADLINE_EXCEEDED; the buffers are the caller's again when run returns
+  int64_t timeout_ns = 0;  // 0 = none. DEADLINE_EXCEEDED; the buffers are the caller's again when run returns
 };
 
 struct LoadTiming {
   int64_t plan_ns = 0;
   int64_t compile_ns = 0;
   int64_t load_ns = 0;
-  std::string cache = "none";           // "hit", "miss", "none"
+  std::string cache = "none";  // "hit", "miss", "none"
 };
 
 class Binding;
@@ -50,9 +55,9 @@ class Binding;
 // Of one replica of a scheduled plan (one for every schedule but "replicas"), since loading.
 struct ReplicaStatistics {
   uint64_t requests = 0;
-  uint64_t failures = 0;   // its device or process was gone
+  uint64_t failures = 0;  // its device or process was gone
   int64_t typical_ns = 0;  // time per request that requests are spread by: planned, or learned with schedule.rebalance
-  bool left_out = false;   // after a failure, for now
+  bool left_out = false;  // after a failure, for now
 };
 
 class AXLE_API Session {
@@ -91,6 +96,12 @@ class AXLE_API Session {
   // Of a plan with replicas, each binding keeps to one of them, round and round.
   Result<Binding> make_binding() const;
   std::vector<ReplicaStatistics> replicas() const;
+  // How the runs of this session and its bindings keep the latency and throughput that the policy's constraints bound, over a sliding
+  // window. Where the policy bounds neither, nothing is watched and nothing is reported.
+  QosReport qos() const;
+  // Bounds that came to be violated since `seen`, a vector of the caller's (empty at first) that this brings up to date. Blocks for at
+  // most `timeout_ns` until there is one.
+  std::vector<QosViolation> wait_violations(std::vector<uint64_t>& seen, int64_t timeout_ns = 0) const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -13,12 +14,14 @@ from typing import Any, Self, Unpack
 import numpy as np
 
 from axle import _core
-from axle._core import CancelToken, Lock, Model, Plan, Runtime
+from axle._core import CancelToken, Lock, Model, Plan, QosViolation, Runtime
 from axle.errors import InvalidArgumentError
 from axle.policy import Choice, PolicyLike, Words, make_policy
 
 ModelLike = Model | str | os.PathLike[str] | bytes
 Progress = Callable[[str, float], object]
+
+_VIOLATION_WAIT_NS = 100_000_000
 
 _pool_lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -152,6 +155,20 @@ class Session(_core.SessionCore):
         has not started; `cancel` stops one that has.
         """
         return _executor().submit(self.run, dict(feeds), cancel, timeout_ns)
+
+    def violations(self, timeout: float | None = None) -> Iterator[QosViolation]:
+        """Give each violation of the policy's latency and throughput bounds as it happens, on the thread that iterates.
+
+        Ends after `timeout` seconds without one; None = never. Nothing comes where the policy bounds neither.
+        """
+        seen: list[int] = []
+        while True:
+            until = None if timeout is None else time.monotonic() + timeout
+            while not (found := self.wait_violations(seen, _VIOLATION_WAIT_NS))[0]:
+                if until is not None and time.monotonic() >= until:
+                    return
+            seen = found[1]
+            yield from found[0]
 
     def explain(self, verbose: bool = False, width: int = 100) -> str:
         """Say in words what runs where, why, and what was turned down; `verbose`: every candidate and node reason."""

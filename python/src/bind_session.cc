@@ -3,6 +3,7 @@
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -55,6 +56,29 @@ void bind_statistics(nb::module_& module) {
       .def_ro("left_out", &ReplicaStatistics::left_out, "after a failure, for now");
 }
 
+void bind_qos(nb::module_& module) {
+  nb::class_<QosBound>(module, "QosBound", "One bound of the policy's constraints over the session's last runs.")
+      .def_ro("constraint", &QosBound::constraint, "\"latency_p99\", ..., \"throughput_min\"")
+      .def_ro("limit", &QosBound::limit, "nanoseconds; runs per second for throughput_min")
+      .def_ro("value", &QosBound::value, "the same of the window; 0 = no run yet")
+      .def_ro("window_runs", &QosBound::window_runs)
+      .def_ro("window_size", &QosBound::window_size)
+      .def_ro("violated", &QosBound::violated, "now")
+      .def_ro("violations", &QosBound::violations, "how often it came to be");
+  nb::class_<QosReport>(module, "QosReport", "How a session keeps the constraints of its policy.")
+      .def_ro("bounds", &QosReport::bounds, "empty: the policy sets none")
+      .def_ro("runs", &QosReport::runs, "that succeeded since loading")
+      .def_ro("failures", &QosReport::failures)
+      .def_prop_ro("violated", &QosReport::violated);
+  nb::class_<QosViolation>(module, "QosViolation", "A bound that came to be violated. str() is a sentence.")
+      .def_ro("constraint", &QosViolation::constraint)
+      .def_ro("limit", &QosViolation::limit)
+      .def_ro("value", &QosViolation::value)
+      .def_ro("number", &QosViolation::number, "of this bound's violations")
+      .def_ro("runs", &QosViolation::runs)
+      .def("__str__", [](const QosViolation& violation) { return violation.text; });
+}
+
 void bind_timing(nb::module_& module) {
   nb::class_<LoadTiming>(module, "LoadTiming", "How long it took to make a session ready.")
       .def_ro("plan_ns", &LoadTiming::plan_ns)
@@ -70,6 +94,7 @@ void bind_timing(nb::module_& module) {
 }  // namespace
 
 void bind_session(nb::module_& module) {
+  bind_qos(module);
   bind_statistics(module);
   bind_timing(module);
   nb::class_<SessionCore>(module, "SessionCore", "What stands behind axle.Session.")
@@ -117,6 +142,17 @@ void bind_session(nb::module_& module) {
           "counters", [](const SessionCore& core) { return unlocked([&] { return core.session().counters(); }); },
           "What the engines have counted since loading, one dict per partition: numbers of their own, and of an engine in a "
           "process of its own worker_pid, worker_restarts, worker_copied_bytes and worker_peak_memory_bytes.")
+      .def(
+          "qos", [](const SessionCore& core) { return core.session().qos(); },
+          "How the runs of this session kept the latency and throughput that its policy bounds, over a sliding window.")
+      .def(
+          "wait_violations",
+          [](const SessionCore& core, std::vector<uint64_t> seen, int64_t timeout_ns) {
+            auto found = unlocked([&] { return core.session().wait_violations(seen, timeout_ns); });
+            return std::pair(std::move(found), std::move(seen));
+          },
+          nb::arg("seen") = std::vector<uint64_t>(), nb::arg("timeout_ns") = 0,
+          "Violations since `seen` and the new `seen`; what Session.violations is made of.")
       .def(
           "replicas", [](const SessionCore& core) { return core.session().replicas(); },
           "Statistics of each replica; one for every schedule but \"replicas\".")

@@ -310,3 +310,17 @@ def test_strided_arrays_are_copied_counted_and_said_once(add_model):
         swapped = session.run({"x": x, "y": y.astype(">f4")})
     np.testing.assert_array_equal(swapped["z"], [1, 3, 5, 7])
     assert session.copies == 4
+
+
+def test_counters_and_replicas_of_a_session(add_session, feeds):
+    add_session.run(feeds)
+    assert [type(counted) for counted in add_session.counters()] == [dict]
+    (replica,) = add_session.replicas()
+    assert (replica.failures, replica.left_out) == (0, False)
+
+
+def test_a_session_without_bounds_watches_nothing(add_session, feeds):
+    add_session.run(feeds)
+    report = add_session.qos()
+    assert (report.bounds, report.runs, report.violated) == ([], 0, False)
+    assert list(add_session.violations(timeout=0)) == []

@@ -90,6 +90,25 @@ std::string what_runs(const Plan& plan) {
 
 }  // namespace
 
+namespace {
+
+std::string qos_text(const QosReport& report, const TextStyle& style) {
+  std::string out;
+  for (const QosBound& bound : report.bounds) {
+    const bool rate = bound.constraint == "throughput_min";
+    const auto text = [&](double value) {
+      return rate ? fmt::format("{:.1f}/s", value) : format_duration(static_cast<int64_t>(value));
+    };
+    out += fmt::format("  {} {} of {} over the last {} runs: ", bound.constraint, text(bound.value), text(bound.limit),
+                       bound.window_runs);
+    out += bound.violated ? toned("violated", Tone::kBad, style.color) : toned("kept", Tone::kGood, style.color);
+    out += bound.violations > 0 ? fmt::format(", came to be violated {} times\n", bound.violations) : std::string("\n");
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string render_bench_text(const BenchReport& report, const TextStyle& style) {
   const LatencyFigures& figures = report.latency;
   const std::string name = report.session ? what_runs(report.session->plan()) : "";
@@ -104,6 +123,7 @@ std::string render_bench_text(const BenchReport& report, const TextStyle& style)
   out += fmt::format("; first call {}; measured for {}\n", format_duration(report.first_run_ns),
                      format_duration(report.elapsed_ns));
   if (!report.rivals.empty()) out += rivals_text(report, style);
+  if (report.session) out += qos_text(report.session->qos(), style);
   for (const std::string& note : report.notes) out += "note: " + note + "\n";
   return out;
 }

@@ -156,6 +156,22 @@ void add_stale(const Plan& plan, Json& root) {
   }
 }
 
+Json qos_json(const QosReport& report) {
+  Json bounds = Json::array();
+  for (const QosBound& bound : report.bounds) {
+    const bool rate = bound.constraint == "throughput_min";
+    const double scale = rate ? 1 : 1e-3;
+    bounds.push_back({{"constraint", bound.constraint},
+                      {rate ? "limit_per_s" : "limit_us", bound.limit * scale},
+                      {rate ? "value_per_s" : "value_us", bound.value * scale},
+                      {"window_runs", bound.window_runs},
+                      {"window_size", bound.window_size},
+                      {"violated", bound.violated},
+                      {"violations", bound.violations}});
+  }
+  return {{"bounds", std::move(bounds)}, {"runs", report.runs}, {"failures", report.failures}, {"violated", report.violated()}};
+}
+
 }  // namespace
 
 Result<std::string> render_run_json(const RunDocument& document) {
@@ -179,6 +195,7 @@ Result<std::string> render_run_json(const RunDocument& document) {
   }
   root["timing"] = timing_json(document);
   root["outputs"] = outputs_json(document);
+  if (!document.qos.bounds.empty()) root["qos"] = qos_json(document.qos);
   return canonical_json(root);
 }
 

@@ -159,6 +159,7 @@ Status Benchmark::open(Contender& contender, const Policy& policy) {
   session_options.runtime = shared_runtime();
   session_options.cancel = options_.cancel;
   session_options.progress = options_.progress;
+  if (contender.engine.empty()) session_options.on_violation = options_.on_violation;
   AXLE_ASSIGN_OR_RETURN(contender.session, Session::create(model_, std::move(session_options)));
   AXLE_RETURN_IF_ERROR(bind(contender));
   return warm_up(contender);

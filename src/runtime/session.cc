@@ -131,6 +131,7 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   impl->samples = options.samples;
   AXLE_RETURN_IF_ERROR(impl->load_plan(options));
   if (options.profile) impl->recorder = std::make_unique<TraceRecorder>();
+  impl->qos = QosMonitor::create(options.policy.constraints, std::move(options.on_violation));
   AXLE_RETURN_IF_ERROR(impl->prepare());
   return Session(std::move(impl));
 }
@@ -155,14 +156,24 @@ std::vector<std::map<std::string, double>> Session::counters() const {
 Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds, const RunOptions& options) const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
   const CancelToken cancel = effective_token(options);
+  QosMonitor* const qos = impl_->qos.get();
+  if (qos == nullptr) return impl_->run_lent(feeds, cancel);
+  // What the caller waits for: a free execution, and the copying of outputs too.
+  const int64_t started = qos->begin();
+  auto outputs = impl_->run_lent(feeds, cancel);
+  qos->end(started, outputs.ok());
+  return outputs;
+}
+
+Result<std::vector<NamedTensor>> Session::Impl::run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const {
   for (size_t tries = 1;; ++tries) {
-    AXLE_ASSIGN_OR_RETURN(Loan loan, impl_->replicas->lend(cancel));
+    AXLE_ASSIGN_OR_RETURN(Loan loan, replicas->lend(cancel));
     Outcome outcome;
-    auto outputs = impl_->run_once(*loan.execution, feeds, cancel, outcome.busy_ns);
+    auto outputs = run_once(*loan.execution, feeds, cancel, outcome.busy_ns);
     outcome.failed = !outputs && outputs.error().code() == StatusCode::kUnavailable;
-    impl_->replicas->give_back(std::move(loan), outcome);
+    replicas->give_back(std::move(loan), outcome);
     // Redone elsewhere only when the policy lets the work move.
-    if (!outcome.failed || !impl_->policy.schedule.rebalance || tries >= impl_->replicas->size()) return outputs;
+    if (!outcome.failed || !policy.schedule.rebalance || tries >= replicas->size()) return outputs;
   }
 }
 
@@ -184,10 +195,16 @@ Result<Binding> Session::make_binding() const {
 
 std::vector<ReplicaStatistics> Session::replicas() const { return impl_->replicas->statistics(); }
 
+QosReport Session::qos() const { return impl_->qos ? impl_->qos->snapshot() : QosReport{}; }
+
+std::vector<QosViolation> Session::wait_violations(std::vector<uint64_t>& seen, int64_t timeout_ns) const {
+  return impl_->qos ? impl_->qos->wait(seen, timeout_ns) : std::vector<QosViolation>{};
+}
+
 // ---- one call ------------------------------------------------------------------------------------------------------
 
 Status Session::Impl::prepare() {
-  direct = lanes == nullptr && recorder == nullptr;
+  direct = lanes == nullptr && recorder == nullptr && qos == nullptr;
   for (const IoSpec& output : loaded->outputs) rules.push_back(OutputRule::of(loaded->inputs, output));
   if (recorder) {
     run_name = recorder->intern("run");
@@ -263,6 +280,14 @@ Status Session::Impl::call(Execution& execution, const CancelToken& cancel, int6
   return run(&profile);
 }
 
+Status Session::Impl::watched_call(Execution& execution, const CancelToken& cancel) const {
+  if (!qos) return call(execution, cancel);
+  const int64_t started = qos->begin();
+  Status status = call(execution, cancel);
+  qos->end(started, status.ok());
+  return status;
+}
+
 Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, std::span<const NamedTensor> feeds,
                                                          const CancelToken& cancel, int64_t& busy_ns) const {
   AXLE_RETURN_IF_ERROR(check_feeds(loaded->inputs, feeds));
@@ -319,9 +344,11 @@ Status Binding::bind_output(std::string_view name, Tensor tensor) {
 Status Binding::run() {
   if (impl_->session->direct) [[likely]]
     return impl_->execution.run();
-  return impl_->session->call(impl_->execution, CancelToken::none());
+  return impl_->session->watched_call(impl_->execution, CancelToken::none());
 }
-Status Binding::run(const RunOptions& options) { return impl_->session->call(impl_->execution, effective_token(options)); }
+Status Binding::run(const RunOptions& options) {
+  return impl_->session->watched_call(impl_->execution, effective_token(options));
+}
 Result<Tensor> Binding::output(size_t index) const { return impl_->output(index); }
 
 }  // namespace axle

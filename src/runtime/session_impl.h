@@ -11,6 +11,7 @@
 #include "base/fork_guard.h"
 #include "runtime/executor.h"
 #include "runtime/lanes.h"
+#include "runtime/qos_monitor.h"
 #include "runtime/replicas.h"
 #include "trace/recorder.h"
 
@@ -50,7 +51,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::vector<TraceText> partition_names;
   mutable std::atomic<uint32_t> runs{0};
 
-  bool direct = true;  // a call is one call of the execution: no lanes, nothing is recorded
+  bool direct = true;  // a call is one call of the execution: no lanes, nothing is recorded or watched
+  std::unique_ptr<QosMonitor> qos;  // null: the policy bounds nothing. Last: its thread ends before what it may look at
 
   Status load_plan(const SessionOptions& options);
   Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const SessionOptions& options);
@@ -59,6 +61,10 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;
   // `busy_ns`: what the slowest lane spent on it; 0 without lanes.
   Status call(Execution& execution, const CancelToken& cancel, int64_t* busy_ns = nullptr) const;
+  // A binding's call, watched where the policy bounds it.
+  Status watched_call(Execution& execution, const CancelToken& cancel) const;
+  // Lends an execution and runs it; on another replica where that one is gone and the policy lets the work move.
+  Result<std::vector<NamedTensor>> run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const;
   Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds, const CancelToken& cancel,
                                             int64_t& busy_ns) const;
 };

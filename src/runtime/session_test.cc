@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -272,6 +273,38 @@ TEST_F(SessionTest, AMissingTargetFailsClosedAndANamedFallbackIsInTheLedger) {
   EXPECT_EQ(session.substitutions()[0].wanted, "npu:0");
   EXPECT_EQ(session.substitutions()[0].got, "cpu:0");
   EXPECT_EQ(session.substitutions()[0].allowed_by, "fallback.resource");
+}
+
+TEST_F(SessionTest, WatchesItsRunsWhereThePolicyBoundsThem) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session plain, create());
+  const NamedTensor feed = floats("x", {1, 2, 3, 4});
+  ASSERT_THAT(plain.run({&feed, 1}), IsOk());
+  EXPECT_THAT(plain.qos().bounds, IsEmpty());
+  EXPECT_EQ(plain.qos().runs, 0u);
+
+  SessionOptions options = options_;
+  options.policy.constraints.latency_p95_ns = 1;  // nothing keeps that
+  std::atomic<int> reported{0};
+  options.on_violation = [&](const QosViolation& violation) { reported += violation.constraint == "latency_p95" ? 1 : 100; };
+  {
+    AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plain.plan(), options));
+    AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
+    ASSERT_THAT(binding.bind_input(0, feed.tensor), IsOk());
+    for (int i = 0; i < 6; ++i) {
+      ASSERT_THAT(session.run({&feed, 1}), IsOk());
+      ASSERT_THAT(binding.run(), IsOk());
+    }
+    const QosReport report = session.qos();
+    EXPECT_EQ(report.runs, 12u);
+    ASSERT_EQ(report.bounds.size(), 1u);
+    EXPECT_TRUE(report.bounds[0].violated);
+    EXPECT_EQ(report.bounds[0].violations, 1u);
+    std::vector<uint64_t> seen;
+    EXPECT_EQ(session.wait_violations(seen).size(), 1u);
+    EXPECT_EQ(session.wait_violations(seen).size(), 0u);
+    for (int i = 0; i < 5000 && reported == 0; ++i) std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_EQ(reported, 1);
 }
 
 }  // namespace

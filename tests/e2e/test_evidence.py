@@ -95,3 +95,25 @@ def test_memory_is_judged_by_what_was_measured(axle, measured, tmp_path):
     refused = axle("plan", *inputs, "--policy", tmp_path / "policy.toml", "--json")
     assert refused.code == 4
     assert "it took" in refused.json["error"]["details"]["decisions"]
+
+
+def test_a_bench_says_how_the_bounds_were_kept(axle, measured, tmp_path):
+    inputs, _ = measured
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[constraints]\nlatency_p50 = "5s"\n', encoding="utf-8")
+    bench = axle("bench", *inputs, "--policy", policy, "--duration", "500ms", "--json")
+    (bound,) = bench.json["qos"]["bounds"]
+    assert (bound["constraint"], bound["violated"], bound["violations"]) == ("latency_p50", False, 0)
+    assert 0 < bound["value_us"] < bound["limit_us"] == 5e6
+    assert "violated" not in bench.err
+    assert "qos" not in axle("run", *inputs, "--json").json
+
+
+def test_throughput_is_judged_with_several_callers(axle, measured, tmp_path):
+    inputs, _ = measured
+    tuned = axle("tune", *inputs, "--objective", "throughput", "--budget", "4s", "--json").json
+    assert any(row.get("callers", 0) >= 2 and row["throughput_per_s"] > 0 for row in tuned["candidates"]), tuned["notes"]
+    plan = axle("plan", *inputs, "--objective", "throughput", "--json").json
+    assert any("requests per second with" in note for note in plan["plan"]["notes"])
+    rows = axle("evidence", "ls", "--json").json["rows"]
+    assert {row["key"]["concurrency"] for row in rows} > {1}
