@@ -143,7 +143,7 @@ TEST_F(Deploy, WhatCannotBeHadIsRefusedByName) {
     EXPECT_THAT(error->what(), HasSubstr(words));
   };
   using enum axle::StatusCode;
-  refused([](DeploymentConstraints& c) { c.max_power_watts = 10; }, kUnimplemented, "constraints.power");
+  refused([](DeploymentConstraints& c) { c.max_power_watts = 0.001; }, kFailedPrecondition, "power");
   refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::MODEL_PARALLEL; }, kUnimplemented, "split");
   // One CPU without core sets is one resource.
   refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::PIPELINE_PARALLEL; }, kFailedPrecondition,

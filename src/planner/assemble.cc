@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/checked.h"
 #include "base/text.h"
 #include "planner/cores.h"
 #include "planner/mixed_plan.h"
+#include "planner/objective.h"
 #include "planner/precision.h"
 #include "policy/policy_values.h"
 #include "policy/unexecuted.h"
@@ -286,6 +288,12 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (input.policy.constraints.memory_bytes > 0 && chosen.evidence.memory == nullptr) {
     notes.push_back("memory is an estimate: weights and the largest working set; `axle tune` measures the peak");
   }
+  if (input.policy.constraints.power_watts > 0) {
+    notes.push_back(
+        fmt::format("power is an estimate, {:.3g} W while it runs: what the profile gives for the resource, of a processor "
+                    "by the cores at work; no counter was read",
+                    static_cast<double>(drawn_milliwatts(context, chosen)) / 1e3));
+  }
   add_mixed_notes(context, chosen, notes);
   for (const auto& [op, choice] : input.policy.kernels) {
     if (!choice.prefer.empty() && choice.force.empty() && choice.forbid.empty()) {
@@ -306,6 +314,18 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
                                 chosen.place.resource->id));
   }
   return notes;
+}
+
+void note_stale_evidence(Plan& plan) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const Decision& decision : plan.decisions) {
+    if (decision.evidence && decision.evidence->stale && decision.evidence->stale_reason != kOldReason)
+      by_reason[decision.evidence->stale_reason].push_back(decision.candidate);
+  }
+  for (const auto& [reason, candidates] : by_reason) {
+    const std::string who = candidates.size() == 1 ? candidates.front() : fmt::format("{} candidates", candidates.size());
+    plan.notes.push_back(fmt::format("the evidence on {} is stale and not used: {}; `axle tune` measures anew", who, reason));
+  }
 }
 
 }  // namespace axle

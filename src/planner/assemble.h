@@ -19,4 +19,7 @@ std::vector<Substitution> make_substitutions(const PlanningContext& context, con
 std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                     bool replicas);
 
+// A note for each thing that makes evidence stale: what no longer counts is never left out silently.
+void note_stale_evidence(Plan& plan);
+
 }  // namespace axle

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "planner/gates.h"
+#include "planner/objective.h"
 #include "planner/precision.h"
 #include "policy/unexecuted.h"
 
@@ -197,6 +198,25 @@ Gate gate_memory(const PlanningContext& context, const Demand&, const Considered
       {}};
 }
 
+// By the declared model of power, which is said: no counter is read.
+Gate gate_power(const PlanningContext& context, const Demand&, const Considered& considered) {
+  const double allowed = context.input.policy.constraints.power_watts;
+  if (allowed <= 0) return std::nullopt;
+  const int64_t milliwatts = drawn_milliwatts(context, considered);
+  if (milliwatts <= 0) {
+    return Rejection{
+        "NO_POWER",
+        fmt::format("constraints.power cannot be judged: no profile gives the power of {}", considered.place.resource->id),
+        {}};
+  }
+  const double watts = static_cast<double>(milliwatts) / 1e3;
+  if (watts <= allowed) return std::nullopt;
+  return Rejection{"POWER",
+                   fmt::format("it is estimated to draw {:.3g} W by the profile of its resource, the policy allows {:.3g} W",
+                               watts, allowed),
+                   {}};
+}
+
 Gate gate_required_evidence(const PlanningContext& context, const Demand&, const Considered& considered) {
   if (context.input.policy.tuning.evidence != EvidenceUse::kRequire || considered.evidence.timing != nullptr)
     return std::nullopt;
@@ -204,9 +224,9 @@ Gate gate_required_evidence(const PlanningContext& context, const Demand&, const
                     "the policy requires evidence (tuning.evidence) and there is none; `axle tune` measures it");
 }
 
-constexpr std::array<CandidateGate, 9> kCandidateGates = {gate_pins,       gate_threads,  gate_failure,
-                                                          gate_numerics,   gate_accuracy, gate_latency,
-                                                          gate_throughput, gate_memory,   gate_required_evidence};
+constexpr std::array<CandidateGate, 10> kCandidateGates = {gate_pins,     gate_threads,          gate_failure,    gate_numerics,
+                                                           gate_accuracy, gate_latency,          gate_throughput, gate_memory,
+                                                           gate_power,    gate_required_evidence};
 
 }  // namespace
 

@@ -65,6 +65,19 @@ int64_t power_milliwatts(const PlanningContext& context, const Resource& resourc
   return full * kIdlePercent / 100 + full * (100 - kIdlePercent) / 100 * std::max(threads, 1) / cores;
 }
 
+int64_t drawn_milliwatts(const PlanningContext& context, const Considered& considered) {
+  const auto drawn = [&](const Considered& on) { return power_milliwatts(context, *on.place.resource, on.candidate.threads); };
+  if (!considered.mixed) return drawn(considered);
+  int64_t together = 0, most = 0;
+  for (const MixedPart& part : considered.mixed->parts) {
+    const int64_t one = drawn(part.on);
+    if (one == 0) return 0;
+    together += one;
+    most = std::max(most, one);
+  }
+  return considered.mixed->stages ? together : most;
+}
+
 int64_t taken(const PlanningContext& context, const Considered& considered, int64_t time_ns) {
   if (!considered.mixed) return taken_on(context, considered, time_ns);
   const int64_t whole = considered.mixed->expected_ns;

@@ -23,6 +23,10 @@ Status check_rates(const PlanningContext& context, const std::vector<Considered>
 // Why it is not known, as a sentence's rest: "no profile gives the power of cpu:0".
 std::string unknown_text(const PlanningContext& context, const Considered& considered);
 
+// Most power drawn at one time by the candidate's resources, in milliwatts, by the declared model: parts that run one after the other
+// take turns, the stages of a pipeline add up. 0 = not known.
+int64_t drawn_milliwatts(const PlanningContext& context, const Considered& considered);
+
 // Power of a resource while `threads` of it work, in milliwatts: the profile's, of a processor a third of it at idle and the rest
 // by the cores at work. 0 = no profile gives it.
 int64_t power_milliwatts(const PlanningContext& context, const Resource& resource, int32_t threads);

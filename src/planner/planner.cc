@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <set>
 #include <tuple>
@@ -111,6 +110,7 @@ Status keep_schedule(const PlanningContext& context, const Demand& demand, Field
     field.decisions.push_back(explain_no_replicas(field.admitted));
     field.admitted.clear();
   }
+  if (kind == ScheduleKind::kReplicas) refuse_too_much_power(context, demand, field);
   if (kind != ScheduleKind::kPipeline) return ok_status();
   for (const Considered& whole : field.admitted) {
     Decision decision;
@@ -165,19 +165,6 @@ std::vector<std::pair<size_t, bool>> attempts_of(const std::vector<Demand>& dema
     attempts.emplace_back(i, false);
   }
   return attempts;
-}
-
-// Evidence that no longer counts is never left out silently.
-void note_stale_evidence(Plan& plan) {
-  std::map<std::string, std::vector<std::string>> by_reason;
-  for (const Decision& decision : plan.decisions) {
-    if (decision.evidence && decision.evidence->stale && decision.evidence->stale_reason != kOldReason)
-      by_reason[decision.evidence->stale_reason].push_back(decision.candidate);
-  }
-  for (const auto& [reason, candidates] : by_reason) {
-    const std::string who = candidates.size() == 1 ? candidates.front() : fmt::format("{} candidates", candidates.size());
-    plan.notes.push_back(fmt::format("the evidence on {} is stale and not used: {}; `axle tune` measures anew", who, reason));
-  }
 }
 
 Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "planner/objective.h"
 
 namespace axle {
 namespace {
@@ -97,6 +98,9 @@ std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, con
     decision.estimate_ns = admitted[i].estimate_ns;
     all.decisions.push_back(std::move(decision));
   }
+  for (const size_t i : all.chosen) all.drawn_milliwatts += drawn_milliwatts(context, admitted[i]);
+  const double allowed = policy.constraints.power_watts * 1e3;
+  if (!forced && allowed > 0 && static_cast<double>(all.drawn_milliwatts) > allowed) return std::nullopt;
   all.request_ns = combined_ns(admitted, all.chosen);
   if (!forced && !worth_it(context, demand, admitted, all.request_ns)) return std::nullopt;
   if (all.request_ns > 0)
@@ -114,6 +118,20 @@ Decision explain_no_replicas(const std::vector<Considered>& admitted) {
   decision.reason = fmt::format("replicas need two resources that share nothing; what passed the other gates runs on {} alone",
                                 join(std::vector<std::string>(resources.begin(), resources.end()), ", "));
   return decision;
+}
+
+void refuse_too_much_power(const PlanningContext& context, const Demand& demand, Field& field) {
+  const double allowed = context.input.policy.constraints.power_watts;
+  if (allowed <= 0 || field.admitted.empty()) return;
+  const std::optional<ReplicaChoice> replicas = choose_replicas(context, demand, field.admitted);
+  if (!replicas || static_cast<double>(replicas->drawn_milliwatts) <= allowed * 1e3) return;
+  Decision decision;
+  decision.candidate = "replicas";
+  decision.code = "POWER";
+  decision.reason = fmt::format("{} replicas together are estimated to draw {:.3g} W, the policy allows {:.3g} W",
+                                replicas->chosen.size(), static_cast<double>(replicas->drawn_milliwatts) / 1e3, allowed);
+  field.decisions.push_back(std::move(decision));
+  field.admitted.clear();
 }
 
 }  // namespace axle

@@ -12,6 +12,7 @@ struct ReplicaChoice {
   std::vector<size_t> chosen;       // indices into the admitted, by resource; two at least
   std::vector<Decision> decisions;  // one per admitted candidate
   std::vector<std::string> notes;
+  int64_t drawn_milliwatts = 0;  // by all at the same time, by the declared model
   int64_t request_ns = 0;           // time per request when all replicas are busy; 0 = not known
 };
 
@@ -26,5 +27,8 @@ bool can_replicate(const std::vector<Considered>& admitted);
 
 // Why a policy that forces replicas cannot have them, as a decision on what was admitted.
 Decision explain_no_replicas(const std::vector<Considered>& admitted);
+
+// Each may keep to the bound on power, and all that choose_replicas takes together not: then none is admitted, with a decision.
+void refuse_too_much_power(const PlanningContext& context, const Demand& demand, Field& field);
 
 }  // namespace axle

@@ -12,7 +12,6 @@ Status not_yet(const std::string& what, const std::string& hint) {
 }
 
 Status refuse_goals(const Policy& p) {
-  if (p.constraints.power_watts > 0) return not_yet("constraints.power", "leave it out");
   if (!p.accuracy.calibration.empty())
     return not_yet("accuracy.calibration (quantising a model)", "quantise the model before, or leave it out");
   return ok_status();
