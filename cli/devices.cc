@@ -30,6 +30,18 @@ Status profiles(const OutputFlags& output) {
   return ok_status();
 }
 
+Status measure(const OutputFlags& output) {
+  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(const MachineFigures figures, measure_machine(*runtime, interrupt_token()));
+  if (output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_machine_figures_json(figures));
+    std::puts(json.c_str());
+  } else if (!output.quiet) {
+    std::fputs(render_machine_figures_text(figures, style_of(output)).c_str(), stdout);
+  }
+  return ok_status();
+}
+
 Status devices(const std::string& record, const OutputFlags& output) {
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
@@ -52,20 +64,24 @@ Status devices(const std::string& record, const OutputFlags& output) {
 int run_devices(int argc, char** argv) {
   std::string record;
   bool list_profiles = false;
+  bool measures = false;
   OutputFlags output;
   Arguments spec("devices", "Resources of this machine and the engines that reach them.");
   spec.option(record, "--record", "FILE", "write this machine's record, to plan for it elsewhere");
   spec.flag(list_profiles, "--profiles", "list the device profiles and machines that can be planned for without having them");
+  spec.flag(measures, "--measure",
+            "measure memory bandwidth per NUMA node and peak operations per second; estimates use them from then on");
   output.declare(spec);
   spec.example("axle devices", "what is here");
   spec.example("axle devices --record laptop.json", "then, anywhere: axle plan model.onnx --machine laptop.json");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
-  if (list_profiles && !record.empty()) {
-    report_failure(invalid_argument_error("--profiles and --record exclude each other").with_hint("axle devices --help"),
-                   output.json);
+  if (static_cast<int>(list_profiles) + static_cast<int>(measures) + static_cast<int>(!record.empty()) > 1) {
+    report_failure(
+        invalid_argument_error("--profiles, --record and --measure exclude each other").with_hint("axle devices --help"),
+        output.json);
     return 2;
   }
-  const Status status = list_profiles ? profiles(output) : devices(record, output);
+  const Status status = list_profiles ? profiles(output) : measures ? measure(output) : devices(record, output);
   return status.ok() ? 0 : report_failure(status, output.json);
 }
 

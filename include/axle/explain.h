@@ -85,6 +85,9 @@ AXLE_API std::string render_devices_text(const Machine& machine, const std::vect
                                          const TextStyle& style);
 AXLE_API Result<std::string> render_devices_json(const Machine& machine, const std::vector<EngineState>& engines);
 
+AXLE_API std::string render_machine_figures_text(const MachineFigures& figures, const TextStyle& style);
+AXLE_API Result<std::string> render_machine_figures_json(const MachineFigures& figures);
+
 // Device profiles with their figures, and the machines that can be planned for by name.
 AXLE_API std::string render_profiles_text(const std::vector<DeviceProfile>& profiles, const std::vector<std::string>& machines,
                                           const TextStyle& style = {});

@@ -101,6 +101,30 @@ struct EngineOpinion {
 };
 AXLE_API Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model& model);
 
+// What this machine computes and moves at most, by loops of our own on all cores that this process may use.
+struct NodeBandwidth {
+  int32_t node = 0;  // NUMA node; its cores read memory of its own
+  uint64_t megabytes_per_second = 0;
+  int32_t threads = 0;
+};
+struct PeakFigure {
+  std::string precision;     // "f32", "f64", "bf16", "int8": those that the processor has instructions for
+  std::string instructions;  // that were used: "avx512f"
+  uint64_t megaflops = 0;    // 10^6 operations per second of all cores; a multiply-add is two
+  int32_t threads = 0;
+};
+struct MachineFigures {
+  std::string machine;       // fingerprint
+  int64_t recorded_unix_s = 0;
+  std::vector<NodeBandwidth> nodes;
+  std::vector<PeakFigure> peaks;
+  bool noisy_machine = false;  // other work disturbed it: the figures are too low
+  std::vector<std::string> notes;
+};
+// Measures (a second or two) and keeps the figures in the cache folder, for this machine's fingerprint: estimates on the CPU use them from
+// then on in place of a profile's. Blocks. CANCELLED; UNAVAILABLE: threads cannot stay on cores.
+AXLE_API Result<MachineFigures> measure_machine(Runtime& runtime, const CancelToken& cancel = CancelToken::none());
+
 // How a recorded measurement stands to what is here now.
 enum class EvidenceStanding : uint8_t {
   kCounts,

@@ -255,6 +255,11 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   add_what_if_notes(context, chosen, notes);
   if (chosen.evidence.timing == nullptr && chosen.learned.known()) notes.push_back("the estimate is " + chosen.learned.text());
   const std::string& precision = chosen.candidate.precision;
+  const DeviceProfile* profile = find_profile(input, chosen.place.resource->id);
+  if (chosen.evidence.timing == nullptr && chosen.place.resource->kind == ResourceKind::kCpu && profile != nullptr &&
+      profile->memory_bandwidth.kind == FigureKind::kMeasured)
+    notes.push_back(fmt::format("the estimate uses {:.1f} GB/s of memory per node, {}",
+                                static_cast<double>(profile->memory_bandwidth.value) / 1e3, profile->memory_bandwidth.source));
   if (const EvidenceRow* row = chosen.evidence.error;
       row != nullptr && (chosen.gated || !keeps_precision(input.model, precision))) {
     notes.push_back(

@@ -66,18 +66,37 @@ constexpr uint64_t kSerialPercent = 5;         // of the work does not spread ov
 constexpr uint64_t kCoreMegabytes = 10'000;    // bandwidth of one core, per second
 constexpr uint64_t kSocketMegabytes = 40'000;  // of one NUMA node
 
+// What was measured of all cores, shared out; a precision without a figure by its rate against f32. Else by clock and instructions.
+uint64_t core_megaflops(const Machine& machine, const Resource& resource, std::string_view precision,
+                        const DeviceProfile* profile) {
+  const auto measured = [&](std::string_view name) -> uint64_t {
+    if (profile == nullptr) return 0;
+    const auto found = profile->peaks.find(std::string(name));
+    return found != profile->peaks.end() && found->second.kind == FigureKind::kMeasured ? found->second.value : 0;
+  };
+  const auto all_cores = static_cast<uint64_t>(machine.allowed_cores());
+  if (const uint64_t own = measured(precision); own > 0) return std::max<uint64_t>(own / all_cores, 1);
+  const uint64_t f32 = measured("f32") / all_cores;
+  const uint64_t by_clock = core_megahertz(machine, resource) * f32_per_cycle(machine);
+  return (f32 > 0 ? f32 : by_clock) * quarters_of_f32(machine, precision) / 4;
+}
+
 Roofline cpu_roofline(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads,
                       const DeviceProfile* profile) {
   const auto cores = static_cast<uint64_t>(std::min(threads, usable_cores(machine, resource)));
-  const uint64_t one_core =
-      core_megahertz(machine, resource) * f32_per_cycle(machine) * quarters_of_f32(machine, precision) / 4;
+  const uint64_t one_core = core_megaflops(machine, resource, precision, profile);
   Roofline roofline;
   roofline.megaflops = scaled(one_core * kPercentOfPeak / 100, 100 * cores, kSerialPercent * cores + 100 - kSerialPercent);
   const uint64_t sockets = std::max<size_t>(machine.numa_nodes.size(), 1);
-  const uint64_t socket = profile != nullptr && profile->memory_bandwidth.value > 0
-                              ? scaled(profile->memory_bandwidth.value, kPercentOfBandwidth, 100)
-                              : kSocketMegabytes;
-  roofline.megabytes_per_second = std::min(kCoreMegabytes * cores, socket * sockets);
+  const Figure bandwidth = profile != nullptr ? profile->memory_bandwidth : Figure{};
+  const bool measured = bandwidth.value > 0 && bandwidth.kind == FigureKind::kMeasured;
+  const uint64_t socket = measured              ? bandwidth.value
+                          : bandwidth.value > 0 ? scaled(bandwidth.value, kPercentOfBandwidth, 100)
+                                                : kSocketMegabytes;
+  // All cores of a node together were measured: one reads its share at least.
+  const uint64_t node_cores = std::max<uint64_t>(static_cast<uint64_t>(machine.allowed_cores()) / sockets, 1);
+  const uint64_t core = measured ? std::max(kCoreMegabytes, socket / node_cores) : kCoreMegabytes;
+  roofline.megabytes_per_second = std::min(core * cores, socket * sockets);
   roofline.launch_ns = threads > 1 ? 2'000 : 1'000;
   return roofline;
 }

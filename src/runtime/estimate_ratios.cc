@@ -10,6 +10,7 @@
 #include "planner/cost_model.h"
 #include "planner/evidence_index.h"
 #include "planner/gates.h"
+#include "runtime/machine_figures.h"
 #include "runtime/runtime_state.h"
 
 namespace axle {
@@ -127,6 +128,7 @@ void add_estimate_ratios(Runtime& runtime, const Machine& here, PlannerInput& in
   if (!rows) return;  // said where this model's own rows are read
   PlannerInput profiled;
   profiled.profiles = profiles_of(here);
+  use_machine_figures(runtime, here, profiled.profiles);
   for (const std::string& digest : models_in(*rows)) {
     for (auto& [key, ratios] : ratios_of(runtime, here, profiled, newest(*rows, digest))) {
       std::sort(ratios.begin(), ratios.end());

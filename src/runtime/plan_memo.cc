@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "engine/search_folders.h"
+#include "runtime/machine_figures.h"
 #include "runtime/model_facts.h"
 #include "runtime/runtime_state.h"
 #include "spec/plan_json.h"
@@ -66,6 +67,7 @@ std::string plan_surroundings(Runtime& runtime, const std::vector<std::string>& 
   // Engines registered in one process are not there in another.
   for (const std::string& name : runtime.engines().names()) text += name + "\n";
   if (EvidenceStore* store = runtime.evidence(); store != nullptr) text += stat_text(store->path());
+  text += stat_text(machine_figures_folder(runtime));
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "probe/what_if.h"
 #include "runtime/engine_memo.h"
 #include "runtime/estimate_ratios.h"
+#include "runtime/machine_figures.h"
 #include "runtime/model_facts.h"
 #include "runtime/refine_verdict.h"
 #include "runtime/runtime_state.h"
@@ -202,6 +203,7 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   // Last: nobody here can be asked about what it adds.
   assume_machine(input, request.machine != nullptr && input.machine.fingerprint() != here.fingerprint());
+  if (!input.what_if) use_machine_figures(runtime, here, input.profiles);
   add_estimate_ratios(runtime, here, input);
   if (EvidenceStore* store = runtime.evidence(); store != nullptr) {
     auto rows = store->find({.model_digest = model.digest(), .candidate = {}, .machine = {}});

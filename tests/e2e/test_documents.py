@@ -67,6 +67,7 @@ def test_tune_and_bench_and_deploy(axle, inputs, tmp_path):
 
 def test_machine_and_engines(axle):
     check(axle("devices", "--json").json, "devices-document.md", "machine.md")
+    check(axle("devices", "--measure", "--json").json, "devices-document.md")
     check(axle("engines", "--json").json, "engines-document.md")
     check(axle("doctor", "--json").json, "engines-document.md")
 

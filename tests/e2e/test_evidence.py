@@ -117,3 +117,15 @@ def test_throughput_is_judged_with_several_callers(axle, measured, tmp_path):
     assert any("requests per second with" in note for note in plan["plan"]["notes"])
     rows = axle("evidence", "ls", "--json").json["rows"]
     assert {row["key"]["concurrency"] for row in rows} > {1}
+
+
+def test_estimates_use_what_was_measured_of_the_machine(axle, models):
+    model = models / "breast-cancer-mlp" / "model.onnx"
+    before = axle("plan", model, "--json").json
+    assert not any("GB/s of memory per node" in note for note in before["plan"]["notes"])
+    figures = axle("devices", "--measure", "--json").json
+    assert figures["measured"]["nodes"][0]["megabytes_per_second"] > 100
+    assert {"f32", "f64"} <= {peak["precision"] for peak in figures["measured"]["peaks"]}
+    after = axle("plan", model, "--json").json
+    assert any("GB/s of memory per node, measured here" in note for note in after["plan"]["notes"])
+    assert axle("devices", "--measure", "--profiles").code == 2

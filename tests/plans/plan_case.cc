@@ -73,11 +73,28 @@ class Parser {
       input_.incumbent = line.word(1);
     else if (line.word(0) == "samples")
       input_.samples_digest = line.word(1);
+    else if (line.word(0) == "measured")
+      input_.profiles.push_back(measured(line));
     else if (line.word(0) == "simulated")
       input_.machine.resources.push_back(simulated(line));
     else
       return refuse(line, "unknown word " + line.word(0));
     return ok_status();
+  }
+
+  static ResourceProfile measured(const Line& line) {
+    ResourceProfile measured;
+    measured.resource = "cpu:0";
+    measured.profile.name = "measured";
+    measured.profile.title = "a measured processor";
+    measured.profile.vendor = "amd";
+    measured.profile.kind = ResourceKind::kCpu;
+    measured.profile.names = {"*"};
+    measured.profile.peaks["f32"] = {static_cast<uint64_t>(number_of(line.value("f32"))), FigureKind::kMeasured,
+                                     "measured here"};
+    measured.profile.memory_bandwidth = {static_cast<uint64_t>(number_of(line.value("bandwidth"))), FigureKind::kMeasured,
+                                         "measured here"};
+    return measured;
   }
 
   static Resource simulated(const Line& line) {
