@@ -10,6 +10,7 @@
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "planner/choose.h"
 #include "planner/gates.h"
 #include "planner/mixed_plan.h"
@@ -39,7 +40,7 @@ std::set<std::string> engines_of(const Plan& plan) {
 }
 
 // Speeds hold until the machine starts anew.
-std::string boot_id() { return read_file("/proc/sys/kernel/random/boot_id", 64).value_or("unknown"); }
+std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 64).value_or("unknown"))); }
 
 CoreSpeeds known_core_speeds(Runtime& runtime) {
   return CoreSpeeds::parse(runtime.state().recall("core-speeds", boot_id()).value_or(""));
