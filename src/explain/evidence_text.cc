@@ -25,7 +25,7 @@ Tone tone_of(EvidenceStanding standing) {
 
 std::string render_evidence_text(const std::vector<EvidenceRow>& rows, const std::vector<EvidenceAge>& ages,
                                  const TextStyle& style) {
-  if (rows.empty()) return "no measurements: axle tune MODEL makes some\n";
+  if (rows.empty()) return "no measurements yet: axle tune MODEL makes some\n";
   TextTable table({{"model"},
                    {"candidate"},
                    {"p50", true},
