@@ -23,19 +23,6 @@ kit::Error damaged(const std::string& what) {
   return kit::Error(AXLE_DATA_LOSS, "the artefact is damaged: " + what).hint("remove it from the cache and compile again");
 }
 
-// By the vendor's element type number.
-constexpr std::array<std::pair<ov_element_type_e, int32_t>, 22> kTypes = {
-    {{DYNAMIC, 0}, {OV_BOOLEAN, 9}, {BF16, 16},   {F16, 10},   {F32, 1},     {F64, 11},   {I4, 22}, {I8, 3},
-     {I16, 5},     {I32, 6},        {I64, 7},     {U2, 25},    {U4, 21},     {U8, 2},     {U16, 4}, {U32, 12},
-     {U64, 13},    {F8E4M3, 17},    {F8E5M3, 19}, {STRING, 8}, {F4E2M1, 23}, {F8E8M0, 24}}};
-
-int32_t from_vendor_type(ov_element_type_e type) {
-  for (const auto& [vendor, ours] : kTypes) {
-    if (vendor == type) return ours;
-  }
-  return 0;
-}
-
 // A folder of our own that disappears with the object.
 class TemporaryFolder {
  public:
@@ -169,65 +156,8 @@ std::string instruction_set() {
   return text;
 }
 
-kit::IoSpec read_spec(const Api& api, const ov_output_const_port_t* port, const kit::IoSpec* known) {
-  kit::IoSpec spec;
-  if (known != nullptr) {
-    spec.name = known->name;
-  } else if (char* name = nullptr; api.ov_port_get_any_name(port, &name) == OK && name != nullptr) {
-    spec.name = name;
-    api.ov_free(name);
-  }
-  ov_element_type_e type = DYNAMIC;
-  check(api, api.ov_port_get_element_type(port, &type), "reading the type of '" + spec.name + "'");
-  spec.dtype = from_vendor_type(type);
-  ov_partial_shape_t shape{};
-  check(api, api.ov_port_get_partial_shape(port, &shape), "reading the shape of '" + spec.name + "'");
-  spec.rank_known = shape.rank.min == shape.rank.max;
-  for (int64_t axis = 0; spec.rank_known && axis < shape.rank.max; ++axis) {
-    const ov_dimension_t dim = shape.dims[axis];
-    spec.shape.push_back({dim.min == dim.max ? dim.min : -1, ""});
-  }
-  api.ov_partial_shape_free(&shape);
-  const bool same_rank = known != nullptr && known->shape.size() == spec.shape.size();
-  for (size_t axis = 0; same_rank && axis < spec.shape.size(); ++axis) {
-    if (spec.shape[axis].size < 0) spec.shape[axis].symbol = known->shape[axis].symbol;
-  }
-  return spec;
-}
-
-using CountFn = ov_status_e (*)(const ov_compiled_model_t*, size_t*);
-using IndexFn = ov_status_e (*)(const ov_compiled_model_t*, size_t, ov_output_const_port_t**);
-using NameFn = ov_status_e (*)(const ov_compiled_model_t*, const char*, ov_output_const_port_t**);
-
-// Ports in the order of `known`, found by name (a port may have several); without `known`, the vendor's own order and names.
-void read_side(const Api& api, const ov_compiled_model_t* model, CountFn count_of, IndexFn by_index, NameFn by_name,
-               bool outputs, const std::vector<kit::IoSpec>& known, std::vector<Port>& ports, std::vector<kit::IoSpec>& specs) {
-  size_t count = 0;
-  check(api, count_of(model, &count), "counting inputs and outputs");
-  // OpenVINO leaves out an input that nothing reads; it stays one of the model's, without a port.
-  const bool lacking = !outputs && count < known.size();
-  if (!known.empty() && known.size() != count && !lacking) {
-    throw kit::internal("OpenVINO made " + std::to_string(count) + " inputs or outputs of the model's " +
-                        std::to_string(known.size()));
-  }
-  for (size_t i = 0; i < (known.empty() ? count : known.size()); ++i) {
-    const kit::IoSpec* spec = known.empty() ? nullptr : &known[i];
-    ov_output_const_port_t* port = nullptr;
-    const bool named = spec != nullptr && by_name(model, spec->name.c_str(), &port) == OK;
-    if (!named && lacking) {
-      ports.emplace_back(nullptr, api.ov_output_const_port_free);
-      specs.push_back(*spec);
-      continue;
-    }
-    if (!named) check(api, by_index(model, i, &port), "reading an input or output");
-    ports.emplace_back(port, api.ov_output_const_port_free);
-    specs.push_back(read_spec(api, port, spec));
-  }
-}
-
 kit::Io names_of(const kit::Graph& graph) {
   kit::Io io;
-  if (graph.node_count() == 0) return io;  // handed over whole: the vendor's names
   for (uint32_t i = 0; i < graph.input_count(); ++i) io.inputs.push_back(kit::to_io_spec(graph.input(i)));
   for (uint32_t i = 0; i < graph.output_count(); ++i) io.outputs.push_back(kit::to_io_spec(graph.output(i)));
   return io;
@@ -249,11 +179,9 @@ Program::Program(std::shared_ptr<const Api> api, const CompileFor& target)
   configure(*api_, core_.get(), target.device, target.settings, target.precision, target.threads);
 }
 
-void Program::read_ports(const kit::Io& names) {
-  read_side(*api_, model_.get(), api_->ov_compiled_model_inputs_size, api_->ov_compiled_model_input_by_index,
-            api_->ov_compiled_model_input_by_name, false, names.inputs, inputs_, io_.inputs);
-  read_side(*api_, model_.get(), api_->ov_compiled_model_outputs_size, api_->ov_compiled_model_output_by_index,
-            api_->ov_compiled_model_output_by_name, true, names.outputs, outputs_, io_.outputs);
+void Program::read_ports(const kit::Io& names, bool whole) {
+  inputs_ = read_inputs(*api_, model_.get(), names.inputs, whole, io_.inputs);
+  outputs_ = read_outputs(*api_, model_.get(), names.outputs, whole, io_.outputs);
   for (const auto* side : {&io_.inputs, &io_.outputs}) {
     for (const kit::IoSpec& spec : *side) {
       if (spec.dtype == 8 || spec.dtype == 0) {
@@ -273,7 +201,7 @@ std::shared_ptr<Program> Program::from_graph(std::shared_ptr<const Api> api, con
   check(a, a.ov_core_compile_model(program->core_.get(), model.get(), target.device.c_str(), 0, &compiled),
         "OpenVINO cannot compile the model");
   program->model_.reset(compiled);
-  program->read_ports(names_of(graph));
+  program->read_ports(names_of(graph), graph.node_count() == 0);
   return program;
 }
 
@@ -303,11 +231,16 @@ std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, 
     throw damaged(error.message());
   }
   program->model_.reset(compiled);
-  program->read_ports(names);
+  program->read_ports(names, false);
   return program;
 }
 
 kit::Manifest Program::write_artefact(const std::string& folder, const CompileFor& target) const {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!inputs_[i])
+      throw kit::unimplemented("OpenVINO leaves input '" + io_.inputs[i].name +
+                               "' out, which nothing reads: no artefact holds it");
+  }
   const std::string blob = folder + "/" + kBlobName;
   check(*api_, api_->ov_compiled_model_export_model(model_.get(), blob.c_str()), "OpenVINO cannot export the compiled model");
   std::ofstream out(folder + "/" + kIoName, std::ios::binary);

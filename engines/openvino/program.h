@@ -4,11 +4,9 @@
 #include <atomic>
 #include <optional>
 
-#include "settings.h"
+#include "ports.h"
 
 namespace axle::openvino {
-
-using Port = Handle<ov_output_const_port_t>;
 
 struct CompileFor {
   std::string device;
@@ -42,7 +40,8 @@ class Program {
 
  private:
   Program(std::shared_ptr<const Api> api, const CompileFor& target);
-  void read_ports(const kit::Io& names);
+  // `whole`: the model came as a file that the host cannot read as a graph, so that its names are what it expects.
+  void read_ports(const kit::Io& names, bool whole);
 
   std::shared_ptr<const Api> api_;
   std::shared_ptr<const void> bytes_;  // of an imported blob, which the vendor reads from in place

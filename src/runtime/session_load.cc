@@ -9,9 +9,18 @@
 namespace axle {
 namespace {
 
-// The model's own declaration; an engine's answer where the model has none (formats handed over whole).
-std::vector<IoSpec> declared_or(const std::vector<IoSpec>& declared, const std::vector<IoSpec>& answered) {
-  return declared.empty() ? answered : declared;
+// The model's own declaration. Of a format that is handed over whole only the engine knows: its answer, in the declared order where
+// the names are the same.
+std::vector<IoSpec> io_of(const Model& model, const std::vector<IoSpec>& declared, const std::vector<IoSpec>& answered) {
+  if (model.format() == ModelFormat::kOnnx) return declared;
+  if (declared.size() != answered.size()) return answered;
+  std::vector<IoSpec> ordered;
+  for (const IoSpec& spec : declared) {
+    const auto found = std::ranges::find(answered, spec.name, &IoSpec::name);
+    if (found == answered.end()) return answered;
+    ordered.push_back(*found);
+  }
+  return ordered;
 }
 
 std::string profiling_note(const Partition& part) {
@@ -62,8 +71,8 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
     }
     most_partitions = std::max(most_partitions, executables.size());
     expected_ns.push_back(slowest_ns);
-    std::vector<IoSpec> inputs = declared_or(model->inputs(), executables.front()->io().inputs);
-    std::vector<IoSpec> outputs = declared_or(model->outputs(), executables.back()->io().outputs);
+    std::vector<IoSpec> inputs = io_of(*model, model->inputs(), executables.front()->io().inputs);
+    std::vector<IoSpec> outputs = io_of(*model, model->outputs(), executables.back()->io().outputs);
     AXLE_ASSIGN_OR_RETURN(LoadedPlan one,
                           LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs), bounds[r]));
     all.push_back(std::make_shared<const LoadedPlan>(std::move(one)));
