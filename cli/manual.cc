@@ -18,6 +18,8 @@ constexpr std::array kEnvironment = {
         "the cache folder: artefacts, evidence, what is remembered of models; default $XDG_CACHE_HOME/axle, else "
         "~/.cache/axle"},
     Row{"AXLE_ENGINE_PATH", "folders with more engine plugins, separated by colons"},
+    Row{"AXLE_CUSTOM_OPS_PATH",
+        "folders with libraries of custom operators, separated by colons; else ~/.local/share/axle/custom-ops"},
     Row{"AXLE_NAME_LIBRARY",
         "the vendor library of engine NAME, for example AXLE_ONNXRUNTIME_LIBRARY=/opt/ort/libonnxruntime.so"},
     Row{"AXLE_LOG", "what is logged to stderr: LEVEL[,module=LEVEL], with the levels trace, debug, info, warning, error"},

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include <algorithm>
+
 namespace axle::ort {
 namespace {
 
@@ -93,6 +95,8 @@ std::vector<kit::Option> option_table(const std::vector<std::string>& providers)
              "execution provider; its own failures are errors, never silent CPU"),
       boolean("allow_cpu_fallback", false, kNumerics | kSpeed | kMemory,
               "let nodes that the provider refuses run on the CPU; each is listed"),
+      option("custom_ops", kit::OptionType::kText, "", kNumerics | kSpeed,
+             "libraries of custom operators, by file name from a trusted folder, separated by commas"),
   };
 }
 
@@ -132,6 +136,7 @@ Settings parse_settings(const kit::Options& options) {
   s.exact_u8s8 = options.boolean_or("exact_u8s8", s.exact_u8s8);
   s.provider = options.text_or("provider", s.provider);
   s.allow_cpu_fallback = options.boolean_or("allow_cpu_fallback", s.allow_cpu_fallback);
+  s.custom_ops = options.text_or("custom_ops", s.custom_ops);
   return s;
 }
 
@@ -151,7 +156,8 @@ std::map<std::string, std::string> to_texts(const Settings& s) {
           {"quant_qdq", text(s.quant_qdq)},
           {"exact_u8s8", text(s.exact_u8s8)},
           {"provider", s.provider},
-          {"allow_cpu_fallback", text(s.allow_cpu_fallback)}};
+          {"allow_cpu_fallback", text(s.allow_cpu_fallback)},
+          {"custom_ops", s.custom_ops}};
 }
 
 void set_entry(const Api& api, OrtSessionOptions* options, const char* key, const std::string& value) {
@@ -169,6 +175,21 @@ std::string get_entry(const Api& api, const OrtSessionOptions* options, const ch
   while (!value.empty() && value.back() == '\0') value.pop_back();
   return value;
 }
+
+namespace {
+
+// The library closes them with the last session that uses them.
+void register_custom_ops(const Api& api, OrtSessionOptions* options, std::string_view paths) {
+  while (!paths.empty()) {
+    const size_t end = std::min(paths.find(':'), paths.size());
+    const std::string path(paths.substr(0, end));
+    paths.remove_prefix(std::min(end + 1, paths.size()));
+    if (path.empty()) continue;
+    check(api, api->RegisterCustomOpsLibrary_V2(options, path.c_str()), "registering the custom operators of " + path);
+  }
+}
+
+}  // namespace
 
 Handle<OrtSessionOptions> make_session_options(const Api& api, const Settings& s, const SessionPlan& plan) {
   auto options = make<OrtSessionOptions>(api, api->ReleaseSessionOptions, "making session options",
@@ -192,6 +213,7 @@ Handle<OrtSessionOptions> make_session_options(const Api& api, const Settings& s
   set_entry(api, o, "session.x64quantprecision", flag(s.exact_u8s8));
   set_entry(api, o, "optimization.enable_gelu_approximation", flag(s.gelu_approximation));
   if (s.dynamic_block_base > 0) set_entry(api, o, "session.dynamic_block_base", std::to_string(s.dynamic_block_base));
+  register_custom_ops(api, o, s.custom_ops);
   return options;
 }
 

@@ -25,6 +25,7 @@ struct Settings {
   bool exact_u8s8 = true;
   std::string provider = "cpu";
   bool allow_cpu_fallback = false;
+  std::string custom_ops;  // paths of libraries, separated by colons
 };
 
 // The options as capability answers them; `providers` are the choices of the option `provider`.

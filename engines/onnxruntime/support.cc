@@ -106,7 +106,8 @@ std::optional<kit::Error> Supporter::try_load(const ModelSource& source, const k
 kit::Verdict Supporter::probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args) {
   if (node.has_subgraph()) return unknown("a node with a subgraph is judged with the whole model only");
   const Settings settings = parse_settings(args.options);
-  const std::string key = settings.provider + '/' + std::string(args.precision) + '/' + node_signature(parts, node);
+  const std::string key =
+      settings.provider + '/' + settings.custom_ops + '/' + std::string(args.precision) + '/' + node_signature(parts, node);
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = known_.find(key); found != known_.end()) return found->second;

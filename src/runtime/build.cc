@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "model/extract.h"
 #include "model/model_graph.h"
+#include "runtime/custom_ops.h"
 #include "runtime/isolate.h"
 #include "runtime/runtime_state.h"
 
@@ -68,18 +69,22 @@ EngineProgress engine_progress(const BuildOptions& options) {
   };
 }
 
-void fill_request(EngineRequest& request, const Partition& part, const BuildOptions& options) {
+Status fill_request(EngineRequest& request, const Partition& part, const BuildOptions& options) {
   request.resource = part.candidate.resource;
   request.precision = part.candidate.precision;
   request.options = part.options;
+  if (const auto libraries = request.options.find(std::string(kCustomOpsOption)); libraries != request.options.end()) {
+    AXLE_ASSIGN_OR_RETURN(libraries->second, custom_ops_paths(libraries->second));
+  }
   request.cancel = options.cancel;
   request.progress = engine_progress(options);
+  return ok_status();
 }
 
 Result<ManifestDraft> compile_into(const Engine& engine, const Model& model, const Partition& part, const BuildOptions& options,
                                    const std::string& scratch_folder, const CancelToken& cancel) {
   EngineRequest request;
-  fill_request(request, part, options);
+  AXLE_RETURN_IF_ERROR(fill_request(request, part, options));
   AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
   request.scratch_folder = scratch_folder;
   request.cancel = cancel;
@@ -216,7 +221,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
 
   EngineLoadRequest request;
-  fill_request(request, part, options);
+  AXLE_RETURN_IF_ERROR(fill_request(request, part, options));
   request.threads = part.candidate.threads;
   request.spin = part.spin;
   request.cpu_set = part.cpu_set;

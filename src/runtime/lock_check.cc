@@ -11,6 +11,7 @@
 #include "planner/compare_facts.h"
 #include "planner/planner.h"
 #include "policy/policy_values.h"
+#include "runtime/custom_ops.h"
 #include "runtime/engine_memo.h"
 #include "runtime/model_facts.h"
 #include "runtime/planner_inputs.h"
@@ -47,6 +48,8 @@ Result<PlannerInput> facts_now(Runtime& runtime, const PlannerInput& locked, con
                                const LockCheckOptions& options) {
   PlannerInput now;
   now.policy = options.policy != nullptr ? *options.policy : locked.policy;
+  // A file names libraries; the lock has them pinned. What is not there is told by custom_ops_drifts.
+  if (options.policy != nullptr) (void)pin_custom_ops(now.policy);
   now.as_of_unix_s = unix_seconds();
   if (options.model != nullptr) {
     now.model.digest = options.model->digest();
@@ -66,6 +69,19 @@ std::string candidates_of(const Plan& plan) {
   std::vector<std::string> names;
   for (const Partition& part : plan.partitions) names.push_back(part.candidate.format());
   return join(names, " + ");
+}
+
+std::string custom_ops_of(const Partition& part) { return part.candidate.engine + "." + std::string(kCustomOpsOption); }
+
+// The code that a partition loads beside its engine.
+void compare_custom_ops(const Plan& plan, std::vector<Drift>& drifts) {
+  for (const Partition& part : plan.partitions) {
+    const auto pinned = part.options.find(std::string(kCustomOpsOption));
+    if (pinned == part.options.end() || pinned->second.empty()) continue;
+    const auto now = pin_custom_ops(pinned->second);
+    Drift drift{"library", custom_ops_of(part), pinned->second, now ? *now : now.error().message()};
+    if (drift.found != drift.locked && std::ranges::find(drifts, drift) == drifts.end()) drifts.push_back(std::move(drift));
+  }
 }
 
 // Another version of axle may decide otherwise on the same facts: then the lock's reasons are not this build's.
@@ -100,6 +116,11 @@ void apply_waivers(const PlannerInput& now, const LockCheckOptions& options, Loc
     if (engine == nullptr || !any_waived(check, {"engine_version", "library", "plugin"}, part.candidate.engine)) continue;
     part.engine_version = engine->library_version;
     part.library_digest = engine->library_digest;
+  }
+  for (Partition& part : plan.partitions) {
+    const auto pinned = part.options.find(std::string(kCustomOpsOption));
+    if (pinned == part.options.end() || !any_waived(check, {"library"}, custom_ops_of(part))) continue;
+    pinned->second = pin_custom_ops(pinned->second).value_or(pinned->second);
   }
   for (const Drift& drift : check.drifts) {
     if (!drift.waived) continue;
@@ -156,6 +177,7 @@ Result<LockCheck> check_lock(Runtime& runtime, const Lock& lock, const LockCheck
   check.old_evidence = old_evidence(lock.plan, now.as_of_unix_s);
   check.model_compared = options.model != nullptr;
   check.machine_fingerprint = now.machine.fingerprint();
+  compare_custom_ops(lock.plan, check.drifts);
   compare_planner(lock, locked, check);
   std::set<std::string> waived(locked.policy.lock_waive.begin(), locked.policy.lock_waive.end());
   waived.insert(options.waive.begin(), options.waive.end());

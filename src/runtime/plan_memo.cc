@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "engine/search_folders.h"
+#include "runtime/custom_ops.h"
 #include "runtime/machine_figures.h"
 #include "runtime/model_facts.h"
 #include "runtime/runtime_state.h"
@@ -49,6 +50,11 @@ std::string plan_memo_key(const Model& model, const PlanRequest& request, const 
   hash.update_field(samples_digest(request.samples));
   hash.update_field(machine.fingerprint());
   hash.update_field(std::to_string(kMemoVersion));
+  // What is not there is said when the plan is made.
+  for (const auto& [engine, options] : request.policy.engines.options) {
+    const auto libraries = options.find(std::string(kCustomOpsOption));
+    if (libraries != options.end()) hash.update_field(pin_custom_ops(libraries->second).value_or(""));
+  }
   return hash.finish().to_string();
 }
 

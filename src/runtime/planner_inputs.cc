@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "model/model_graph.h"
 #include "probe/what_if.h"
+#include "runtime/custom_ops.h"
 #include "runtime/engine_memo.h"
 #include "runtime/estimate_ratios.h"
 #include "runtime/machine_figures.h"
@@ -71,13 +72,18 @@ EngineFacts engine_facts(const EngineState& state) {
 namespace {
 
 Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const Graph>& graph, const EngineFacts& facts,
-                                 const CapabilityFacts& capability, const std::string& precision) {
+                                 const CapabilityFacts& capability, const std::string& precision,
+                                 const std::string& custom_ops) {
   AXLE_ASSIGN_OR_RETURN(const auto engine, runtime.state().engine(facts.info.name, runtime));
   EngineRequest request;
   AXLE_ASSIGN_OR_RETURN(request.graph, GraphIndex::create(graph));
   request.resource = capability.resource;
   request.precision = precision;
-  AXLE_ASSIGN_OR_RETURN(request.options, resolve_options(capability.capability, "default", {}));
+  std::map<std::string, std::string> own;
+  if (!custom_ops.empty()) {
+    AXLE_ASSIGN_OR_RETURN(own[std::string(kCustomOpsOption)], custom_ops_paths(custom_ops));
+  }
+  AXLE_ASSIGN_OR_RETURN(request.options, resolve_options(capability.capability, "default", own));
   return engine->support(request);
 }
 
@@ -98,7 +104,7 @@ Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& 
         AXLE_RETURN_IF_ERROR(request.cancel.check());
         if (request.progress) request.progress("asking " + engine.info.name + " about the model", -1);
         AXLE_ASSIGN_OR_RETURN(GraphVerdict verdict,
-                              engine_verdict(runtime, model, engine, capability, precision, request.reuse));
+                              engine_verdict(runtime, model, engine, capability, precision, input.policy, request.reuse));
         rows.push_back({engine.info.name, capability.resource, precision, std::move(verdict)});
       }
     }
@@ -145,15 +151,33 @@ Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime) {
   for (const EngineState& state : runtime.engines().states()) {
     engines.push_back(engine_facts(state));
     remember_engine(runtime, state, engines.back());
+    // Whoever makes a runtime of it has named it.
+    const std::vector<std::string>& named = runtime.state().options.engines;
+    if (std::ranges::find(named, state.name) != named.end()) engines.back().info.example = false;
   }
   return engines;
 }
 
+namespace {
+
+// Of this engine, pinned; "" = none.
+std::string custom_ops_of(const Policy& policy, const std::string& engine) {
+  const auto options = policy.engines.options.find(engine);
+  if (options == policy.engines.options.end()) return "";
+  const auto found = options->second.find(std::string(kCustomOpsOption));
+  return found == options->second.end() ? "" : found->second;
+}
+
+}  // namespace
+
 Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
-                                    const CapabilityFacts& capability, const std::string& precision, bool reuse) {
+                                    const CapabilityFacts& capability, const std::string& precision, const Policy& policy,
+                                    bool reuse) {
   Runtime::State& state = runtime.state();
-  const std::string key =
+  const std::string custom_ops = custom_ops_of(policy, engine.info.name);
+  std::string key =
       model.digest() + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" + capability.resource + "\t" + precision;
+  if (!custom_ops.empty()) key += "\t" + custom_ops;
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   const auto node_count = static_cast<uint32_t>(graph->nodes.size());
   if (reuse && !engine.library_digest.empty()) {
@@ -161,7 +185,7 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const 
       if (auto verdict = parse_graph_verdict(*text, node_count); verdict) return verdict;
     }
   }
-  auto verdict = ask_support(runtime, graph, engine, capability, precision);
+  auto verdict = ask_support(runtime, graph, engine, capability, precision, custom_ops);
   if (!verdict) {
     // An engine that fails to answer is a recorded fact about it, not the end of planning.
     GraphVerdict unknown;
@@ -170,7 +194,7 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const 
     return unknown;
   }
   *verdict = refine_verdict(*graph, std::move(*verdict), [&](std::shared_ptr<const Graph> part) {
-    return ask_support(runtime, part, engine, capability, precision);
+    return ask_support(runtime, part, engine, capability, precision, custom_ops);
   });
   if (!engine.library_digest.empty()) {
     if (const auto text = canonical_json(graph_verdict_to_json(*verdict)); text) state.remember("support-2", key, *text);
@@ -181,6 +205,7 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const 
 Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model, const PlanRequest& request) {
   PlannerInput input;
   input.policy = request.policy;
+  AXLE_RETURN_IF_ERROR(pin_custom_ops(input.policy));
   input.as_of_unix_s = unix_seconds();
   if (!request.samples.empty()) AXLE_RETURN_IF_ERROR(check_feeds(model.inputs(), request.samples));
   const std::vector<NamedTensor> assumed = request.samples.empty() ? assumed_samples(model) : std::vector<NamedTensor>{};
@@ -231,7 +256,7 @@ Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model
       if (!reads_format(capability.capability, model)) {
         opinion.verdict.graph = {VerdictKind::kNo, "FORMAT", "does not read " + std::string(model.format_name()), -1};
       } else {
-        AXLE_ASSIGN_OR_RETURN(opinion.verdict, engine_verdict(runtime, model, engine, capability, opinion.precision, true));
+        AXLE_ASSIGN_OR_RETURN(opinion.verdict, engine_verdict(runtime, model, engine, capability, opinion.precision, {}, true));
       }
       for (const NodeVerdict& node : opinion.verdict.nodes) {
         if (node.verdict.kind != VerdictKind::kNo || node.index >= graph->nodes.size()) continue;

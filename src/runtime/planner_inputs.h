@@ -17,8 +17,10 @@ void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines
 // Facts of every engine that the policy does not deny; an absent one with its reason.
 Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime);
 
-// The engine's answer for the whole model at default options; remembered by model, library, resource and precision.
+// The engine's answer for the whole model at default options, with the custom operators of `policy` (pinned); remembered by
+// model, library, resource, precision and those.
 Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
-                                    const CapabilityFacts& capability, const std::string& precision, bool reuse);
+                                    const CapabilityFacts& capability, const std::string& precision, const Policy& policy,
+                                    bool reuse);
 
 }  // namespace axle
