@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kEngineFailed = 6;
 
-// 0 when the main job can run: at least one engine that is not a toy is present.
+// 0 when the main job can run: at least one engine that is not an example is present.
 int doctor(const OutputFlags& output) {
   const auto runtime = default_runtime();
   if (!runtime) return report_failure(runtime.error(), output.json);
@@ -25,7 +25,7 @@ int doctor(const OutputFlags& output) {
   report.problems = (*runtime)->problems();
   for (const std::string& problem : (*runtime)->engines().problems()) report.problems.push_back(problem);
   report.healthy = std::any_of(report.engines.begin(), report.engines.end(),
-                               [](const EngineState& engine) { return engine.present && engine.name != "null"; });
+                               [](const EngineState& engine) { return engine.present && !engine.info.example; });
   if (output.json) {
     const auto json = render_doctor_json(report);
     if (!json) return report_failure(json.error(), true);

@@ -165,6 +165,7 @@ class NullEngine final : public kit::Engine {
     info.deterministic = true;
     info.honours_cpu_set = true;  // makes no threads
     info.cancel_latency = kit::CancelLatency::kImmediate;
+    info.example = true;  // TODO: leave this out
     info.install_command = "nothing to install";
     return info;
   }

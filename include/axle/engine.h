@@ -43,6 +43,7 @@ struct EngineInfo {
   bool deterministic = false;            // equal inputs, options and threads give equal bytes
   bool honours_cpu_set = false;          // false: isolate it in a process when cores matter
   bool holds_gil = false;
+  bool example = false;                  // shows how an engine is made; plans use it only when it is named
   CancelLatency cancel_latency = CancelLatency::kRun;
   std::string install_command;
   std::vector<std::string> search;       // places where the library was looked for

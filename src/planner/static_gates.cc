@@ -29,6 +29,12 @@ bool selected(const std::vector<std::string>& selectors, const Resource& resourc
 
 // ---- engines
 
+bool named_by_pin(const PlanningContext& context, const std::string& engine) {
+  return std::any_of(context.pins.begin(), context.pins.end(), [&](const SelectedPin& pin) {
+    return (pin.pin.require && pin.pin.require->engine == engine) || (pin.pin.prefer && pin.pin.prefer->engine == engine);
+  });
+}
+
 Gate gate_engine_policy(const PlanningContext& context, const Demand& demand, const EngineFacts& engine) {
   const std::string& name = engine.info.name;
   if (holds(context.input.policy.engines.deny, name))
@@ -36,6 +42,13 @@ Gate gate_engine_policy(const PlanningContext& context, const Demand& demand, co
   if (!demand.engines.empty() && !holds(demand.engines, name)) {
     return Rejection{"POLICY", fmt::format("the policy asks for {}", join(demand.engines, " or ")), {}};
   }
+  const bool named =
+      holds(demand.engines, name) || holds(context.input.policy.engines.prefer, name) || named_by_pin(context, name);
+  if (engine.info.example && !named)
+    return Rejection{
+        "EXAMPLE",
+        fmt::format("{} is an example to copy, not for use; to run on it all the same, name it (--engine {})", name, name),
+        {}};
   return std::nullopt;
 }
 

@@ -161,6 +161,7 @@ Result<EngineInfo> engine_info_from_json(const Json& json, AnswerKeys keys) {
   info.deterministic = reader.boolean_or("deterministic", false);
   info.honours_cpu_set = reader.boolean_or("honours_cpu_set", false);
   info.holds_gil = reader.boolean_or("holds_gil", false);
+  info.example = reader.boolean_or("example", false);
   info.cancel_latency = answers::word(reader, "cancel_latency", kCancelWords, std::optional(CancelLatency::kRun));
   info.install_command = answers::text(reader, "install_command");
   info.search = answers::texts(reader, "search");
@@ -192,6 +193,7 @@ Json engine_info_to_json(const EngineInfo& info) {
                {"cancel_latency", std::string(answers::word_of(kCancelWords, info.cancel_latency))},
                {"install_command", info.install_command},
                {"search", info.search}};
+  if (info.example) json["example"] = true;
   if (info.library) {
     json["library"] = {{"path", info.library->path},
                        {"version", info.library->version},

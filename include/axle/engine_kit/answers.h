@@ -32,6 +32,7 @@ struct EngineInfo {
   bool deterministic = false;  // equal inputs give equal bytes at fixed options and threads
   bool honours_cpu_set = false;  // else the host isolates it in a process of its own
   bool holds_gil = false;  // runs Python code
+  bool example = false;  // shows how it is done; plans use it only when it is named
   CancelLatency cancel_latency = CancelLatency::kRun;
   std::string install_command;  // "pip install onnxruntime==1.31.1"
   std::vector<std::string> search;  // places where the library was looked for, in order
@@ -195,6 +196,7 @@ inline std::string to_json(const EngineInfo& info) {
   out.begin_object().member("abi", AXLE_ENGINE_ABI_VERSION).member("name", info.name).member("vendor", info.vendor);
   out.member("plugin_version", info.plugin_version).member("description", info.description).member("closed", info.closed);
   out.member("deterministic", info.deterministic).member("honours_cpu_set", info.honours_cpu_set);
+  if (info.example) out.member("example", true);
   out.member("holds_gil", info.holds_gil).member("cancel_latency", name_of(info.cancel_latency));
   out.member("install_command", info.install_command).member("search", info.search);
   if (info.opened) {
