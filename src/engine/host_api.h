@@ -40,6 +40,7 @@ struct RunProfile {
   TraceSink* sink = nullptr;
   int32_t partition = -1;
   uint32_t run = 0;
+  const TraceText* partition_names = nullptr;  // by index of the plan's partitions; null: spans of partitions are not recorded
 };
 
 namespace detail {

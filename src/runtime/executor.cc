@@ -94,7 +94,8 @@ Status Execution::connect() {
       if (!fixed.contains(key)) {
         const IoSpec& spec = io.outputs[source.index];
         // Memory that a process of its own sees too is not copied there.
-        const bool shared = plan_->partitions[producer].executable->is_isolated() || plan_->partitions[p].executable->is_isolated();
+        const bool shared =
+            plan_->partitions[producer].executable->is_isolated() || plan_->partitions[p].executable->is_isolated();
         AXLE_ASSIGN_OR_RETURN(Tensor tensor, shared ? Tensor::allocate_shared(spec.dtype, fixed_shape(spec))
                                                     : Tensor::allocate(spec.dtype, fixed_shape(spec)));
         AXLE_RETURN_IF_ERROR(contexts_[producer].bind_output(source.index, tensor));
@@ -133,7 +134,7 @@ Status Execution::unbind_output(size_t index) {
 }
 
 Status Execution::run(const CancelToken& cancel, const RunProfile* profile) {
-  if (single_) return contexts_.front().run(cancel, profile);
+  if (single_ && profile == nullptr) return contexts_.front().run(cancel, nullptr);
   return run_parts(&cancel, profile);
 }
 
@@ -156,7 +157,11 @@ Status Execution::run_part(size_t part, const CancelToken* cancel, const RunProf
   }
   if (profile == nullptr) return cancel != nullptr ? contexts_[part].run(*cancel) : contexts_[part].run();
   RunProfile mine = *profile;
-  mine.partition = static_cast<int32_t>(plan_->first_partition + part);
+  const size_t partition = plan_->first_partition + part;
+  mine.partition = static_cast<int32_t>(partition);
+  const bool named = mine.partition_names != nullptr;
+  const TraceSpan span(named ? mine.sink : nullptr, TraceCategory::kPartition,
+                       named ? mine.partition_names[partition] : TraceText{}, mine.partition, mine.run);
   return contexts_[part].run(cancel != nullptr ? *cancel : CancelToken::none(), &mine);
 }
 

@@ -275,7 +275,7 @@ Status Session::Impl::call(Execution& execution, const CancelToken& cancel, int6
   };
   if (!recorder) return run(nullptr);
   const uint32_t number = ++runs;
-  const RunProfile profile{recorder.get(), 0, number};
+  const RunProfile profile{recorder.get(), 0, number, partition_names.data()};
   const TraceSpan span(recorder.get(), TraceCategory::kRun, run_name, -1, number);
   return run(&profile);
 }

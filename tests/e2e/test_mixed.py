@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,17 @@ def test_a_custom_operator_runs_with_the_rest_on_another_engine(axle, custom, tm
     assert document["substitutions"] == []
     _, alone = run(axle, path, inputs, tmp_path / "alone", "", "--engine", "onnxruntime")
     assert_close(mixed, alone)
+
+
+def test_a_recorded_run_has_a_span_for_each_part(axle, custom, tmp_path):
+    path, inputs = custom
+    trace = tmp_path / "trace.json"
+    document, _ = run(axle, path, inputs, tmp_path / "mixed", REST, "--profile", trace)
+    events = json.loads(trace.read_text())["traceEvents"]
+    parts = [event for event in events if event.get("cat") == "partition"]
+    calls = [event for event in events if event.get("cat") == "run"]
+    assert [part["name"] for part in parts[-3:]] == [part["candidate"] for part in document["plan"]["partitions"]]
+    assert sum(part["dur"] for part in parts[-3:]) <= calls[-1]["dur"]
 
 
 def test_a_forced_engine_that_lacks_it_needs_a_fallback_by_name(axle, custom, tmp_path):
