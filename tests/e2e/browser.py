@@ -17,7 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAMS = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless",
     "--remote-debugging-pipe",
