@@ -21,6 +21,14 @@ Status compile(const std::string& path, const ChoiceFlags& choice, const InputFl
   options.cancel = interrupt_token();
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   AXLE_ASSIGN_OR_RETURN(options.samples, inputs.load(model));
+  // Copies of the model in precisions that only measuring admits are artefacts, too.
+  PlanRequest request;
+  request.policy = policy;
+  request.samples = options.samples;
+  request.progress = options.progress;
+  request.cancel = options.cancel;
+  request.prepare = true;
+  AXLE_RETURN_IF_ERROR(make_plan(*runtime, model, request).status());
   AXLE_ASSIGN_OR_RETURN(const Session session, Session::create(model, options));
   progress.clear();
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());

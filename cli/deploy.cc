@@ -32,6 +32,12 @@ bool was_measured(const Plan& plan) {
                      [](const Partition& part) { return part.expected_from_evidence; });
 }
 
+// A precision that the policy admits was not tried, for want of a copy of the model that has it.
+bool lacks_copies(const Plan& plan) {
+  return std::any_of(plan.decisions.begin(), plan.decisions.end(),
+                     [](const Decision& decision) { return decision.code == "NOT_PREPARED"; });
+}
+
 // One deployment; the members are what the document at the end points into.
 class Deployment {
  public:
@@ -86,7 +92,8 @@ class Deployment {
     const bool may_measure = budget_ns_ > 0 && !samples_.empty();
     // What cannot be decided for want of measurements may be decided after them.
     if (!known && (!may_measure || known.error().code() != StatusCode::kFailedPrecondition)) return std::move(known).error();
-    if (known && ((was_measured(known->plan) && !arguments_.remeasure) || !may_measure)) {
+    const bool enough = known && was_measured(known->plan) && !lacks_copies(known->plan) && !arguments_.remeasure;
+    if (known && (enough || !may_measure)) {
       selection_ = was_measured(known->plan) ? "evidence" : "estimate";
       planned_ = std::move(*known);
       return ok_status();

@@ -25,6 +25,17 @@ struct EvidenceKey {
   friend bool operator==(const EvidenceKey&, const EvidenceKey&) = default;
 };
 
+// Error of one output against the reference run.
+struct OutputFigures {
+  std::string name;
+  double max_relative = 0;
+  double relative_l2 = 0;
+  double cosine = 1;
+  double top1_agreement = 1;
+  int64_t mismatches = 0;
+  friend bool operator==(const OutputFigures&, const OutputFigures&) = default;
+};
+
 // Error against the reference run; the worst output counts.
 struct ErrorFigures {
   double max_relative = 0;  // max|a-b| / max|b|
@@ -34,6 +45,7 @@ struct ErrorFigures {
   int64_t mismatches = 0;   // of integer or string elements
   std::string reference;    // candidate string of the reference
   std::string worst_output;
+  std::vector<OutputFigures> outputs;  // each output, in the model's order; of more than 64 the 64 worst. Empty in older rows
   friend bool operator==(const ErrorFigures&, const ErrorFigures&) = default;
 };
 

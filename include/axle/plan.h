@@ -23,11 +23,25 @@ struct Candidate {
   std::string precision;  // "f32", "bf16", "int8", ...
   int32_t threads = 1;
   std::string preset = "default";
-  // "onnxruntime@cpu:0/f32/t2/default"
+  std::string variant;    // Variant::name() of the copy of the model that it runs; "" = the model as it is
+  // "onnxruntime@cpu:0/f32/t2/default", "openvino@cpu:0/int8~qdq-1a2b3c4d/t2/default"
   AXLE_API std::string format() const;
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 AXLE_API Result<Candidate> parse_candidate(std::string_view text);
+
+// A copy of the model at another precision, made by a converter (docs/guides/lower-precision.md): same inputs and outputs, other
+// arithmetic between them. An artefact of the cache; everything but `digest` is what it is found by.
+struct Variant {
+  std::string kind;                // "qdq": quantised to int8; "f16": floats as f16
+  std::string digest;              // of the copy, as a model: "sha256:..."
+  std::string converter;           // "onnxruntime 1.31.1, onnx 1.23.2"
+  std::string calibration_digest;  // of the data its ranges were read from; "" = none
+  std::map<std::string, std::string> options;  // of the conversion, complete
+  // "qdq-1a2b3c4d": kind and the first 8 hex digits of the digest.
+  AXLE_API std::string name() const;
+  friend bool operator==(const Variant&, const Variant&) = default;
+};
 
 enum class DecisionVerdict : uint8_t { kChosen, kRejected, kTie, kNotMeasured, kFailed };
 AXLE_API std::string_view decision_verdict_name(
@@ -90,6 +104,7 @@ struct Partition {
   bool isolated = false;
   int64_t expected_ns = 0;
   bool expected_from_evidence = false;
+  std::optional<Variant> variant;  // that runs instead of the model
   friend bool operator==(const Partition&, const Partition&) = default;
 };
 

@@ -32,6 +32,7 @@ struct RuntimeOptions {
   std::vector<std::string> engines;         // only these are looked at, examples too; empty = all found
   uint64_t worker_memory_bytes = 0;         // what an engine in a process of its own may allocate; 0 = no limit
   int64_t worker_timeout_ns = 0;            // a call that takes it longer ends its process; 0 = no limit
+  int64_t converter_timeout_ns = 0;         // what making a variant of a model may take; 0 = 15 minutes
 };
 
 // Called on the calling thread of a long operation; `fraction` in [0, 1], negative when unknown.
@@ -76,6 +77,8 @@ struct PlanRequest {
   std::vector<NamedTensor> samples;         // their shapes are what the plan is judged on; empty = shapes of the model
   bool reuse = true;                        // false: ask every engine anew instead of using remembered answers
   bool keep_input = false;                  // also return the planner's whole input (a lock embeds it)
+  bool prepare = false;                     // first make the variants that the policy asks for (seconds to minutes, in a process
+                                            // of its own); false: those made before count, others are rejected
   ProgressCallback progress;
   CancelToken cancel = CancelToken::none();  // looked at before each engine is asked
 };
@@ -85,7 +88,8 @@ struct PlanReport {
   std::string input_json;  // canonical; "" unless keep_input
 };
 
-// Collects machine, engine answers and evidence, and decides. Runs nothing and measures nothing.
+// Collects machine, engine answers and evidence, and decides. Runs nothing and measures nothing; with `prepare` a converter of the
+// model may run. INVALID_ARGUMENT: calibration data or samples that the policy names do not fit the model.
 // FAILED_PRECONDITION: the policy cannot be satisfied here (nothing was substituted); its details carry the decisions.
 // CANCELLED, DEADLINE_EXCEEDED: by request.cancel.
 AXLE_API Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request);

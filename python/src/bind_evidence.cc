@@ -21,6 +21,13 @@ void bind_evidence(nb::module_& module) {
       .def_ro("samples_digest", &EvidenceKey::samples_digest)
       .def_ro("library_digest", &EvidenceKey::library_digest)
       .def_ro("machine", &EvidenceKey::machine, "identity fingerprint");
+  nb::class_<OutputFigures>(module, "OutputFigures", "Error of one output against the reference run.")
+      .def_ro("name", &OutputFigures::name)
+      .def_ro("max_relative", &OutputFigures::max_relative, "max|a-b| / max|b|")
+      .def_ro("relative_l2", &OutputFigures::relative_l2)
+      .def_ro("cosine", &OutputFigures::cosine)
+      .def_ro("top1_agreement", &OutputFigures::top1_agreement, "share of rows with the same largest element")
+      .def_ro("mismatches", &OutputFigures::mismatches, "of integer or string elements");
   nb::class_<ErrorFigures>(module, "ErrorFigures", "Error against the reference run; the worst output counts.")
       .def_ro("max_relative", &ErrorFigures::max_relative, "max|a-b| / max|b|")
       .def_ro("relative_l2", &ErrorFigures::relative_l2)
@@ -28,7 +35,8 @@ void bind_evidence(nb::module_& module) {
       .def_ro("top1_agreement", &ErrorFigures::top1_agreement)
       .def_ro("mismatches", &ErrorFigures::mismatches, "of integer or string elements")
       .def_ro("reference", &ErrorFigures::reference)
-      .def_ro("worst_output", &ErrorFigures::worst_output);
+      .def_ro("worst_output", &ErrorFigures::worst_output)
+      .def_ro("outputs", &ErrorFigures::outputs, "each output, in the model's order; of more than 64 the 64 worst");
   nb::class_<EvidenceRow>(module, "EvidenceRow", "One recorded measurement of a candidate.")
       .def_ro("key", &EvidenceRow::key)
       .def_prop_ro(

@@ -53,8 +53,16 @@ void bind_parts(nb::module_& module) {
       .def_ro("precision", &Candidate::precision)
       .def_ro("threads", &Candidate::threads)
       .def_ro("preset", &Candidate::preset)
+      .def_ro("variant", &Candidate::variant, "name of the copy of the model that it runs; \"\" = the model as it is")
       .def("__str__", &Candidate::format)
       .def("__repr__", [](const Candidate& candidate) { return "<axle.Candidate " + candidate.format() + ">"; });
+  nb::class_<Variant>(module, "Variant", "A copy of the model at another precision, made by a converter; kept in the cache.")
+      .def_ro("kind", &Variant::kind, "\"qdq\": quantised to int8; \"f16\": floats as f16")
+      .def_ro("digest", &Variant::digest, "of the copy, as a model")
+      .def_ro("converter", &Variant::converter)
+      .def_ro("calibration_digest", &Variant::calibration_digest, "of the data its ranges were read from; \"\" = none")
+      .def_ro("options", &Variant::options, "of the conversion")
+      .def("__repr__", [](const Variant& variant) { return "<axle.Variant " + variant.name() + ">"; });
   nb::class_<Partition>(module, "Partition", "A part of the model that one engine runs on one resource.")
       .def_ro("id", &Partition::id)
       .def_ro("candidate", &Partition::candidate)
@@ -70,6 +78,7 @@ void bind_parts(nb::module_& module) {
       .def_ro("isolated", &Partition::isolated)
       .def_ro("expected_ns", &Partition::expected_ns)
       .def_ro("expected_from_evidence", &Partition::expected_from_evidence)
+      .def_ro("variant", &Partition::variant, "that runs instead of the model; None = the model itself")
       .def("__repr__", [](const Partition& part) { return "<axle.Partition " + part.candidate.format() + ">"; });
   nb::class_<Transfer>(module, "Transfer", "A tensor that moves between partitions; -1 = the caller.")
       .def_ro("from_partition", &Transfer::from_partition)

@@ -37,7 +37,8 @@ std::vector<EngineState> engine_states(const std::shared_ptr<Runtime>& runtime) 
 }
 
 PlanReport plan(const std::shared_ptr<Runtime>& runtime, const Model& model, const Policy& policy, const Machine* machine,
-                nb::handle samples, bool reuse, bool keep_input, const nb::object& progress, const CancelToken* cancel) {
+                nb::handle samples, bool reuse, bool keep_input, bool prepare, const nb::object& progress,
+                const CancelToken* cancel) {
   Watch watch = Watch::over(cancel);
   ProgressBox box(progress);
   watch.tick = [&] { box.deliver(); };
@@ -47,6 +48,7 @@ PlanReport plan(const std::shared_ptr<Runtime>& runtime, const Model& model, con
   request.samples = to_named_tensors(samples, model.inputs());
   request.reuse = reuse;
   request.keep_input = keep_input;
+  request.prepare = prepare;
   request.progress = box.writer();
   request.cancel = watch.token;
   return take(call_watched<PlanReport>(watch, [&] { return make_plan(*runtime, model, request); }));
@@ -112,13 +114,15 @@ void bind_runtime(nb::module_& module) {
       .def(
           "make_plan", &plan, nb::arg("model"), nb::arg("policy"), nb::arg("machine").none() = nb::none(),
           nb::arg("samples").none() = nb::none(), nb::arg("reuse") = true, nb::arg("keep_input") = false,
-          nb::arg("progress").none() = nb::none(), nb::arg("cancel").none() = nb::none(),
+          nb::arg("prepare") = false, nb::arg("progress").none() = nb::none(), nb::arg("cancel").none() = nb::none(),
           nb::sig(
               "def make_plan(self, model: Model, policy: Policy, machine: Machine | None = None, samples: "
-              "collections.abc.Mapping[str, object] | None = None, reuse: bool = True, keep_input: bool = False, progress: "
+              "collections.abc.Mapping[str, object] | None = None, reuse: bool = True, keep_input: bool = False, prepare: bool "
+              "= "
+              "False, progress: "
               "collections.abc.Callable[[str, float], object] | None = None, cancel: CancelToken | None = None) -> PlanReport"),
-          "Decide from recorded data; nothing is run or measured. FailedPreconditionError: the policy cannot be satisfied "
-          "here.");
+          "Decide from recorded data; nothing is run or measured. `prepare`: first make the copies of the model at lower "
+          "precision that the policy asks for. FailedPreconditionError: the policy cannot be satisfied here.");
 }
 
 }  // namespace axle::python

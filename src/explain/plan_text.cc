@@ -4,6 +4,7 @@
 
 #include "axle/explain.h"
 #include "explain/decision_words.h"
+#include "explain/error_table.h"
 #include "explain/text_table.h"
 
 namespace axle {
@@ -49,7 +50,9 @@ std::string error_of(const Decision& decision) {
 }
 
 // A short plan shows what ran, near rivals, and one line for each gate that spoke.
+// What was asked for and is missing is told, however far behind it stands.
 bool shown_briefly(const Decision& decision, size_t rank) {
+  if (decision.code == "NOT_PREPARED" || decision.code == "NO_CONVERTER" || decision.code == "CONVERSION") return true;
   return decision.verdict == DecisionVerdict::kChosen || decision.verdict == DecisionVerdict::kTie || rank < 8;
 }
 
@@ -114,6 +117,16 @@ void add_decisions(const Plan& plan, const TextStyle& style, std::string& out) {
   }
   out += "\ndecisions\n" + table.render(style.width, style.color, "  ");
   if (hidden > 0) out += fmt::format("  ... {} more: add -v\n", hidden);
+}
+
+// What lower precision costs, output by output.
+void add_errors(const Plan& plan, const TextStyle& style, std::string& out) {
+  std::vector<CandidateError> errors;
+  for (const Decision& decision : plan.decisions) {
+    if (decision.evidence && decision.evidence->error) errors.push_back({decision.candidate, &*decision.evidence->error});
+  }
+  const std::string table = render_error_table(errors, style, "  ");
+  if (!table.empty()) out += "\n" + table;
 }
 
 constexpr size_t kMostNodesOfDecision = 100;
@@ -217,6 +230,7 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   add_partitions(plan, style, out);
   add_transfers(plan, style, out);
   add_decisions(plan, style, out);
+  add_errors(plan, style, out);
   add_node_reasons(plan, style, out);
   add_ledger(plan, style, out);
   return out;

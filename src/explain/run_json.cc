@@ -3,8 +3,10 @@
 #include "base/json.h"
 #include "model/graph.h"
 #include "model/model_graph.h"
+#include "spec/evidence_json.h"
 #include "spec/machine_json.h"
 #include "spec/policy_json.h"
+#include "spec/variant_json.h"
 
 namespace axle {
 namespace {
@@ -18,12 +20,6 @@ Json model_json(const Model& model) {
           {"format", std::string(model.format_name())},
           {"digest", model.digest()},
           {"category", summary ? summary->category : ""}};
-}
-
-Json error_json(const ErrorFigures& error) {
-  return {{"max_relative", error.max_relative},     {"relative_l2", error.relative_l2}, {"cosine", error.cosine},
-          {"top1_agreement", error.top1_agreement}, {"mismatches", error.mismatches},   {"reference", error.reference},
-          {"worst_output", error.worst_output}};
 }
 
 Json decision_json(const Decision& decision) {
@@ -43,7 +39,7 @@ Json decision_json(const Decision& decision) {
                  {"stale", evidence.stale}};
     if (evidence.stale) item["stale_reason"] = evidence.stale_reason;
     if (evidence.p99_ns > 0) item["p99_us"] = microseconds(evidence.p99_ns);
-    item["error"] = evidence.error ? error_json(*evidence.error) : Json(nullptr);
+    item["error"] = evidence.error ? error_figures_to_json(*evidence.error) : Json(nullptr);
     row["evidence"] = std::move(item);
   }
   for (const NodeReason& node : decision.nodes) {
@@ -86,6 +82,7 @@ Result<Json> partition_json(const RunDocument& document, size_t index) {
               {"expected_from", part.expected_from_evidence ? "evidence" : "estimate"},
               {"artefact", ""},
               {"cache", document.timing != nullptr ? document.timing->cache : "none"}};
+  if (part.variant) row["variant"] = variant_to_json(*part.variant);
   if (index < document.effective_json.size() && !document.effective_json[index].empty()) {
     AXLE_ASSIGN_OR_RETURN(row["effective"], parse_json(document.effective_json[index]));
   }

@@ -2,7 +2,9 @@
 
 #include "axle/explain.h"
 #include "base/json.h"
+#include "explain/error_table.h"
 #include "explain/text_table.h"
+#include "spec/evidence_json.h"
 
 namespace axle {
 namespace {
@@ -18,12 +20,6 @@ std::string ratio_text(const TuneRow& row) {
   if (row.ratio <= 0) return "";
   if (row.ratio_high <= 0) return fmt::format("{:.2f}x", row.ratio);
   return fmt::format("{:.2f}x [{:.2f}, {:.2f}]", row.ratio, row.ratio_low, row.ratio_high);
-}
-
-Json error_json(const ErrorFigures& error) {
-  return {{"max_relative", error.max_relative},     {"relative_l2", error.relative_l2}, {"cosine", error.cosine},
-          {"top1_agreement", error.top1_agreement}, {"mismatches", error.mismatches},   {"reference", error.reference},
-          {"worst_output", error.worst_output}};
 }
 
 }  // namespace
@@ -51,6 +47,11 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
          {row.reason}});
   }
   std::string out = table.render(style.width, style.color);
+  std::vector<CandidateError> errors;
+  for (const TuneRow& row : report.rows) {
+    if (row.error) errors.push_back({row.candidate, &*row.error});
+  }
+  out += render_error_table(errors, style);
   out += fmt::format("measured in {}", format_duration(report.elapsed_ns));
   if (!report.reference.empty()) out += fmt::format("; errors against {}", report.reference);
   out += "\n";
@@ -72,7 +73,7 @@ Result<std::string> render_tune_json(const TuneReport& report) {
       item["throughput_per_s"] = row.throughput_per_s;
       item["callers"] = row.callers;
     }
-    if (row.error) item["error"] = error_json(*row.error);
+    if (row.error) item["error"] = error_figures_to_json(*row.error);
     rows.push_back(std::move(item));
   }
   AXLE_ASSIGN_OR_RETURN(const std::string plan_text, plan_to_json(report.plan));

@@ -166,6 +166,7 @@ void add_mixed_notes(const PlanningContext& context, const Considered& chosen, s
 Partition make_partition(const PlanningContext& context, const Considered& c) {
   Partition partition;
   partition.candidate = c.candidate;
+  if (c.variant != nullptr) partition.variant = c.variant->variant;
   partition.engine_version = c.place.engine->library_version;
   partition.library_digest = c.place.engine->library_digest;
   partition.resource_kind = c.place.resource->kind;
@@ -248,6 +249,30 @@ void add_what_if_notes(const PlanningContext& context, const Considered& chosen,
   }
 }
 
+// What runs instead of the model, and how it came about.
+void add_variant_notes(const VariantFacts& facts, std::vector<std::string>& notes) {
+  notes.push_back(fmt::format("{} runs {}, a copy of the model made by {}", facts.precision, facts.variant.name(),
+                              facts.variant.converter));
+  if (!facts.note.empty()) notes.push_back(facts.note);
+}
+
+// What less precision costs, as far as it is known.
+void add_error_notes(const PlanningContext& context, const Considered& chosen, std::vector<std::string>& notes) {
+  const ModelFacts& model = context.input.model;
+  const std::string& precision = chosen.candidate.precision;
+  if (chosen.variant != nullptr) add_variant_notes(*chosen.variant, notes);
+  if (const EvidenceRow* row = chosen.evidence.error; row != nullptr && (chosen.gated || !keeps_precision(model, precision))) {
+    notes.push_back(
+        fmt::format("error of {} against {}: max relative {:.3g}, relative L2 {:.3g}, cosine {:.6g}, top-1 agreement {:.4g}",
+                    precision, row->error->reference, row->error->max_relative, row->error->relative_l2, row->error->cosine,
+                    row->error->top1_agreement));
+    if (row->key.samples_digest.starts_with("generated:"))
+      notes.push_back("the error was judged on generated inputs: name real ones with accuracy.samples");
+  } else if (row == nullptr && !keeps_precision(model, precision)) {
+    notes.push_back(fmt::format("{} was asked for; its error has not been measured, `axle tune` measures it", precision));
+  }
+}
+
 std::vector<std::string> make_notes(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                     bool replicas) {
   const PlannerInput& input = context.input;
@@ -260,17 +285,7 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
       profile->memory_bandwidth.kind == FigureKind::kMeasured)
     notes.push_back(fmt::format("the estimate uses {:.1f} GB/s of memory per node, {}",
                                 static_cast<double>(profile->memory_bandwidth.value) / 1e3, profile->memory_bandwidth.source));
-  if (const EvidenceRow* row = chosen.evidence.error;
-      row != nullptr && (chosen.gated || !keeps_precision(input.model, precision))) {
-    notes.push_back(
-        fmt::format("error of {} against {}: max relative {:.3g}, relative L2 {:.3g}, cosine {:.6g}, top-1 agreement {:.4g}",
-                    precision, row->error->reference, row->error->max_relative, row->error->relative_l2, row->error->cosine,
-                    row->error->top1_agreement));
-    if (row->key.samples_digest.starts_with("generated:"))
-      notes.push_back("the error was judged on generated inputs: name real ones with accuracy.samples");
-  } else if (row == nullptr && !keeps_precision(input.model, precision)) {
-    notes.push_back(fmt::format("{} was asked for; its error has not been measured, `axle tune` measures it", precision));
-  }
+  add_error_notes(context, chosen, notes);
   if (!input.policy.accuracy.present() && demand.precisions.size() > 1) {
     notes.push_back(
         fmt::format("the policy lists several precisions and no bound: max_relative_error {} is used", kListedPrecisionBound));

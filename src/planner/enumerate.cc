@@ -74,7 +74,10 @@ class PlaceWalk {
         AXLE_RETURN_IF_ERROR(reject(place_.name() + "/" + wanted,
                                     {"PRECISION", fmt::format("{} offers {}", place_.name(), offered_text(capability)), {}}));
     }
-    for (const PrecisionSpec& precision : capability.precisions) AXLE_RETURN_IF_ERROR(walk_precision(precision));
+    for (const PrecisionSpec& precision : capability.precisions) {
+      AXLE_RETURN_IF_ERROR(walk_precision(precision));
+      AXLE_RETURN_IF_ERROR(walk_variants(precision));
+    }
     return ok_status();
   }
 
@@ -95,6 +98,23 @@ class PlaceWalk {
     for (const PrecisionGate gate : precision_gates()) {
       if (Gate rejection = gate(context_, demand_, place_, precision)) return reject(name, std::move(*rejection));
     }
+    return walk_presets(precision, nullptr, name);
+  }
+
+  // Copies of the model that are computed in this precision.
+  Status walk_variants(const PrecisionSpec& precision) {
+    for (const VariantFacts& variant : context_.input.variants) {
+      if (variant.precision != precision.name) continue;
+      const std::string name = place_.name() + "/" + variant_text(variant);
+      if (Gate rejection = gate_variant(context_, demand_, place_, precision, variant))
+        AXLE_RETURN_IF_ERROR(reject(name, std::move(*rejection)));
+      else
+        AXLE_RETURN_IF_ERROR(walk_presets(precision, &variant, name));
+    }
+    return ok_status();
+  }
+
+  Status walk_presets(const PrecisionSpec& precision, const VariantFacts* variant, const std::string& name) {
     std::vector<int32_t> threads = thread_counts(context_.machine, *place_.resource);
     const auto most = place_.facts->capability.limits.find("threads_max");
     if (most != place_.facts->capability.limits.end() && most->second > 0)
@@ -116,7 +136,7 @@ class PlaceWalk {
             reject(name + "/" + preset.name, {"DUPLICATE", "with the policy's options it is the same as another preset", {}}));
         continue;
       }
-      for (const int32_t count : threads) consider(precision, preset, *options, count);
+      for (const int32_t count : threads) consider(precision, variant, preset, *options, count);
     }
     return ok_status();
   }
@@ -140,11 +160,17 @@ class PlaceWalk {
     return at->second;
   }
 
-  void consider(const PrecisionSpec& precision, const Preset& preset, const Options& options, int32_t threads) {
+  void consider(const PrecisionSpec& precision, const VariantFacts* variant, const Preset& preset, const Options& options,
+                int32_t threads) {
     Considered considered;
+    considered.variant = variant;
     considered.place = place_;
-    considered.candidate = {place_.engine->info.name, place_.resource->id, precision.name, threads,
-                            preset_name(preset.name, own_options_)};
+    considered.candidate = {place_.engine->info.name,
+                            place_.resource->id,
+                            precision.name,
+                            threads,
+                            preset_name(preset.name, own_options_),
+                            variant == nullptr ? "" : variant->variant.name()};
     // A process of its own costs time: its evidence is not that of the same engine in ours.
     if (runs_isolated(context_, place_)) considered.candidate.preset += kIsolatedSuffix;
     considered.options = options;

@@ -35,6 +35,7 @@ struct Place {
 struct MixedPlan;  // planner/mixed_plan.h
 
 struct Considered {
+  const VariantFacts* variant = nullptr;  // that runs instead of the model
   Place place;          // of a mixed plan: where its first part runs
   Candidate candidate;  // of a mixed plan: its first part's, at the precision furthest from the model's own
   std::shared_ptr<const MixedPlan> mixed;  // null = the whole model on one candidate
@@ -66,6 +67,13 @@ std::span<const ResourceGate> resource_gates();
 std::span<const PlaceGate> place_gates();
 std::span<const PrecisionGate> precision_gates();
 std::span<const CandidateGate> candidate_gates();
+
+// A prepared variant at this place; `precision` is what the engine offers of the variant's. It speaks for the place as precision
+// gates do for the model itself.
+Gate gate_variant(const PlanningContext& context, const Demand& demand, const Place& place, const PrecisionSpec& precision,
+                  const VariantFacts& variant);
+// "int8~qdq-1a2b3c4d", "int8~qdq" before it is prepared.
+std::string variant_text(const VariantFacts& variant);
 
 // True when the candidate's error must be known and within the bound before it is admitted.
 bool needs_accuracy_gate(const PlanningContext& context, const Demand& demand, const Considered& considered);

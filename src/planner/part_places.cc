@@ -26,6 +26,7 @@ PlannerInput without_graph(const PlannerInput& input) {
     row.verdict = {};
     row.verdict.graph.kind = row.verdict.otherwise.kind = VerdictKind::kYes;
   }
+  plain.variants.clear();  // their nodes are not the model's
   plain.policy.constraints = {};
   if (plain.policy.tuning.evidence == EvidenceUse::kRequire) plain.policy.tuning.evidence = EvidenceUse::kUse;
   return plain;

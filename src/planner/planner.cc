@@ -198,8 +198,10 @@ Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field fi
 // What most likely stands between the user and a plan comes first.
 int weight_of(const Decision& decision) {
   static const std::vector<std::string_view> kOrder = {
-      "NO_RESOURCE",      "ABSENT",   "NO_ENGINE",           "PIN",        "SCHEDULE", "THREADS",
-      "ACCURACY_UNKNOWN", "ACCURACY", "NOT_ENOUGH_EVIDENCE", "CONSTRAINT", "MEMORY",   "NOT_MEASURED"};
+      "NO_RESOURCE",  "ABSENT",           "NO_ENGINE",    "PIN",
+      "SCHEDULE",     "THREADS",          "NO_CONVERTER", "CONVERSION",
+      "NOT_PREPARED", "ACCURACY_UNKNOWN", "ACCURACY",     "NOT_ENOUGH_EVIDENCE",
+      "CONSTRAINT",   "MEMORY",           "NOT_MEASURED"};
   if (decision.candidate.starts_with("pin ")) return 2;  // says what would satisfy it
   const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
   if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());
@@ -270,6 +272,8 @@ std::string hint_for(const PlanningContext& context, const Decision& decision) {
                ? "`axle doctor` says what to install"
                : "`axle engines` lists what is installed; name one that may stand in with [fallback] engine";
   }
+  if (code == "NOT_PREPARED") return "`axle tune` or `axle compile` makes the copy";
+  if (code == "NO_CONVERTER") return kInstallConverter;
   if (code == "ACCURACY_UNKNOWN" || code == "NOT_ENOUGH_EVIDENCE" || code == "NOT_MEASURED") return "`axle tune` measures it";
   if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
   if (code == "PIN") return "let the pin admit another place, or leave it out";

@@ -250,5 +250,19 @@ TEST(RefuseUnexecuted, NamesEachPart) {
   EXPECT_THAT(refusal(""), IsOk());
 }
 
+TEST(RefuseUnexecuted, TakesCalibrationDataWhereInt8IsAdmitted) {
+  const auto refusal = [](const std::string& toml) {
+    Result<Policy> policy = parse_policy("[accuracy]\ncalibration = \"c.npz\"\n" + toml);
+    return policy.has_value() ? refuse_unexecuted(*policy) : policy.status();
+  };
+  EXPECT_THAT(refusal("cosine_min = 0.99"), IsOk());
+  EXPECT_THAT(refusal("[execution]\nprecision = \"int8\""), IsOk());
+  EXPECT_THAT(refusal("[execution]\nprecision = \"f32\"\n[fallback]\nprecision = \"int8\""), IsOk());
+  EXPECT_THAT(refusal("[[pin]]\nnodes = \"*\"\nrequire = { precision = \"int8\" }"), IsOk());
+  EXPECT_THAT(refusal(""), StatusIs(StatusCode::kInvalidArgument, "accuracy.calibration is for int8"));
+  EXPECT_THAT(refusal("cosine_min = 0.99\n[execution]\nprecision = [\"bf16\", \"f32\"]"),
+              StatusIs(StatusCode::kInvalidArgument, "does not admit"));
+}
+
 }  // namespace
 }  // namespace axle

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "policy/variant_precisions.h"
 #include "spec/policy_names.h"
 
 namespace axle {
@@ -12,8 +13,10 @@ Status not_yet(const std::string& what, const std::string& hint) {
 }
 
 Status refuse_goals(const Policy& p) {
-  if (!p.accuracy.calibration.empty())
-    return not_yet("accuracy.calibration (quantising a model)", "quantise the model before, or leave it out");
+  // Data for something that will not happen: most likely the precision was forgotten.
+  if (!p.accuracy.calibration.empty() && !asks_for_variant(p, "int8"))
+    return invalid_argument_error("accuracy.calibration is for int8, which this policy does not admit")
+        .with_hint("list int8 in execution.precision, or set a bound in [accuracy]");
   return ok_status();
 }
 

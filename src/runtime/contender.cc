@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <iterator>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr size_t kFewestCallsForP95 = 20;
 constexpr size_t kFewestCallsForP99 = 1000;
+constexpr size_t kMostOutputFigures = 64;
 
 bool is_simulated(const Contender& contender) {
   const auto& parts = contender.plan.partitions;
@@ -37,6 +39,18 @@ void fill_timings(const Timings& timings, EvidenceRow& row) {
 
 // JSON has no infinity: the largest finite number stands for "not comparable".
 double finite_or(double value, double otherwise) { return std::isfinite(value) ? value : otherwise; }
+
+// The worst of many outputs, in the model's order.
+void keep_worst(std::vector<OutputFigures>& outputs) {
+  if (outputs.size() <= kMostOutputFigures) return;
+  std::vector<double> errors;
+  for (const OutputFigures& output : outputs) errors.push_back(output.max_relative);
+  std::nth_element(errors.begin(), errors.begin() + kMostOutputFigures - 1, errors.end(), std::greater<>());
+  const double bound = errors[kMostOutputFigures - 1];
+  size_t kept = 0;
+  std::erase_if(outputs,
+                [&](const OutputFigures& output) { return output.max_relative < bound || ++kept > kMostOutputFigures; });
+}
 
 }  // namespace
 
@@ -85,17 +99,24 @@ ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vec
   double seen = -1;
   for (size_t i = 0; i < outputs.size() && i < reference.size(); ++i) {
     const auto error = compare_outputs(outputs[i].tensor, reference[i].tensor);
-    const double relative = error ? finite_or(error->max_relative, kNotComparable) : kNotComparable;
-    if (relative > seen) {
-      seen = relative;
-      worst.worst_output = outputs[i].name;
+    OutputFigures& output = worst.outputs.emplace_back();
+    output.name = outputs[i].name;
+    output.max_relative = error ? finite_or(error->max_relative, kNotComparable) : kNotComparable;
+    output.relative_l2 = error ? finite_or(error->relative_l2, kNotComparable) : kNotComparable;
+    output.cosine = error ? finite_or(error->cosine, -1.0) : -1.0;
+    output.top1_agreement = error ? error->top1_agreement : 0.0;
+    output.mismatches = error ? error->mismatches : 0;
+    if (output.max_relative > seen) {
+      seen = output.max_relative;
+      worst.worst_output = output.name;
     }
-    worst.max_relative = std::max(worst.max_relative, relative);
-    worst.relative_l2 = std::max(worst.relative_l2, error ? finite_or(error->relative_l2, kNotComparable) : kNotComparable);
-    worst.cosine = std::min(worst.cosine, error ? finite_or(error->cosine, -1.0) : -1.0);
-    worst.top1_agreement = std::min(worst.top1_agreement, error ? error->top1_agreement : 0.0);
-    if (error) worst.mismatches += error->mismatches;
+    worst.max_relative = std::max(worst.max_relative, output.max_relative);
+    worst.relative_l2 = std::max(worst.relative_l2, output.relative_l2);
+    worst.cosine = std::min(worst.cosine, output.cosine);
+    worst.top1_agreement = std::min(worst.top1_agreement, output.top1_agreement);
+    worst.mismatches += output.mismatches;
   }
+  keep_worst(worst.outputs);
   return worst;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/plan_memo.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/runtime_state.h"
+#include "runtime/variants.h"
 #include "spec/planner_input_json.h"
 
 namespace axle {
@@ -21,11 +22,22 @@ std::vector<std::string> library_paths(Runtime& runtime, const PlannerInput& inp
   return paths;
 }
 
+// A plan holds while the same variants are there; "" where the policy asks for none.
+Result<std::string> variants_text(Runtime& runtime, const Model& model, const PlanRequest& request) {
+  AXLE_ASSIGN_OR_RETURN(const std::vector<VariantFacts> rows, collect_variants(runtime, model, request));
+  std::string text;
+  for (const VariantFacts& row : rows)
+    text += row.variant.name() + "\t" + row.code + "\t" + row.reason + "\t" + row.note + "\n";
+  return text;
+}
+
 }  // namespace
 
 Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request) {
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
-  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here);
+  if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_variants(runtime, model, request));
+  AXLE_ASSIGN_OR_RETURN(const std::string variants, variants_text(runtime, model, request));
+  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here, variants);
   // A lock needs the planner's input, which is not remembered.
   if (request.reuse && !request.keep_input) {
     if (auto report = recall_plan(runtime, key)) return *std::move(report);

@@ -18,7 +18,7 @@
 namespace axle {
 namespace {
 
-constexpr int kMemoVersion = 1;
+constexpr int kMemoVersion = 2;
 
 // Folders count by their own times: an added or removed entry shows.
 std::string stat_text(const std::string& path) {
@@ -42,12 +42,13 @@ std::string environment_text() {
 
 }  // namespace
 
-std::string plan_memo_key(const Model& model, const PlanRequest& request, const Machine& machine) {
+std::string plan_memo_key(const Model& model, const PlanRequest& request, const Machine& machine, const std::string& variants) {
   Sha256 hash;
   hash.update_field(model.digest());
   hash.update_field(policy_digest(request.policy));
   hash.update_field(input_shapes_text(model.inputs(), request.samples));
   hash.update_field(samples_digest(request.samples));
+  hash.update_field(variants);
   hash.update_field(machine.fingerprint());
   hash.update_field(std::to_string(kMemoVersion));
   // What is not there is said when the plan is made.

@@ -10,8 +10,8 @@
 
 namespace axle {
 
-// Names the question: model, policy, shapes, samples, machine.
-std::string plan_memo_key(const Model& model, const PlanRequest& request, const Machine& machine);
+// Names the question: model, policy, shapes, samples, variants that are there, machine.
+std::string plan_memo_key(const Model& model, const PlanRequest& request, const Machine& machine, const std::string& variants);
 
 // What decides which files the engines are made of, as text that is compared byte by byte: plugin folders, Python site
 // folders, environment, the libraries themselves. Cheap: only stats.

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "model/model_graph.h"
 #include "probe/what_if.h"
+#include "runtime/calibration.h"
 #include "runtime/custom_ops.h"
 #include "runtime/engine_memo.h"
 #include "runtime/estimate_ratios.h"
@@ -16,6 +17,7 @@
 #include "runtime/model_facts.h"
 #include "runtime/refine_verdict.h"
 #include "runtime/runtime_state.h"
+#include "runtime/variants.h"
 #include "spec/engine_answers.h"
 
 namespace axle {
@@ -43,12 +45,21 @@ std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy
   return known;
 }
 
+}  // namespace
+
 bool reads_format(const Capability& capability, const Model& model) {
   const auto& formats = capability.formats;
   return std::find(formats.begin(), formats.end(), model.format_name()) != formats.end();
 }
 
-}  // namespace
+bool may_serve(const EngineFacts& engine, const Policy& policy) {
+  const auto names = [&](const std::vector<std::string>& words) {
+    return std::find(words.begin(), words.end(), engine.info.name) != words.end();
+  };
+  if (!engine.present || names(policy.engines.deny)) return false;
+  return policy.engines.allow.empty() || names(policy.engines.allow) || !policy.fallback.engine.empty() ||
+         !policy.fallback.resource.empty();
+}
 
 EngineFacts engine_facts(const EngineState& state) {
   EngineFacts facts;
@@ -90,14 +101,8 @@ Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const G
 Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& model, const PlannerInput& input,
                                                  const PlanRequest& request) {
   std::vector<VerdictRow> rows;
-  const auto& deny = input.policy.engines.deny;
-  const auto& allow = input.policy.engines.allow;
   for (const EngineFacts& engine : input.engines) {
-    const bool denied = std::find(deny.begin(), deny.end(), engine.info.name) != deny.end();
-    const bool allowed = allow.empty() || std::find(allow.begin(), allow.end(), engine.info.name) != allow.end();
-    if (!engine.present || denied ||
-        (!allowed && input.policy.fallback.engine.empty() && input.policy.fallback.resource.empty()))
-      continue;
+    if (!may_serve(engine, input.policy)) continue;
     for (const CapabilityFacts& capability : engine.capabilities) {
       if (!reads_format(capability.capability, model)) continue;
       for (const std::string& precision : wanted_precisions(input.model, input.policy, capability.capability)) {
@@ -208,11 +213,14 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   AXLE_RETURN_IF_ERROR(pin_custom_ops(input.policy));
   input.as_of_unix_s = unix_seconds();
   if (!request.samples.empty()) AXLE_RETURN_IF_ERROR(check_feeds(model.inputs(), request.samples));
-  const std::vector<NamedTensor> assumed = request.samples.empty() ? assumed_samples(model) : std::vector<NamedTensor>{};
-  const std::vector<NamedTensor>& samples = request.samples.empty() ? assumed : request.samples;
+  // What the policy names is what errors are judged on, whatever else is given.
+  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> named, policy_samples(request.policy, model));
+  const bool none = request.samples.empty() && named.empty();
+  const std::vector<NamedTensor> assumed = none ? assumed_samples(model) : std::vector<NamedTensor>{};
+  const std::vector<NamedTensor>& samples = none ? assumed : request.samples.empty() ? named : request.samples;
   AXLE_ASSIGN_OR_RETURN(input.model, model_facts(model, samples));
   input.shapes = input_shapes_text(model.inputs(), samples);
-  input.samples_digest = samples_digest(request.samples);
+  input.samples_digest = samples_digest(named.empty() ? request.samples : named);
   AXLE_ASSIGN_OR_RETURN(input.engines, collect_engines(runtime));
   if (request.machine != nullptr) {
     input.machine = *request.machine;
@@ -225,6 +233,8 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
     AXLE_RETURN_IF_ERROR(apply_split(input.machine, resource, sets));
   }
   AXLE_ASSIGN_OR_RETURN(input.verdicts, collect_verdicts(runtime, model, input, request));
+  AXLE_ASSIGN_OR_RETURN(input.variants, collect_variants(runtime, model, request));
+  AXLE_ASSIGN_OR_RETURN(input.variant_verdicts, collect_variant_verdicts(runtime, model, input, request));
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   // Last: nobody here can be asked about what it adds.
   assume_machine(input, request.machine != nullptr && input.machine.fingerprint() != here.fingerprint());

@@ -17,6 +17,10 @@ void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines
 // Facts of every engine that the policy does not deny; an absent one with its reason.
 Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime);
 
+// Not denied, present, and asked for or allowed as a fallback.
+bool may_serve(const EngineFacts& engine, const Policy& policy);
+bool reads_format(const Capability& capability, const Model& model);
+
 // The engine's answer for the whole model at default options, with the custom operators of `policy` (pinned); remembered by
 // model, library, resource, precision and those.
 Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fork_guard.h"
 #include "engine/host_api.h"
+#include "runtime/measure_error.h"
 #include "runtime/model_facts.h"
 #include "runtime/runtime_state.h"
 #include "runtime/session_impl.h"
@@ -34,11 +35,20 @@ bool measured(const Plan& plan) {
 // Some candidate was refused for want of evidence: measuring may let it pass.
 bool lacks_evidence(const Status& refusal) {
   for (const auto& [key, decisions] : refusal.details()) {
-    for (const char* code : {"\"ACCURACY_UNKNOWN\"", "\"NOT_ENOUGH_EVIDENCE\"", "\"NOT_MEASURED\""}) {
+    for (const char* code : {"\"ACCURACY_UNKNOWN\"", "\"NOT_ENOUGH_EVIDENCE\"", "\"NOT_MEASURED\"", "\"NOT_PREPARED\""}) {
       if (key == "decisions" && decisions.find(code) != std::string::npos) return true;
     }
   }
   return false;
+}
+
+// A copy of the model runs, and nobody has compared its outputs with the model's.
+bool lacks_error(const Plan& plan) {
+  if (plan.partitions.size() != 1 || !plan.partitions.front().variant) return false;
+  const std::string name = plan.partitions.front().candidate.format();
+  return std::none_of(plan.decisions.begin(), plan.decisions.end(), [&](const Decision& decision) {
+    return decision.candidate == name && decision.evidence && decision.evidence->error;
+  });
 }
 
 // Plans. A policy with a tuning budget has what it lacks of evidence measured first.
@@ -49,6 +59,8 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   request.progress = options.progress;
   request.cancel = options.cancel;
   request.reuse = !options.verify;
+  // One precision is forced: what it needs is made. Of several, tuning makes what it can measure.
+  request.prepare = options.policy.execution.precisions.size() == 1;
   auto report = make_plan(*options.runtime, model, request);
   const int64_t budget_ns = options.policy.tuning.budget_ns;
   const bool may_help = report ? !measured(report->plan) : lacks_evidence(report.error());
@@ -63,7 +75,13 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
     return std::move(tuned.plan);
   }
   if (!report) return std::move(report).error();
-  return std::move(report->plan);
+  if (!lacks_error(report->plan)) return std::move(report->plan);
+  // What was forced is reported, not judged: the plan is made again with the error in it.
+  if (options.progress) options.progress("measuring the error", -1);
+  AXLE_RETURN_IF_ERROR(measure_error(*options.runtime, model, request, report->plan));
+  request.prepare = false;
+  AXLE_ASSIGN_OR_RETURN(PlanReport again, make_plan(*options.runtime, model, request));
+  return std::move(again.plan);
 }
 
 // A start spends most of its time in the dynamic linker, opening the engine. Which one it will be is most often the one of

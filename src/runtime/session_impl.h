@@ -13,6 +13,7 @@
 #include "runtime/lanes.h"
 #include "runtime/qos_monitor.h"
 #include "runtime/replicas.h"
+#include "runtime/variants.h"
 #include "trace/recorder.h"
 
 namespace axle {
@@ -38,6 +39,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Policy policy;                     // that it runs under, and lock() plans under, with these samples
   std::vector<NamedTensor> samples;
   std::optional<Lock> locked;        // that it was loaded from
+  std::map<std::string, OpenVariant> variants;  // copies of the model that partitions run, by digest
   LoadTiming timing;
   std::vector<std::string> effective_json;
   std::shared_ptr<const LoadedPlan> loaded;  // the first replica
@@ -56,6 +58,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
 
   Status load_plan(const SessionOptions& options);
   Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const SessionOptions& options);
+  // What the partition runs: the model, or a copy of it.
+  Result<const Model*> model_of(const Partition& part, const SessionOptions& options);
   Status prepare();
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;

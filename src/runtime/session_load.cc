@@ -46,9 +46,20 @@ Result<std::vector<size_t>> replica_bounds(const Plan& plan) {
 
 }  // namespace
 
+Result<const Model*> Session::Impl::model_of(const Partition& part, const SessionOptions& options) {
+  if (!part.variant) return &*model;
+  auto found = variants.find(part.variant->digest);
+  if (found == variants.end()) {
+    AXLE_ASSIGN_OR_RETURN(OpenVariant opened, open_variant(*runtime, *model, *part.variant, options.verify));
+    found = variants.emplace(part.variant->digest, std::move(opened)).first;
+  }
+  return &found->second.model;
+}
+
 Result<std::shared_ptr<const Executable>> Session::Impl::load_partition(const Partition& part, const SessionOptions& options) {
   const BuildOptions build_options{options.cancel, options.progress, options.verify, options.profile};
-  AXLE_ASSIGN_OR_RETURN(BuiltPartition built, build_partition(*runtime, *model, part, build_options));
+  AXLE_ASSIGN_OR_RETURN(const Model* source, model_of(part, options));
+  AXLE_ASSIGN_OR_RETURN(BuiltPartition built, build_partition(*runtime, *source, part, build_options));
   timing.compile_ns += built.compile_ns;
   timing.load_ns += built.load_ns;
   if (timing.cache != "miss" && built.cache != "none") timing.cache = built.cache;

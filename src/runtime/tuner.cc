@@ -16,12 +16,14 @@
 #include "planner/mixed_plan.h"
 #include "planner/planner.h"
 #include "runtime/blocks.h"
+#include "runtime/calibration.h"
 #include "runtime/contender.h"
 #include "runtime/peak_memory.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/race.h"
 #include "runtime/runtime_state.h"
 #include "runtime/streams.h"
+#include "runtime/variants.h"
 #include "spec/machine_json.h"
 #include "tensor/error_metrics.h"
 
@@ -85,7 +87,7 @@ class Tuning {
   Runtime& runtime_;
   const Model& model_;
   const TuneOptions& options_;
-  const int64_t started_ns_;
+  int64_t started_ns_;
   PlannerInput input_;
   std::vector<NamedTensor> samples_;
   std::vector<Contender> contenders_;
@@ -98,8 +100,11 @@ class Tuning {
 };
 
 Status Tuning::prepare() {
-  samples_ = options_.samples;
-  if (samples_.empty()) {
+  // What the policy names is what errors are judged on.
+  AXLE_ASSIGN_OR_RETURN(samples_, policy_samples(options_.policy, model_));
+  if (samples_.empty()) samples_ = options_.samples;
+  const bool generated = samples_.empty();
+  if (generated) {
     GenerateOptions generate;
     generate.seed = options_.seed;
     AXLE_ASSIGN_OR_RETURN(samples_, generate_inputs(model_, generate));
@@ -107,9 +112,15 @@ Status Tuning::prepare() {
   }
   PlanRequest request;
   request.policy = options_.policy;
+  request.cancel = options_.cancel;
   request.samples = samples_;
+  AXLE_RETURN_IF_ERROR(prepare_variants(runtime_, model_, request));
+  started_ns_ = steady_ns();  // the budget is for measuring
   AXLE_ASSIGN_OR_RETURN(input_, collect_planner_input(runtime_, model_, request));
-  if (options_.samples.empty()) input_.samples_digest = "generated:" + std::to_string(options_.seed);
+  if (generated) input_.samples_digest = "generated:" + std::to_string(options_.seed);
+  for (const VariantFacts& variant : input_.variants) {
+    if (const std::string& said = variant.prepared() ? variant.note : variant.reason; !said.empty()) notes_.push_back(said);
+  }
   AXLE_ASSIGN_OR_RETURN(std::vector<Plan> plans, measurable_plans(input_));
   for (Plan& plan : plans) {
     Contender contender;

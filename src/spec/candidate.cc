@@ -51,7 +51,14 @@ bool is_candidate_word(std::string_view word) noexcept {
          std::all_of(word.begin(), word.end(), [&](char c) { return plain(c) || c == '.' || c == '+' || c == '-'; });
 }
 
-std::string Candidate::format() const { return fmt::format("{}@{}/{}/t{}/{}", engine, resource, precision, threads, preset); }
+std::string Candidate::format() const {
+  return fmt::format("{}@{}/{}{}{}/t{}/{}", engine, resource, precision, variant.empty() ? "" : "~", variant, threads, preset);
+}
+
+std::string Variant::name() const {
+  constexpr std::string_view kHash = "sha256:";
+  return kind + "-" + (digest.starts_with(kHash) ? digest.substr(kHash.size(), 8) : digest.substr(0, 8));
+}
 
 Result<Candidate> parse_candidate(std::string_view text) {
   if (text.size() > kMaxCandidateBytes) return malformed(text, "it is too long");
@@ -61,7 +68,13 @@ Result<Candidate> parse_candidate(std::string_view text) {
   if (!cut_last_field(rest, preset) || !cut_last_field(rest, threads) || !cut_last_field(rest, precision)) {
     return malformed(text, "it needs a resource, a precision, threads and a preset after the '@'");
   }
-  Candidate candidate{std::string(text.substr(0, at)), std::string(rest), std::string(precision), 0, std::string(preset)};
+  const size_t tilde = precision.find('~');
+  Candidate candidate{std::string(text.substr(0, at)), std::string(rest), std::string(precision.substr(0, tilde)), 0,
+                      std::string(preset)};
+  if (tilde != std::string_view::npos) {
+    candidate.variant = precision.substr(tilde + 1);
+    if (!is_candidate_word(candidate.variant)) return malformed(text, "the variant's name is malformed");
+  }
   if (!is_candidate_word(candidate.engine)) return malformed(text, "the engine's name is malformed");
   if (!is_resource_id(candidate.resource)) return malformed(text, "the resource's id is malformed");
   if (!is_candidate_word(candidate.precision)) return malformed(text, "the precision's name is malformed");

@@ -1,4 +1,4 @@
-// Candidate text: engine@resource/precision/tN/preset, and the shorter forms that name a whole engine or resource.
+// Candidate text: engine@resource/precision/tN/preset, precision~variant where a copy of the model runs, and the shorter forms that name a whole engine or resource.
 #pragma once
 
 #include <string>

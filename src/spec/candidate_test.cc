@@ -16,6 +16,16 @@ TEST(Candidate, FormatsAndReadsBack) {
   EXPECT_EQ(same, candidate);
 }
 
+TEST(Candidate, NamesTheCopyOfTheModelThatItRuns) {
+  const Variant variant{"qdq", "sha256:1a2b3c4d5e6f", "onnxruntime 1.31.1", "", {}};
+  const Candidate candidate{"openvino", "cpu:0", "int8", 2, "default", variant.name()};
+  EXPECT_EQ(candidate.format(), "openvino@cpu:0/int8~qdq-1a2b3c4d/t2/default");
+  AXLE_ASSERT_OK_AND_ASSIGN(const Candidate same, parse_candidate(candidate.format()));
+  EXPECT_EQ(same, candidate);
+  for (const char* text : {"e@cpu:0/int8~/t1/default", "e@cpu:0/~qdq/t1/default", "e@cpu:0/int8~a~b/t1/default"})
+    EXPECT_THAT(parse_candidate(text), StatusIs(StatusCode::kInvalidArgument, "not a candidate")) << text;
+}
+
 TEST(Candidate, RefusesWhatIsNotOne) {
   for (const char* text :
        {"", "onnxruntime", "@cpu:0/f32/t1/default", "e@cpu:0/f32/t1", "e@cpu:0/f32/1/default", "e@cpu:0/f32/t0/default",

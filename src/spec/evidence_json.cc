@@ -62,26 +62,58 @@ std::optional<EvidenceKind> parse_evidence_kind(std::string_view name) noexcept 
   return std::nullopt;
 }
 
+namespace {
+
+// What the figures of one output and of the worst one have in common.
+template <typename Figures>
+Json figures_to_json(const Figures& figures) {
+  return {{"cosine", figures.cosine},
+          {"max_relative", figures.max_relative},
+          {"mismatches", figures.mismatches},
+          {"relative_l2", figures.relative_l2},
+          {"top1_agreement", figures.top1_agreement}};
+}
+
+template <typename Figures>
+void read_figures(JsonReader& reader, Figures& figures) {
+  figures.max_relative = reader.number("max_relative");
+  figures.relative_l2 = reader.number("relative_l2");
+  figures.cosine = reader.number("cosine");
+  figures.top1_agreement = reader.number("top1_agreement");
+  figures.mismatches = read_bounded(reader, "mismatches", 0, kMaxTime);
+}
+
+Result<OutputFigures> read_output_figures(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  OutputFigures output;
+  output.name = reader.text("name");
+  read_figures(reader, output);
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return output;
+}
+
+}  // namespace
+
 Json error_figures_to_json(const ErrorFigures& error) {
-  return {{"cosine", error.cosine},
-          {"max_relative", error.max_relative},
-          {"mismatches", error.mismatches},
-          {"reference", error.reference},
-          {"relative_l2", error.relative_l2},
-          {"top1_agreement", error.top1_agreement},
-          {"worst_output", error.worst_output}};
+  Json json = figures_to_json(error);
+  json["reference"] = error.reference;
+  json["worst_output"] = error.worst_output;
+  if (error.outputs.empty()) return json;
+  json["outputs"] = list_to_json(error.outputs, [](const OutputFigures& output) {
+    Json item = figures_to_json(output);
+    item["name"] = output.name;
+    return item;
+  });
+  return json;
 }
 
 Result<ErrorFigures> read_error_figures(const Json& json, const std::string& where) {
   JsonReader reader(json, where);
   ErrorFigures error;
-  error.max_relative = reader.number("max_relative");
-  error.relative_l2 = reader.number("relative_l2");
-  error.cosine = reader.number("cosine");
-  error.top1_agreement = reader.number("top1_agreement");
-  error.mismatches = read_bounded(reader, "mismatches", 0, kMaxTime);
+  read_figures(reader, error);
   error.reference = reader.text("reference");
   error.worst_output = reader.text("worst_output");
+  error.outputs = read_list<OutputFigures>(reader, "outputs", read_output_figures);
   AXLE_RETURN_IF_ERROR(reader.finish());
   return error;
 }

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "spec/evidence_json.h"
 #include "spec/json_fields.h"
+#include "spec/variant_json.h"
 
 namespace axle {
 namespace {
@@ -13,12 +14,10 @@ constexpr int64_t kMaxTime = int64_t{1} << 62;
 constexpr const char* kVerdictWords = "chosen, rejected, tie, not_measured, failed";
 
 Json candidate_to_json(const Candidate& c) {
-  return {
+  Json json = {
       {"engine", c.engine}, {"precision", c.precision}, {"preset", c.preset}, {"resource", c.resource}, {"threads", c.threads}};
-}
-
-Json node_reason_to_json(const NodeReason& reason) {
-  return {{"code", reason.code}, {"node", reason.node}, {"op", reason.op}, {"reason", reason.reason}};
+  if (!c.variant.empty()) json["variant"] = c.variant;
+  return json;
 }
 
 Json summary_to_json(const EvidenceSummary& s) {
@@ -58,6 +57,7 @@ Json partition_core_to_json(const Partition& p) {
                {"simulated", p.simulated},
                {"spin", p.spin}};
   if (p.replica != 0) json["replica"] = p.replica;
+  if (p.variant) json["variant"] = variant_to_json(*p.variant);
   return json;
 }
 
@@ -94,18 +94,12 @@ Result<Candidate> read_candidate(const Json& json, const std::string& where) {
   c.precision = reader.text("precision");
   c.threads = read_int32(reader, "threads", 1);
   c.preset = reader.text("preset");
+  c.variant = reader.text_or("variant", "");
   AXLE_RETURN_IF_ERROR(reader.finish());
   const Result<Candidate> same = parse_candidate(c.format());
   if (!same.has_value()) return Status(same.error()).with_context(where);
   if (*same != c) return invalid_argument_error(fmt::format("{} does not read back from its name \"{}\"", where, c.format()));
   return c;
-}
-
-Result<NodeReason> read_node_reason(const Json& json, const std::string& where) {
-  JsonReader reader(json, where);
-  NodeReason reason{reader.text("node"), reader.text("op"), reader.text("code"), reader.text("reason")};
-  AXLE_RETURN_IF_ERROR(reader.finish());
-  return reason;
 }
 
 Result<EvidenceSummary> read_summary(const Json& json, const std::string& where) {
@@ -176,7 +170,13 @@ Result<Partition> read_partition(const Json& json, const std::string& where) {
   p.isolated = reader.boolean("isolated");
   p.expected_ns = read_bounded(reader, "expected_ns", 0, kMaxTime);
   p.expected_from_evidence = reader.boolean("expected_from_evidence");
+  if (const Json* variant = reader.optional("variant")) {
+    AXLE_ASSIGN_OR_RETURN(p.variant, read_variant(*variant, where + ".variant"));
+  }
   AXLE_RETURN_IF_ERROR(reader.finish());
+  if (p.candidate.variant != (p.variant ? p.variant->name() : ""))
+    return invalid_argument_error(
+        fmt::format("{}: its candidate runs the variant \"{}\", its variant is another", where, p.candidate.variant));
   return p;
 }
 
@@ -232,6 +232,17 @@ std::optional<DecisionVerdict> parse_decision_verdict(std::string_view name) noe
     if (decision_verdict_name(verdict) == name) return verdict;
   }
   return std::nullopt;
+}
+
+Json node_reason_to_json(const NodeReason& reason) {
+  return {{"code", reason.code}, {"node", reason.node}, {"op", reason.op}, {"reason", reason.reason}};
+}
+
+Result<NodeReason> read_node_reason(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  NodeReason reason{reader.text("node"), reader.text("op"), reader.text("code"), reader.text("reason")};
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return reason;
 }
 
 Json decision_to_json(const Decision& d) {

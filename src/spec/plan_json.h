@@ -8,6 +8,8 @@ namespace axle {
 
 Json plan_to_json_value(const Plan& plan);
 Json decision_to_json(const Decision& decision);
+Json node_reason_to_json(const NodeReason& reason);
+Result<NodeReason> read_node_reason(const Json& json, const std::string& where);
 // Strict. Also checks what makes a plan executable: at least one partition, ids in order, transfers between partitions that exist.
 Result<Plan> read_plan_json(const Json& json, const std::string& where);
 

@@ -104,6 +104,32 @@ struct VerdictRow {
   friend bool operator==(const VerdictRow&, const VerdictRow&) = default;
 };
 
+// A variant of the model that the policy asks for: prepared, or with the reason why it is not there.
+struct VariantFacts {
+  Variant variant;  // digest "" = not prepared
+  std::string precision;  // that it is computed in
+  std::string code;  // why it is not there: "NOT_PREPARED", "NO_CONVERTER", "CONVERSION"; "" = it is
+  std::string reason;
+  std::string note;  // what a user should know of how it was made; "" = nothing
+  bool prepared() const { return code.empty(); }
+  friend bool operator==(const VariantFacts&, const VariantFacts&) = default;
+};
+
+// An engine's answer for the graph of a variant, at the variant's precision. Its nodes are not the model's: those refused are
+// told by name.
+struct VariantVerdict {
+  std::string engine;
+  std::string resource;  // machine's id, never a part
+  std::string variant;  // Variant::name()
+  bool taken = false;  // also where only loading can tell
+  std::string code, text;  // of a refusal
+  std::vector<NodeReason> nodes;  // the first of those that are refused
+  friend bool operator==(const VariantVerdict&, const VariantVerdict&) = default;
+};
+
+// What to type where code is NO_CONVERTER.
+inline constexpr const char* kInstallConverter = "pip install onnxruntime onnx";
+
 // How far estimates were off where something was measured: the efficiency of an engine on a kind of resource.
 struct EstimateRatio {
   std::string model_digest;
@@ -120,6 +146,8 @@ struct PlannerInput {
   Machine machine;
   std::vector<EngineFacts> engines;
   std::vector<VerdictRow> verdicts;
+  std::vector<VariantFacts> variants;  // that the policy asks for
+  std::vector<VariantVerdict> variant_verdicts;  // of those that are prepared
   std::vector<ResourceProfile> profiles;  // of the machine's resources, where there is one
   std::vector<EstimateRatio> estimate_ratios;  // of this model and of others, measured on the machine that plans
   bool what_if = false;  // planned for another machine than the one that plans

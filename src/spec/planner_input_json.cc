@@ -10,7 +10,9 @@
 #include "spec/graph_facts_json.h"
 #include "spec/json_fields.h"
 #include "spec/machine_json.h"
+#include "spec/plan_json.h"
 #include "spec/policy_json.h"
+#include "spec/variant_json.h"
 
 namespace axle {
 namespace {
@@ -86,6 +88,20 @@ Json verdict_row_to_json(const VerdictRow& row) {
           {"precision", row.precision},
           {"resource", row.resource},
           {"verdict", graph_verdict_to_json(row.verdict)}};
+}
+
+Json variant_facts_to_json(const VariantFacts& v) {
+  return {{"code", v.code},
+          {"note", v.note},
+          {"precision", v.precision},
+          {"reason", v.reason},
+          {"variant", variant_to_json(v.variant)}};
+}
+
+Json variant_verdict_to_json(const VariantVerdict& v) {
+  return {{"code", v.code},         {"engine", v.engine}, {"nodes", list_to_json(v.nodes, node_reason_to_json)},
+          {"resource", v.resource}, {"taken", v.taken},   {"text", v.text},
+          {"variant", v.variant}};
 }
 
 // ---- reading
@@ -230,6 +246,35 @@ auto verdict_row_reader(uint32_t node_count) {
   };
 }
 
+Result<VariantFacts> read_variant_facts(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  VariantFacts facts;
+  facts.precision = reader.text("precision");
+  facts.code = reader.text("code");
+  facts.reason = reader.text("reason");
+  facts.note = reader.text("note");
+  const Json& variant = reader.object("variant");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  AXLE_ASSIGN_OR_RETURN(facts.variant, read_variant(variant, where + ".variant"));
+  if (facts.prepared() == facts.variant.digest.empty())
+    return invalid_argument_error(fmt::format("{} must have either a digest or a code that says why not", where));
+  return facts;
+}
+
+Result<VariantVerdict> read_variant_verdict(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  VariantVerdict verdict;
+  verdict.engine = reader.text("engine");
+  verdict.resource = reader.text("resource");
+  verdict.variant = reader.text("variant");
+  verdict.taken = reader.boolean("taken");
+  verdict.code = reader.text("code");
+  verdict.text = reader.text("text");
+  verdict.nodes = read_list<NodeReason>(reader, "nodes", read_node_reason);
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return verdict;
+}
+
 Result<Machine> read_machine(const Json& json, const std::string& where) {
   AXLE_ASSIGN_OR_RETURN(const std::string text, canonical_json(json));
   Result<Machine> machine = parse_machine(text);
@@ -298,6 +343,8 @@ Json planner_input_to_json_value(const PlannerInput& input) {
   if (!input.profiles.empty()) json["profiles"] = list_to_json(input.profiles, resource_profile_to_json);
   if (!input.estimate_ratios.empty()) json["estimate_ratios"] = list_to_json(input.estimate_ratios, estimate_ratio_to_json);
   if (input.what_if) json["what_if"] = true;
+  if (!input.variants.empty()) json["variants"] = list_to_json(input.variants, variant_facts_to_json);
+  if (!input.variant_verdicts.empty()) json["variant_verdicts"] = list_to_json(input.variant_verdicts, variant_verdict_to_json);
   return json;
 }
 
@@ -319,6 +366,8 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   input.profiles = read_list<ResourceProfile>(reader, "profiles", read_resource_profile);
   input.estimate_ratios = read_list<EstimateRatio>(reader, "estimate_ratios", read_estimate_ratio);
   input.what_if = reader.boolean_or("what_if", false);
+  input.variants = read_list<VariantFacts>(reader, "variants", read_variant_facts);
+  input.variant_verdicts = read_list<VariantVerdict>(reader, "variant_verdicts", read_variant_verdict);
   input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
   input.shapes = reader.text("shapes");
   input.samples_digest = reader.text("samples_digest");

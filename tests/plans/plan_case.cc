@@ -40,6 +40,8 @@ class Parser {
         AXLE_RETURN_IF_ERROR(engine_line(line));
       else if (section == "verdicts")
         AXLE_RETURN_IF_ERROR(verdict_line(line));
+      else if (section == "variants")
+        AXLE_RETURN_IF_ERROR(variant_line(line));
       else if (section == "evidence")
         AXLE_RETURN_IF_ERROR(evidence_line(line));
       else if (section == "learned")
@@ -265,6 +267,23 @@ class Parser {
     input_.verdicts.back().verdict.nodes.push_back({static_cast<uint32_t>(number_of(line.word(1))),
                                                     {kind_of(line.word(2)), line.value("code"), line.value("text"),
                                                      static_cast<int32_t>(number_of(line.value("group", "-1")))}});
+    return ok_status();
+  }
+
+  Status variant_line(const Line& line) {
+    if (line.indent == 0) {
+      const Variant variant{line.word(0), line.value("digest"), line.value("converter", "onnxruntime 1.31.1"), "", {}};
+      input_.variants.push_back({variant, line.word(1), line.value("code"), line.value("text"), line.value("note")});
+      return ok_status();
+    }
+    if (input_.variants.empty()) return refuse(line, "no variant before this line");
+    input_.variant_verdicts.push_back({line.word(0),
+                                       line.word(1),
+                                       input_.variants.back().variant.name(),
+                                       line.has("yes"),
+                                       line.value("code"),
+                                       line.value("text"),
+                                       {}});
     return ok_status();
   }
 

@@ -1,0 +1,48 @@
+#include "runtime/measure_error.h"
+
+#include "axle/evidence_store.h"
+#include "axle/tune.h"
+#include "base/logging.h"
+#include "planner/mixed_plan.h"
+#include "planner/planner.h"
+#include "runtime/calibration.h"
+#include "runtime/contender.h"
+#include "runtime/planner_inputs.h"
+
+namespace axle {
+
+Status measure_error(Runtime& runtime, const Model& model, const PlanRequest& asked, const Plan& plan) {
+  PlanRequest request = asked;
+  AXLE_ASSIGN_OR_RETURN(std::vector<NamedTensor> named, policy_samples(request.policy, model));
+  if (!named.empty()) request.samples = std::move(named);
+  const bool generated = request.samples.empty();
+  if (generated) {
+    AXLE_ASSIGN_OR_RETURN(request.samples, generate_inputs(model, {}));
+  }
+  AXLE_ASSIGN_OR_RETURN(PlannerInput input, collect_planner_input(runtime, model, request));
+  if (generated) input.samples_digest = "generated:0";
+  const auto part = reference_partition(input);
+  if (!part || runtime.evidence() == nullptr) return ok_status();
+
+  Contender reference;
+  reference.name = part->candidate.format();
+  reference.plan.model_digest = model.digest();
+  reference.plan.partitions = {*part};
+  load_contender(runtime, model, request.samples, request.cancel, reference);
+  if (!reference.failure.ok()) {
+    AXLE_LOG(kWarning, "runtime", "the error is not measured: {}", reference.failure.to_string());
+    return ok_status();
+  }
+  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> wanted, reference.session->run(request.samples));
+
+  Contender contender;
+  contender.name = plan_name(plan.partitions);
+  contender.plan = plan;
+  load_contender(runtime, model, request.samples, request.cancel, contender);
+  AXLE_RETURN_IF_ERROR(contender.failure);
+  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> got, contender.session->run(request.samples));
+  contender.error = worst_error(got, wanted, reference.name);
+  return runtime.evidence()->append(std::vector<EvidenceRow>{evidence_row(contender, {}, input)});
+}
+
+}  // namespace axle

@@ -1,0 +1,35 @@
+// Variants: copies of a model at another precision that the policy asks for. Making them is one thing (seconds to minutes, in a
+// process of its own), finding those that are there another; the planner is told only what was found.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "axle/cache.h"
+#include "axle/runtime.h"
+#include "spec/planner_input.h"
+
+namespace axle {
+
+// Makes the variants that request.policy asks for and the cache lacks. A converter that is missing or fails is no failure of this
+// call: collect_variants tells it. NOT_FOUND, INVALID_ARGUMENT: the calibration data that the policy names is not there or does not
+// fit the model. CANCELLED.
+Status prepare_variants(Runtime& runtime, const Model& model, const PlanRequest& request);
+
+// The variants that the policy asks for, each with its digest or the reason why it is not there; none for a model that is
+// quantised, is not f32 or is not ONNX. Makes nothing. NOT_FOUND as above.
+Result<std::vector<VariantFacts>> collect_variants(Runtime& runtime, const Model& model, const PlanRequest& request);
+
+// The engines' answers for those that are there. One that cannot be read any more becomes "not prepared" in `input`.
+Result<std::vector<VariantVerdict>> collect_variant_verdicts(Runtime& runtime, const Model& model, PlannerInput& input,
+                                                             const PlanRequest& request);
+
+// A copy that was made, verified; its files stay while the lease lives.
+struct OpenVariant {
+  Model model;
+  Lease lease;
+};
+// FAILED_PRECONDITION: it is not in the cache. DATA_LOSS: what is there is another one.
+Result<OpenVariant> open_variant(Runtime& runtime, const Model& model, const Variant& variant, bool verify = false);
+
+}  // namespace axle
