@@ -113,7 +113,7 @@ struct HardwareCapabilities {
 enum class SchedulingStrategy : uint8_t {
   AUTO,               // axle's choice
   SINGLE_DEVICE,      // the whole model on one device
-  MODEL_PARALLEL,     // layers split over devices: refused by name
+  MODEL_PARALLEL,     // layers split over devices: a request goes from one to the next, each holds its layers only
   PIPELINE_PARALLEL,  // stages on several devices
   HYBRID,             // engines and devices may share the model
 };

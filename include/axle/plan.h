@@ -121,7 +121,8 @@ struct Plan {
   std::string policy_digest;
   std::string machine_fingerprint;
   // "single": partitions run one after the other, on the thread that calls. "pipeline": each on a thread of its core set or
-  // device, several requests at a time, in order. "replicas": the model several times over, each replica like a pipeline.
+  // device, several requests at a time, in order. "split": the same places and threads, cut so that one request is answered
+  // soonest and each part fits the memory where it runs. "replicas": the model several times over, each replica like a pipeline.
   std::string schedule = "single";
   std::vector<Partition> partitions;  // in execution order, at least one
   std::vector<Transfer> transfers;

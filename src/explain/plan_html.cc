@@ -75,6 +75,7 @@ std::string mixed_tiles(const Plan& plan) {
     resources.insert(part.candidate.resource + (part.simulated ? " (simulated)" : ""));
   }
   const char* how = plan.schedule == "pipeline"   ? "partitions, each busy with a request of its own"
+                    : plan.schedule == "split"    ? "partitions, one after the other, each on a resource of its own"
                     : plan.schedule == "replicas" ? "partitions, in replicas that serve side by side"
                                                   : "partitions, one after the other";
   return tile(std::to_string(plan.partitions.size()), how) +
@@ -87,7 +88,8 @@ std::string tiles(const RunDocument& document) {
   const Partition& first = plan.partitions.front();
   std::string out;
   if (plan.expected_ns > 0) {
-    const std::string unit = plan.schedule == "single" ? "per run" : "per request when all are busy";
+    const std::string unit =
+        plan.schedule == "single" || plan.schedule == "split" ? "per run" : "per request when all are busy";
     out += tile(format_duration(plan.expected_ns),
                 unit + (first.expected_from_evidence ? ", measured here" : ", an estimate: not measured"));
   }

@@ -296,7 +296,7 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (!input.model.cost_exact && !input.model.dynamic_axes.empty() && chosen.evidence.timing == nullptr) {
     notes.push_back("the estimate is a lower bound: open axes count as 1; give samples of the real shape");
   }
-  const bool scheduled = (chosen.mixed && chosen.mixed->stages) || replicas;
+  const bool scheduled = (chosen.mixed && chosen.mixed->run != PartsRun::kInTurn) || replicas;
   if (demand.targets.size() > 1 && !scheduled)
     notes.push_back("several devices are allowed, and the model runs on one of them: schedule.kind says otherwise");
   if (input.policy.execution.static_shape && !input.model.dynamic_axes.empty()) {

@@ -14,6 +14,7 @@
 #include "planner/part_places.h"
 #include "planner/pipeline_search.h"
 #include "planner/precision.h"
+#include "planner/split_search.h"
 
 namespace axle {
 namespace {
@@ -23,20 +24,23 @@ class MixedSearch {
   MixedSearch(const PlanningContext& context, const std::vector<Demand>& demands)
       : context_(context), model_(context.input.model), demands_(demands) {}
 
-  Result<Field> run_pipeline() {
-    if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return refuse_pipeline();
+  // Each part on a resource of its own: a pipeline or a split.
+  Result<Field> run_scheduled(PartsRun parts_run) {
+    run_ = parts_run;
+    if (model_.format != "onnx" || model_.nodes.size() < 2 || model_.tensors.empty()) return refuse_schedule();
     AXLE_ASSIGN_OR_RETURN(places_, find_part_places(context_, demands_));
     keep_disjoint_places();
     std::map<std::string, int32_t> resources;
     std::vector<int32_t> resource_of;
     for (const PartPlace& at : places_.places)
       resource_of.push_back(resources.emplace(at.on.candidate.resource, static_cast<int32_t>(resources.size())).first->second);
-    if (resources.size() < 2) return refuse_pipeline();
+    if (resources.size() < 2) return refuse_schedule();
     units_ = make_cut_units(model_, groups());
     make_problem();
-    const std::optional<CutPlan> found = search_pipeline(problem_, resource_of);
-    if (!found) return refuse_pipeline();
-    stages_ = true;
+    const std::optional<CutPlan> found = run_ == PartsRun::kStages
+                                             ? search_pipeline(problem_, resource_of)
+                                             : search_split(problem_, resource_of, memory_of(resource_of, resources.size()));
+    if (!found) return refuse_schedule();
     judge_parts(considered_of(*found));
     return std::move(field_);
   }
@@ -71,17 +75,43 @@ class MixedSearch {
     std::erase_if(places_.places, [&](const PartPlace& at) { return divided.contains(at.on.candidate.resource); });
   }
 
-  Field refuse_pipeline() const {
+  Field refuse_schedule() const {
     std::set<std::string> resources;
     for (const PartPlace& at : places_.places) resources.insert(at.on.candidate.resource);
+    const bool split = run_ == PartsRun::kSplit;
+    const char* word = split ? "split" : "pipeline";
     Field field;
-    field.decisions = {mixed_rejection("pipeline", "SCHEDULE",
-                                       resources.size() < 2
-                                           ? fmt::format("a pipeline needs two resources that share nothing, and a graph of "
-                                                         "two nodes at least; parts of the model may run on {}",
-                                                         resources.empty() ? "none" : *resources.begin())
-                                           : "no cut of this graph gives each resource a stage that it can run")};
+    field.decisions = {mixed_rejection(
+        word, "SCHEDULE",
+        resources.size() < 2 ? fmt::format("a {} needs two resources that share nothing, and a graph of two nodes at least; "
+                                           "parts of the model may run on {}",
+                                           word, resources.empty() ? "none" : *resources.begin())
+        : split              ? "no cut of this graph gives each resource a part that it can run and has the memory for"
+                             : "no cut of this graph gives each resource a stage that it can run")};
     return field;
+  }
+
+  // What each place would hold of each unit, and what its resource has room for.
+  SplitMemory memory_of(const std::vector<int32_t>& resource_of, size_t resources) const {
+    SplitMemory memory;
+    memory.unit_bytes.assign(problem_.unit_ns.size(), 0);
+    memory.capacity_bytes.assign(resources, 0);
+    for (int32_t p = 0; p < problem_.places; ++p) {
+      const Considered& on = place(p).on;
+      memory.capacity_bytes[static_cast<size_t>(resource_of[static_cast<size_t>(p)])] = on.place.resource->memory_bytes;
+      for (int32_t u = 0; u < problem_.units; ++u) {
+        uint64_t& bytes = memory.unit_bytes[problem_.cell(u, p)];
+        for (const int32_t n : units_.nodes[static_cast<size_t>(u)]) bytes += weight_bytes(n, on.candidate.precision);
+      }
+    }
+    return memory;
+  }
+
+  // Of one node, at a precision.
+  uint64_t weight_bytes(int32_t node, const std::string& precision) const {
+    const uint64_t own = std::min<uint64_t>(model_.nodes[static_cast<size_t>(node)].weight_bytes, uint64_t{1} << 50);
+    return own * static_cast<uint64_t>(precision_bits(precision)) /
+           static_cast<uint64_t>(precision_bits(own_precision(model_)));
   }
 
   size_t count() const { return places_.places.size(); }
@@ -166,7 +196,7 @@ class MixedSearch {
     auto mixed = std::make_shared<MixedPlan>();
     mixed->keeps = places_.keeps;
     mixed->exact = cut.exact;
-    mixed->stages = stages_;
+    mixed->run = run_;
     std::vector<int32_t> part_of(model_.nodes.size(), -1);
     for (const CutPart& part : cut.parts) add_part(part, *mixed, part_of);
     add_tensors(part_of, *mixed);
@@ -185,7 +215,8 @@ class MixedSearch {
     considered.estimate_ns = mixed->expected_ns;
     considered.estimate_bytes = memory_bytes(*mixed, part_of);
     const bool simulated = std::any_of(partitions.begin(), partitions.end(), [](const Partition& p) { return p.simulated; });
-    if (!stages_) considered.evidence = context_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
+    if (run_ != PartsRun::kStages)
+      considered.evidence = context_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
     considered.gated = needs_accuracy_gate(context_, demands_.front(), considered);
     return considered;
   }
@@ -255,11 +286,9 @@ class MixedSearch {
   uint64_t memory_bytes(const MixedPlan& mixed, const std::vector<int32_t>& part_of) const {
     uint64_t bytes = 0, working = 0;
     for (const MixedPart& part : mixed.parts) {
-      const auto bits = static_cast<uint64_t>(precision_bits(part.on.candidate.precision));
-      const auto own_bits = static_cast<uint64_t>(precision_bits(own_precision(model_)));
       for (const int32_t n : part.nodes) {
         const NodeFacts& node = model_.nodes[static_cast<size_t>(n)];
-        bytes += std::min<uint64_t>(node.weight_bytes, uint64_t{1} << 50) * bits / own_bits;
+        bytes += weight_bytes(n, part.on.candidate.precision);
         working = std::max(working, std::min<uint64_t>(node.activation_bytes, uint64_t{1} << 50));
       }
     }
@@ -293,7 +322,7 @@ class MixedSearch {
   CutProblem problem_;
   std::vector<int64_t> true_ns_;       // unit_ns without preferences and refusals
   std::vector<int32_t> part_places_;
-  bool stages_ = false;
+  PartsRun run_ = PartsRun::kInTurn;
   Field field_;
 };
 
@@ -302,7 +331,11 @@ class MixedSearch {
 std::string Considered::name() const { return mixed ? mixed->name : candidate.format(); }
 
 Result<Field> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands) {
-  return MixedSearch(context, demands).run_pipeline();
+  return MixedSearch(context, demands).run_scheduled(PartsRun::kStages);
+}
+
+Result<Field> enumerate_split(const PlanningContext& context, const std::vector<Demand>& demands) {
+  return MixedSearch(context, demands).run_scheduled(PartsRun::kSplit);
 }
 
 Result<Field> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands) {

@@ -1,6 +1,7 @@
 // MixedPlan: the model in several parts, each on a candidate of its own.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,13 @@ struct MixedPart {
   bool fallback = false;           // on what only a fallback of the policy admits
 };
 
+// How the parts of a plan take turns.
+enum class PartsRun : uint8_t {
+  kInTurn,  // one after the other, on the thread that calls
+  kStages,  // a pipeline: at the same time, on different requests
+  kSplit,   // one after the other, each on a resource of its own
+};
+
 struct MixedPlan {
   std::shared_ptr<const void> keeps;  // what the parts' pointers point into
   std::vector<MixedPart> parts;       // in execution order
@@ -25,7 +33,7 @@ struct MixedPlan {
   int64_t expected_ns = 0;
   int32_t preferences_met = 0;        // pins whose preference every node got
   bool exact = false;                 // no cut costs less in the cost model
-  bool stages = false;                // a pipeline: parts work at the same time, on different requests
+  PartsRun run = PartsRun::kInTurn;
   std::vector<std::string> fallback_reasons;  // per part; "" where it is none
 };
 
@@ -43,6 +51,10 @@ std::vector<Partition> mixed_partitions(const PlanningContext& context, const Co
 // The pipeline whose slowest stage takes the least time, each stage on a resource of its own. It is judged by estimates, scaled
 // by what was measured of the whole model in each place. Errors as enumerate.
 Result<Field> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands);
+
+// The split that answers one request soonest, each part on a resource of its own and within its memory; of about equal ones that
+// which spreads the weights best. Judged like a pipeline, and by what was measured of the split itself. Errors as enumerate.
+Result<Field> enumerate_split(const PlanningContext& context, const std::vector<Demand>& demands);
 
 // The cheapest plan that uses two places or more, or the decisions on why there is none. `demands`: what is demanded, then what may
 // stand in for it (or nothing): the latter runs only what the former cannot. INVALID_ARGUMENT as enumerate.

@@ -75,7 +75,7 @@ int64_t drawn_milliwatts(const PlanningContext& context, const Considered& consi
     together += one;
     most = std::max(most, one);
   }
-  return considered.mixed->stages ? together : most;
+  return considered.mixed->run != PartsRun::kInTurn ? together : most;
 }
 
 int64_t taken(const PlanningContext& context, const Considered& considered, int64_t time_ns) {

@@ -17,6 +17,7 @@
 #include "policy/unexecuted.h"
 #include "spec/json_fields.h"
 #include "spec/plan_json.h"
+#include "spec/policy_names.h"
 
 namespace axle {
 namespace {
@@ -76,10 +77,10 @@ void fill_parts(const PlanningContext& context, const Considered& chosen, Plan& 
   if (chosen.mixed) {
     plan.partitions = mixed_partitions(context, chosen);
     plan.transfers = chosen.mixed->transfers;
-    if (chosen.mixed->stages) plan.schedule = "pipeline";
+    const bool stages = chosen.mixed->run == PartsRun::kStages;
+    if (chosen.mixed->run != PartsRun::kInTurn) plan.schedule = stages ? "pipeline" : "split";
     for (const Partition& part : plan.partitions)
-      plan.expected_ns =
-          chosen.mixed->stages ? std::max(plan.expected_ns, part.expected_ns) : plan.expected_ns + part.expected_ns;
+      plan.expected_ns = stages ? std::max(plan.expected_ns, part.expected_ns) : plan.expected_ns + part.expected_ns;
     return;
   }
   plan.partitions = {make_partition(context, chosen)};
@@ -103,7 +104,9 @@ void fill_replicas(const PlanningContext& context, const std::vector<Considered>
   }
 }
 
-// What the schedule demands of the field: a pipeline is cut for it; without two resources there are no replicas.
+bool cuts_the_model(ScheduleKind kind) { return kind == ScheduleKind::kPipeline || kind == ScheduleKind::kSplit; }
+
+// What the schedule demands of the field: a pipeline or split is cut for it; without two resources there are no replicas.
 Status keep_schedule(const PlanningContext& context, const Demand& demand, Field& field) {
   const ScheduleKind kind = context.input.policy.schedule.kind;
   if (kind == ScheduleKind::kReplicas && !field.admitted.empty() && !can_replicate(field.admitted)) {
@@ -111,19 +114,23 @@ Status keep_schedule(const PlanningContext& context, const Demand& demand, Field
     field.admitted.clear();
   }
   if (kind == ScheduleKind::kReplicas) refuse_too_much_power(context, demand, field);
-  if (kind != ScheduleKind::kPipeline) return ok_status();
+  if (!cuts_the_model(kind)) return ok_status();
   for (const Considered& whole : field.admitted) {
     Decision decision;
     decision.candidate = whole.name();
     decision.code = "SCHEDULE";
-    decision.reason = "the policy asks for a pipeline";
+    decision.reason = fmt::format("the policy asks for a {}", schedule_kind_name(kind));
     decision.estimate_ns = whole.estimate_ns;
     decision.evidence = summarise(context, whole);
     field.decisions.push_back(std::move(decision));
   }
-  AXLE_ASSIGN_OR_RETURN(Field pipeline, enumerate_pipeline(context, {demand}));
-  field.admitted = std::move(pipeline.admitted);
-  field.decisions.insert(field.decisions.end(), pipeline.decisions.begin(), pipeline.decisions.end());
+  AXLE_ASSIGN_OR_RETURN(
+      Field cut, kind == ScheduleKind::kSplit ? enumerate_split(context, {demand}) : enumerate_pipeline(context, {demand}));
+  field.admitted = std::move(cut.admitted);
+  // The whole model in each place is what the parts' times are scaled by; a split can be measured itself.
+  if (kind == ScheduleKind::kSplit)
+    field.measurable.insert(field.measurable.end(), cut.measurable.begin(), cut.measurable.end());
+  field.decisions.insert(field.decisions.end(), cut.decisions.begin(), cut.decisions.end());
   return ok_status();
 }
 
@@ -151,8 +158,7 @@ Result<Field> field_of(const PlanningContext& context, const std::vector<Demand>
     return field;
   }
   AXLE_ASSIGN_OR_RETURN(field, enumerate(context, demands[index]));
-  if (context.input.policy.schedule.kind != ScheduleKind::kPipeline)
-    AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
+  if (!cuts_the_model(context.input.policy.schedule.kind)) AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
   AXLE_RETURN_IF_ERROR(keep_schedule(context, demands[index], field));
   return field;
 }

@@ -75,7 +75,7 @@ bool named_by_pin(const PlanningContext& context, const Resource& resource) {
 // A schedule of several resources is what core sets are made for.
 bool schedules_core_sets(const Policy& policy) {
   const ScheduleKind kind = policy.schedule.kind;
-  return kind == ScheduleKind::kReplicas || kind == ScheduleKind::kPipeline ||
+  return kind == ScheduleKind::kReplicas || kind == ScheduleKind::kPipeline || kind == ScheduleKind::kSplit ||
          (kind == ScheduleKind::kAuto && policy.objective == Objective::kThroughput);
 }
 

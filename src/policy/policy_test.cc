@@ -239,7 +239,7 @@ TEST(RefuseUnexecuted, NamesEachPart) {
   EXPECT_THAT(refusal("[constraints]\npower = 5"), IsOk());
   EXPECT_THAT(refusal("[execution]\nisolation = \"process\""), IsOk());
   EXPECT_THAT(refusal("[engines.openvino]\nisolation = \"process\""), IsOk());
-  EXPECT_THAT(refusal("[schedule]\nkind = \"split\""), StatusIs(StatusCode::kUnimplemented, "schedule.kind"));
+
   EXPECT_THAT(refusal("[schedule]\nkind = \"replicas\"\nrebalance = true"), IsOk());
   EXPECT_THAT(refusal("[schedule]\nkind = \"pipeline\""), IsOk());
   EXPECT_THAT(refusal("[schedule]\nmixing = \"allowed\""), IsOk());

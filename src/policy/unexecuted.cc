@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "policy/variant_precisions.h"
-#include "spec/policy_names.h"
 
 namespace axle {
 namespace {
@@ -27,20 +26,11 @@ Status refuse_execution(const Policy& p) {
   return ok_status();
 }
 
-Status refuse_schedule(const ScheduleRules& schedule) {
-  if (schedule.kind == ScheduleKind::kSplit) {
-    return not_yet(fmt::format("schedule.kind = \"{}\"", schedule_kind_name(schedule.kind)),
-                   "schedule.mixing = \"allowed\" lets parts of the model run on several resources, one after the other");
-  }
-  return ok_status();
-}
-
 }  // namespace
 
 Status refuse_unexecuted(const Policy& policy) {
   AXLE_RETURN_IF_ERROR(refuse_goals(policy));
-  AXLE_RETURN_IF_ERROR(refuse_execution(policy));
-  return refuse_schedule(policy.schedule);
+  return refuse_execution(policy);
 }
 
 }  // namespace axle

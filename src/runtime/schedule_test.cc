@@ -163,6 +163,29 @@ TEST_F(ScheduleTest, ABindingOfAPipelineRunsOnItsLanes) {
   EXPECT_FALSE(near_.threads.contains(std::this_thread::get_id()));
 }
 
+TEST_F(ScheduleTest, ASplitHoldsOneRequestPerSet) {
+  Plan plan = pipeline();
+  plan.schedule = "split";
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plan, options_));
+  const std::vector<float> values = run_all(session, 12);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(values[static_cast<size_t>(i)], static_cast<float>(i) + 11);
+  EXPECT_EQ(near_.most_at_a_time, 1);
+  EXPECT_EQ(far_.most_at_a_time, 1);
+  EXPECT_NE(*near_.threads.begin(), *far_.threads.begin());
+  // Both sets are taken: a third request is not let in, and its deadline passes outside.
+  testing::registered_fake("near").script().compute = slow(near_, 200ms, 1);
+  testing::registered_fake("far").script().compute = slow(far_, 200ms, 10);
+  std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
+  for (int i = 0; i < 2; ++i) pending.push_back(session.run_async({floats(1)}));
+  std::this_thread::sleep_for(20ms);
+  const size_t entered = near_.order.size();
+  RunOptions hurried;
+  hurried.timeout_ns = 20'000'000;
+  EXPECT_THAT(session.run({{floats(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_LE(near_.order.size(), entered + 1);
+  for (auto& one : pending) one.wait();
+}
+
 TEST_F(ScheduleTest, ReplicasShareTheRequests) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_replicas(4'000'000, 4'000'000), options_));
   const std::vector<float> values = run_all(session, 20);

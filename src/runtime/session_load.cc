@@ -92,8 +92,8 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
   Replicas::Options limits{.in_flight = kMaxExecutions, .rebalance = policy.schedule.rebalance};
   if (plan.schedule != "single") {
     AXLE_ASSIGN_OR_RETURN(lanes, Lanes::create(plan.partitions));
-    // One request per lane of a replica and one that waits.
-    limits.in_flight = most_partitions + 1;
+    // One request per lane of a replica; but for a split, whose sets hold one request each, one more that waits.
+    limits.in_flight = most_partitions + (plan.schedule == "split" ? 0 : 1);
     waiting = std::make_unique<WorkerPool>(all.size() * limits.in_flight);
   }
   replicas = std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits);
