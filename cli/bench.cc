@@ -73,7 +73,7 @@ Status print_json(const BenchReport& report, const Model& model, const Policy& p
 Status run(const BenchArguments& arguments) {
   ProgressLine progress;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
-  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model));
+  AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model));
   AXLE_ASSIGN_OR_RETURN(BenchOptions options, options_of(arguments, model));
   // A line that is drawn while a block runs would disturb it: told between blocks only.
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "axle/convert.h"
 #include "axle/tune.h"
+#include "console.h"
 
 namespace axle::cli {
 
@@ -79,8 +81,20 @@ void InputFlags::declare(Arguments& arguments) {
 
 void InputFlags::finish(const Arguments& arguments) { random = arguments.given("--random"); }
 
+Result<Model> InputFlags::open_model(Runtime& runtime, const std::string& path, bool verify,
+                                     const ProgressCallback& progress) const {
+  AXLE_ASSIGN_OR_RETURN(Model model, axle::open_model(runtime, path, verify));
+  if (!needs_conversion(model.format())) return model;
+  ConvertOptions options;
+  options.progress = progress;
+  options.cancel = interrupt_token();
+  if (!random) {
+    AXLE_ASSIGN_OR_RETURN(options.samples, load_files());
+  }
+  return convert_model(runtime, model, options);
+}
+
 Result<std::vector<NamedTensor>> InputFlags::load(const Model& model) const {
-  std::vector<NamedTensor> tensors;
   if (random) {
     if (!npz.empty() || !named.empty()) {
       return invalid_argument_error("--random cannot be combined with --inputs or --input");
@@ -89,6 +103,11 @@ Result<std::vector<NamedTensor>> InputFlags::load(const Model& model) const {
     options.seed = static_cast<uint64_t>(random_seed);
     return generate_inputs(model, options);
   }
+  return load_files();
+}
+
+Result<std::vector<NamedTensor>> InputFlags::load_files() const {
+  std::vector<NamedTensor> tensors;
   if (!npz.empty()) {
     AXLE_ASSIGN_OR_RETURN(tensors, load_npz(npz));
   }

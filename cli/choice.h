@@ -39,8 +39,14 @@ struct InputFlags {
   void declare(Arguments& arguments);
   void finish(const Arguments& arguments);
   bool given() const { return !npz.empty() || !named.empty() || random; }
+  // The model to work on: the one at `path`, or where no engine reads its format what it is converted to, for these inputs.
+  Result<Model> open_model(Runtime& runtime, const std::string& path, bool verify = false,
+                           const ProgressCallback& progress = {}) const;
   // Tensors by name; generated ones for --random; empty when nothing was given.
   Result<std::vector<NamedTensor>> load(const Model& model) const;
+
+ private:
+  Result<std::vector<NamedTensor>> load_files() const;
 };
 
 // -q, -v, --json of a command.

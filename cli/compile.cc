@@ -14,7 +14,7 @@ Status compile(const std::string& path, const ChoiceFlags& choice, const InputFl
   ProgressLine progress;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Policy policy, choice.policy());
-  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, path));
+  AXLE_ASSIGN_OR_RETURN(const Model model, inputs.open_model(*runtime, path));
   SessionOptions options;
   options.policy = policy;
   options.runtime = runtime;

@@ -63,7 +63,7 @@ class Deployment {
       AXLE_ASSIGN_OR_RETURN(budget_ns_, parse_duration(arguments_.budget));
     }
     AXLE_ASSIGN_OR_RETURN(runtime_, default_runtime());
-    AXLE_ASSIGN_OR_RETURN(model_, open_model(*runtime_, arguments_.model));
+    AXLE_ASSIGN_OR_RETURN(model_, arguments_.inputs.open_model(*runtime_, arguments_.model));
     AXLE_ASSIGN_OR_RETURN(machine_, runtime_->machine());
     AXLE_ASSIGN_OR_RETURN(samples_, arguments_.inputs.load(*model_));
     if (!samples_.empty()) return ok_status();

@@ -92,7 +92,7 @@ Status explain_model(const ExplainArguments& arguments) {
   ProgressLine progress;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Policy policy, arguments.choice.policy());
-  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.subject));
+  AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.subject));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
   SessionOptions options;
   options.policy = policy;

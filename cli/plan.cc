@@ -60,7 +60,7 @@ Status plan(const PlanArguments& arguments) {
   ProgressLine progress;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Policy policy, arguments.choice.policy());
-  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model, arguments.verify));
+  AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model, arguments.verify));
   PlanRequest request;
   request.policy = policy;
   request.reuse = !arguments.verify;
@@ -92,7 +92,7 @@ Result<int> check(const PlanArguments& arguments) {
   options.waive = comma_separated(arguments.waive);
   std::optional<Model> model;
   if (!arguments.model.empty()) {
-    AXLE_ASSIGN_OR_RETURN(model, open_model(*runtime, arguments.model, arguments.verify));
+    AXLE_ASSIGN_OR_RETURN(model, arguments.inputs.open_model(*runtime, arguments.model, arguments.verify));
     options.model = &*model;
   }
   Policy policy;

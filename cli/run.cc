@@ -122,7 +122,7 @@ Status run(const RunArguments& arguments) {
   AXLE_RETURN_IF_ERROR(check_flags(arguments));
   AXLE_ASSIGN_OR_RETURN(Policy policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
-  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model, arguments.verify));
+  AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model, arguments.verify));
   AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> feeds, arguments.inputs.load(model));
   SessionOptions options;
   options.policy = policy;

@@ -54,7 +54,7 @@ Status run(const TuneArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(options.budget_ns, parse_duration(arguments.budget));
   AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
-  AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*runtime, arguments.model));
+  AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model));
   AXLE_ASSIGN_OR_RETURN(options.samples, arguments.inputs.load(model));
   options.cancel = interrupt_token();
   LiveTable table(arguments.output);

@@ -1,5 +1,5 @@
-# What the wheel holds beside the Python files: axle/_core, libaxle, axle-worker, axle-convert.py, the command line and the engine plugins. Each is found
-# relative to the file that looks for it: $ORIGIN in libraries, the folder of libaxle for plugins.
+# What the wheel holds beside the Python files: axle/_core, libaxle, axle-worker, the programs that convert models, the command line
+# and the engine plugins. Each is found relative to the file that looks for it: $ORIGIN in libraries, the folder of libaxle for plugins.
 install(TARGETS axle_python LIBRARY DESTINATION axle COMPONENT python)
 install(FILES ${packages}/axle/_core.pyi DESTINATION axle COMPONENT python)
 
@@ -9,7 +9,9 @@ install(TARGETS axle LIBRARY DESTINATION axle COMPONENT python NAMELINK_SKIP)
 
 # Beside the library, which starts it.
 install(TARGETS axle_worker RUNTIME DESTINATION axle COMPONENT python)
-install(FILES ${PROJECT_SOURCE_DIR}/src/runtime/axle_convert.py DESTINATION axle RENAME axle-convert.py COMPONENT python)
+foreach(script convert export)
+  install(FILES ${PROJECT_SOURCE_DIR}/src/runtime/axle_${script}.py DESTINATION axle RENAME axle-${script}.py COMPONENT python)
+endforeach()
 
 set_target_properties(axle_cli PROPERTIES INSTALL_RPATH "$ORIGIN/..")
 install(TARGETS axle_cli RUNTIME DESTINATION axle/bin COMPONENT python)

@@ -46,6 +46,7 @@ PUBLIC = {
     "lock": "planner",
     "plan_diff": "planner",
     "runtime": "runtime",
+    "convert": "runtime",
     "session": "runtime",
     "lock_check": "runtime",
     "tune": "runtime",

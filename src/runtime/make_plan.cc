@@ -1,3 +1,4 @@
+#include "axle/convert.h"
 #include "engine/library_digest.h"
 #include "planner/planner.h"
 #include "runtime/plan_memo.h"
@@ -34,6 +35,10 @@ Result<std::string> variants_text(Runtime& runtime, const Model& model, const Pl
 }  // namespace
 
 Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request) {
+  if (needs_conversion(model.format())) {
+    AXLE_ASSIGN_OR_RETURN(const Model onnx, convert_model(runtime, model, {request.samples, request.progress, request.cancel}));
+    return make_plan(runtime, onnx, request);
+  }
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_variants(runtime, model, request));
   AXLE_ASSIGN_OR_RETURN(const std::string variants, variants_text(runtime, model, request));

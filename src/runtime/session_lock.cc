@@ -1,6 +1,7 @@
 // Sessions and locks: running under one, and writing one.
 #include <fmt/format.h>
 
+#include "axle/convert.h"
 #include "axle/lock_check.h"
 #include "axle/session.h"
 #include "runtime/session_impl.h"
@@ -10,6 +11,11 @@ namespace axle {
 Result<Session> Session::load(const Model& model, const Lock& lock, SessionOptions options) {
   if (!options.runtime) {
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
+  }
+  if (needs_conversion(model.format())) {
+    AXLE_ASSIGN_OR_RETURN(const Model onnx,
+                          convert_model(*options.runtime, model, {options.samples, options.progress, options.cancel}));
+    return load(onnx, lock, std::move(options));
   }
   LockCheckOptions check_options;
   check_options.model = &model;
