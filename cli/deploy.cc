@@ -28,8 +28,9 @@ struct DeployArguments {
 };
 
 bool was_measured(const Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(),
-                     [](const Partition& part) { return part.expected_from_evidence; });
+  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {
+    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
+  });
 }
 
 // A precision that the policy admits was not tried, for want of a copy of the model that has it.

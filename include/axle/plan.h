@@ -102,7 +102,10 @@ struct Partition {
   std::vector<int32_t> cpu_set;
   bool spin = true;
   bool isolated = false;
-  int64_t expected_ns = 0;
+  // Open axes of the model that this executable has fixed ("batch" -> 4). Partitions with the same sizes stand together and compute
+  // the whole model; a run goes to those whose sizes its inputs have, else to those that fix none.
+  std::map<std::string, int64_t> axes;
+  int64_t expected_ns = 0;           // 0 = not known: of other sizes than the plan was judged on
   bool expected_from_evidence = false;
   std::optional<Variant> variant;  // that runs instead of the model
   friend bool operator==(const Partition&, const Partition&) = default;

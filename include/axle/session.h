@@ -93,8 +93,9 @@ class AXLE_API Session {
   Result<std::vector<NamedTensor>> run(std::span<const NamedTensor> feeds, const RunOptions& options = {}) const;
   // Same, on a thread of the runtime. The tensors are kept alive until completion.
   std::future<Result<std::vector<NamedTensor>>> run_async(std::vector<NamedTensor> feeds, RunOptions options = {}) const;
-  // Of a plan with replicas, each binding keeps to one of them, round and round.
-  Result<Binding> make_binding() const;
+  // Of a plan with replicas, each binding keeps to one of them, round and round. Of one with prepared shapes ([shapes]), to the
+  // executable for inputs shaped `like` these; without any, to the one for all other shapes (FAILED_PRECONDITION where there is none).
+  Result<Binding> make_binding(std::span<const NamedTensor> like = {}) const;
   std::vector<ReplicaStatistics> replicas() const;
   // How the runs of this session and its bindings keep the latency and throughput that the policy's constraints bound, over a sliding
   // window. Where the policy bounds neither, nothing is watched and nothing is reported.

@@ -80,8 +80,8 @@ class ExecutionPolicy:
     Attributes:
         target: selector such as ``"npu"`` or ``"gpu@nvidia"``; None = the session's device.
         precision: ``"int8"``, ``"fp16"``, ...: one alone is forced and its error reported; several are gated on accuracy in order.
-        static_shape: the plan is for one set of shapes, those of `samples` or of the model's file; its notes name them where the
-            model would take others. A run of another shape is still given to the engine, which may take or refuse it.
+        static_shape: no axis stays open: each that the model's file leaves open gets its size from `samples`; one that gets none is
+            refused by its name, and so is a run of another shape. The plan's notes name what was prepared.
         allow_fallback: selectors of what may stand in when the target is missing, on any engine there. Nothing else may; what did
             is in `substitutions`.
         allow_engine_fallback: engines that may stand in for the one that was named, on the same target.

@@ -6,6 +6,7 @@
 #include "explain/decision_words.h"
 #include "explain/error_table.h"
 #include "explain/text_table.h"
+#include "spec/planner_input.h"
 
 namespace axle {
 namespace {
@@ -64,7 +65,8 @@ void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) 
     std::string expected = "-";
     if (part.expected_ns > 0) expected = (part.expected_from_evidence ? "" : "~") + format_duration(part.expected_ns);
     table.add_row({{std::to_string(part.id)},
-                   {part.candidate.format() + (part.simulated ? " (simulated)" : "") + (part.isolated ? " (own process)" : ""),
+                   {part.candidate.format() + (part.simulated ? " (simulated)" : "") + (part.isolated ? " (own process)" : "") +
+                        (part.axes.empty() ? "" : " for " + axes_text(part.axes)),
                     Tone::kStrong},
                    {part.engine_version},
                    {part.nodes.empty() ? "all" : std::to_string(part.nodes.size())},

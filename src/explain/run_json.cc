@@ -83,6 +83,7 @@ Result<Json> partition_json(const RunDocument& document, size_t index) {
               {"artefact", ""},
               {"cache", document.timing != nullptr ? document.timing->cache : "none"}};
   if (part.variant) row["variant"] = variant_to_json(*part.variant);
+  if (!part.axes.empty()) row["axes"] = part.axes;
   if (index < document.effective_json.size() && !document.effective_json[index].empty()) {
     AXLE_ASSIGN_OR_RETURN(row["effective"], parse_json(document.effective_json[index]));
   }

@@ -11,6 +11,7 @@
 #include "planner/mixed_plan.h"
 #include "planner/objective.h"
 #include "planner/precision.h"
+#include "planner/prepared_shapes.h"
 #include "policy/policy_values.h"
 #include "policy/unexecuted.h"
 
@@ -299,9 +300,7 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   const bool scheduled = (chosen.mixed && chosen.mixed->run != PartsRun::kInTurn) || replicas;
   if (demand.targets.size() > 1 && !scheduled)
     notes.push_back("several devices are allowed, and the model runs on one of them: schedule.kind says otherwise");
-  if (input.policy.execution.static_shape && !input.model.dynamic_axes.empty()) {
-    notes.push_back(fmt::format("static_shape: the plan holds for {} only", input.shapes));
-  }
+  if (const std::string prepared = prepared_note(input); !prepared.empty()) notes.push_back(prepared);
   if (input.policy.objective == Objective::kThroughput && !scheduled && chosen.evidence.streams.empty())
     notes.push_back(
         "throughput is judged with one request at a time; `axle tune` under this policy measures several callers at once");

@@ -13,6 +13,7 @@
 #include "planner/mixed_plan.h"
 #include "planner/objective.h"
 #include "planner/precision.h"
+#include "planner/prepared_shapes.h"
 #include "planner/replicas.h"
 #include "policy/unexecuted.h"
 #include "spec/json_fields.h"
@@ -25,6 +26,7 @@ namespace {
 Result<std::unique_ptr<PlanningContext>> make_context(const PlannerInput& input) {
   AXLE_RETURN_IF_ERROR(check_policy(input.policy));
   AXLE_RETURN_IF_ERROR(refuse_unexecuted(input.policy));
+  AXLE_RETURN_IF_ERROR(check_shapes(input));
   AXLE_ASSIGN_OR_RETURN(std::vector<SelectedPin> pins, select_pins(input.model, input.policy.pins));
   AXLE_ASSIGN_OR_RETURN(Machine machine, split_machine(input));
   return std::make_unique<PlanningContext>(input, std::move(machine), std::move(pins));
@@ -106,6 +108,28 @@ void fill_replicas(const PlanningContext& context, const std::vector<Considered>
 
 bool cuts_the_model(ScheduleKind kind) { return kind == ScheduleKind::kPipeline || kind == ScheduleKind::kSplit; }
 
+// The same partitions again for every shape that the policy has prepared. What they take there was neither measured nor estimated.
+void fill_prepared(const std::vector<AxisSizes>& shapes, Plan& plan) {
+  for (Partition& part : plan.partitions) part.axes = shapes.front();
+  const std::vector<Partition> judged = plan.partitions;
+  const std::vector<Transfer> crossing = plan.transfers;
+  for (size_t i = 1; i < shapes.size(); ++i) {
+    const auto shift = static_cast<int32_t>(plan.partitions.size());
+    for (Partition part : judged) {
+      part.id += shift;
+      part.axes = shapes[i];
+      part.expected_ns = 0;
+      part.expected_from_evidence = false;
+      plan.partitions.push_back(std::move(part));
+    }
+    for (Transfer transfer : crossing) {
+      for (int32_t* end : {&transfer.from_partition, &transfer.to_partition}) *end += *end < 0 ? 0 : shift;
+      transfer.bytes = 0;
+      plan.transfers.push_back(std::move(transfer));
+    }
+  }
+}
+
 // What the schedule demands of the field: a pipeline or split is cut for it; without two resources there are no replicas.
 Status keep_schedule(const PlanningContext& context, const Demand& demand, Field& field) {
   const ScheduleKind kind = context.input.policy.schedule.kind;
@@ -174,7 +198,9 @@ std::vector<std::pair<size_t, bool>> attempts_of(const std::vector<Demand>& dema
 }
 
 Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
-  const std::optional<ReplicaChoice> replicas = choose_replicas(context, demand, field.admitted);
+  const std::vector<AxisSizes> shapes = prepared_shapes(context.input);
+  const bool fixes_shapes = shapes.size() > 1 || !shapes.front().empty();
+  const std::optional<ReplicaChoice> replicas = fixes_shapes ? std::nullopt : choose_replicas(context, demand, field.admitted);
   Choice choice = replicas ? Choice{replicas->chosen.front(), replicas->decisions, replicas->notes}
                            : choose(context, demand, field.admitted);
   const Considered& chosen = field.admitted[choice.chosen];
@@ -187,6 +213,7 @@ Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field fi
     fill_replicas(context, field.admitted, *replicas, plan);
   else
     fill_parts(context, chosen, plan);
+  if (fixes_shapes) fill_prepared(shapes, plan);
   plan.substitutions = make_substitutions(context, demand, chosen, refused);
   plan.notes = make_notes(context, demand, chosen, replicas.has_value());
   plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
@@ -334,6 +361,7 @@ Result<PlannerOutput> make_plan(const PlannerInput& input) {
   for (const auto& [index, in_part] : attempts_of(demands)) {
     AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
     if (!field.admitted.empty()) {
+      AXLE_RETURN_IF_ERROR(check_static_shape(input));
       AXLE_RETURN_IF_ERROR(check_rates(*context, field.admitted));
       return PlannerOutput{make_plan_of(*context, demands[index], std::move(field),
                                         attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
@@ -349,6 +377,7 @@ Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
   for (const auto& [index, in_part] : attempts_of(demands)) {
     AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
     if (field.measurable.empty()) continue;
+    AXLE_RETURN_IF_ERROR(check_static_shape(input));
     std::sort(field.measurable.begin(), field.measurable.end(), [&](const Considered& a, const Considered& b) {
       const auto likely = [](const Considered& c) {
         return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns;
@@ -356,6 +385,7 @@ Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
       return likely(a) != likely(b) ? likely(a) < likely(b) : simpler(*context, a, b);
     });
     std::vector<Plan> plans;
+    const std::vector<AxisSizes> shapes = prepared_shapes(input);
     for (const Considered& considered : field.measurable) {
       Plan& plan = plans.emplace_back();
       plan.model_digest = input.model.digest;
@@ -363,6 +393,7 @@ Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
       plan.machine_fingerprint = context->fingerprint;
       plan.judged_shapes = input.shapes;
       fill_parts(*context, considered, plan);
+      for (Partition& part : plan.partitions) part.axes = shapes.front();
     }
     return plans;
   }

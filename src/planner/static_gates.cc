@@ -9,6 +9,7 @@
 #include "planner/cost_model.h"
 #include "planner/gates.h"
 #include "planner/precision.h"
+#include "planner/prepared_shapes.h"
 #include "policy/unexecuted.h"
 #include "spec/answer_fields.h"
 
@@ -142,9 +143,12 @@ Gate gate_boundary_dtypes(const PlanningContext& context, const Place& place) {
 Gate gate_dynamic_shapes(const PlanningContext& context, const Place& place) {
   const auto& axes = context.input.model.dynamic_axes;
   if (axes.empty() || place.facts->capability.dynamic_shapes != DynamicShapes::kNo) return std::nullopt;
+  if (fixes_all_axes(context.input)) return std::nullopt;
   return Rejection{
       "DYNAMIC_SHAPE",
-      fmt::format("{} takes fixed shapes only, and the model leaves {} open; export it with fixed sizes", place.name(),
+      fmt::format("{} takes fixed shapes only, and the model leaves {} open: fix them with [shapes] or samples, and "
+                  "execution.static_shape",
+                  place.name(),
                   join({axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(axes.size(), 4))}, ", ")),
       {}};
 }

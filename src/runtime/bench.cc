@@ -168,7 +168,7 @@ Status Benchmark::open(Contender& contender, const Policy& policy) {
 // Every caller gets inputs of its own, so that callers do not share cache lines more than they would in a program.
 Status Benchmark::bind(Contender& contender) {
   for (int32_t i = 0; i < options_.callers; ++i) {
-    AXLE_ASSIGN_OR_RETURN(Binding binding, contender.session->make_binding());
+    AXLE_ASSIGN_OR_RETURN(Binding binding, contender.session->make_binding(samples_));
     for (const NamedTensor& sample : samples_) {
       Tensor tensor = sample.tensor;
       if (i > 0) {

@@ -11,6 +11,7 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "model/bind_axes.h"
 #include "model/extract.h"
 #include "model/model_graph.h"
 #include "runtime/custom_ops.h"
@@ -52,9 +53,12 @@ Result<std::vector<NodeId>> node_ids(const Graph& graph, const std::vector<std::
   return ids;
 }
 
-// Whole models are loaded from their graph or file; parts from the subgraph that was cut out for them.
+// Whole models are loaded from their graph or file; parts from the subgraph that was cut out for them; both after axes were fixed.
 Result<std::shared_ptr<const GraphIndex>> graph_for(const Model& model, const Partition& part) {
   AXLE_ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, graph_of(model));
+  if (!part.axes.empty()) {
+    AXLE_ASSIGN_OR_RETURN(graph, bind_axes(*graph, part.axes));
+  }
   if (!part.nodes.empty()) {
     AXLE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids, node_ids(*graph, part.nodes));
     AXLE_ASSIGN_OR_RETURN(graph, extract_graph(*graph, ids));
@@ -108,7 +112,7 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machi
   Artefact artefact;
   if (!engine.can_compile() || runtime.cache() == nullptr) return artefact;
   std::string part_digest;
-  if (!part.nodes.empty()) {
+  if (!part.nodes.empty() || !part.axes.empty()) {
     AXLE_ASSIGN_OR_RETURN(const auto graph, graph_for(model, part));
     part_digest = graph->graph().digest;
   }

@@ -76,7 +76,7 @@ void load_contender(Runtime& runtime, const Model& model, const std::vector<Name
     return;
   }
   contender.session = std::move(*session);
-  auto binding = contender.session->make_binding();
+  auto binding = contender.session->make_binding(samples);
   if (!binding) {
     contender.failure = binding.error();
     return;

@@ -120,6 +120,27 @@ std::string input_shapes_text(const std::vector<IoSpec>& inputs, std::span<const
   return shapes_text(inputs, given);
 }
 
+std::map<std::string, int64_t> sample_axes(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples) {
+  std::map<std::string, int64_t> sizes;
+  for (const IoSpec& spec : inputs) {
+    const NamedTensor* sample = find_tensor(samples, spec.name);
+    for (size_t i = 0; sample != nullptr && i < spec.shape.size() && i < sample->tensor.shape().size(); ++i) {
+      const Dim& dim = spec.shape[i];
+      if (dim.is_static()) continue;
+      sizes.emplace(dim.symbol.empty() ? fmt::format("{}[{}]", spec.name, i) : dim.symbol, sample->tensor.shape()[i]);
+    }
+  }
+  return sizes;
+}
+
+std::map<std::string, int64_t> first_prepared_sizes(const Policy& policy) {
+  std::map<std::string, int64_t> sizes;
+  for (const auto& [axis, list] : policy.shapes) {
+    if (!list.empty()) sizes[axis] = list.front();
+  }
+  return sizes;
+}
+
 std::string samples_digest(std::span<const NamedTensor> samples) {
   if (samples.empty()) return "";
   std::vector<const NamedTensor*> sorted;

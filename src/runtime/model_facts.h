@@ -1,6 +1,7 @@
 // What the planner is told of a model, and the text keys that name input shapes and samples in evidence.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,12 @@ std::vector<ModelFileFacts> model_files(const Model& model);
 
 // shapes_text of the model at the shapes of `samples`.
 std::string input_shapes_text(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples);
+
+// The size of each open axis ("batch", "x[0]") in the samples; the first input that has the axis counts.
+std::map<std::string, int64_t> sample_axes(const std::vector<IoSpec>& inputs, std::span<const NamedTensor> samples);
+
+// Without samples a policy's [shapes] is judged on the first size of each axis.
+std::map<std::string, int64_t> first_prepared_sizes(const Policy& policy);
 
 // "sha256:..." over names, dtypes, shapes and bytes in name order; "" when there are none.
 std::string samples_digest(std::span<const NamedTensor> samples);

@@ -7,7 +7,9 @@
 #include "base/json.h"
 #include "base/logging.h"
 #include "engine/engine.h"
+#include "model/bind_axes.h"
 #include "model/model_graph.h"
+#include "planner/prepared_shapes.h"
 #include "probe/what_if.h"
 #include "runtime/calibration.h"
 #include "runtime/custom_ops.h"
@@ -98,9 +100,17 @@ Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const G
   return engine->support(request);
 }
 
+// Where no axis stays open, engines are asked about what they will be given.
+Result<std::shared_ptr<const Graph>> judged_graph(const Model& model, const PlannerInput& input) {
+  AXLE_ASSIGN_OR_RETURN(auto graph, graph_of(model));
+  if (!fixes_all_axes(input) || !check_shapes(input).ok()) return graph;
+  return bind_axes(*graph, prepared_shapes(input).front());
+}
+
 Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& model, const PlannerInput& input,
                                                  const PlanRequest& request) {
   std::vector<VerdictRow> rows;
+  AXLE_ASSIGN_OR_RETURN(const auto graph, judged_graph(model, input));
   for (const EngineFacts& engine : input.engines) {
     if (!may_serve(engine, input.policy)) continue;
     for (const CapabilityFacts& capability : engine.capabilities) {
@@ -109,7 +119,7 @@ Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& 
         AXLE_RETURN_IF_ERROR(request.cancel.check());
         if (request.progress) request.progress("asking " + engine.info.name + " about the model", -1);
         AXLE_ASSIGN_OR_RETURN(GraphVerdict verdict,
-                              engine_verdict(runtime, model, engine, capability, precision, input.policy, request.reuse));
+                              engine_verdict(runtime, graph, engine, capability, precision, input.policy, request.reuse));
         rows.push_back({engine.info.name, capability.resource, precision, std::move(verdict)});
       }
     }
@@ -128,14 +138,16 @@ void add_simulated_resources(Runtime& runtime, Machine& machine) {
 
 // Without samples a model with unknown axes is judged on the shapes that tuning would generate, so that a plan finds the
 // evidence that was measured the same way. Nothing where inputs cannot be generated: then it is judged on open shapes.
-std::vector<NamedTensor> assumed_samples(const Model& model) {
+std::vector<NamedTensor> assumed_samples(const Model& model, const Policy& policy) {
   const std::vector<IoSpec>& inputs = model.inputs();
   const bool open = std::any_of(inputs.begin(), inputs.end(), [](const IoSpec& spec) {
     return !spec.rank_known ||
            std::any_of(spec.shape.begin(), spec.shape.end(), [](const Dim& dim) { return !dim.is_static(); });
   });
   if (!open) return {};
-  auto generated = generate_inputs(model, {});
+  GenerateOptions options;
+  options.axes = first_prepared_sizes(policy);
+  auto generated = generate_inputs(model, options);
   return generated ? std::move(*generated) : std::vector<NamedTensor>{};
 }
 
@@ -175,15 +187,14 @@ std::string custom_ops_of(const Policy& policy, const std::string& engine) {
 
 }  // namespace
 
-Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
+Result<GraphVerdict> engine_verdict(Runtime& runtime, const std::shared_ptr<const Graph>& graph, const EngineFacts& engine,
                                     const CapabilityFacts& capability, const std::string& precision, const Policy& policy,
                                     bool reuse) {
   Runtime::State& state = runtime.state();
   const std::string custom_ops = custom_ops_of(policy, engine.info.name);
   std::string key =
-      model.digest() + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" + capability.resource + "\t" + precision;
+      graph->digest + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" + capability.resource + "\t" + precision;
   if (!custom_ops.empty()) key += "\t" + custom_ops;
-  AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   const auto node_count = static_cast<uint32_t>(graph->nodes.size());
   if (reuse && !engine.library_digest.empty()) {
     if (const auto text = state.recall("support-2", key)) {
@@ -216,10 +227,11 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   // What the policy names is what errors are judged on, whatever else is given.
   AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> named, policy_samples(request.policy, model));
   const bool none = request.samples.empty() && named.empty();
-  const std::vector<NamedTensor> assumed = none ? assumed_samples(model) : std::vector<NamedTensor>{};
+  const std::vector<NamedTensor> assumed = none ? assumed_samples(model, request.policy) : std::vector<NamedTensor>{};
   const std::vector<NamedTensor>& samples = none ? assumed : request.samples.empty() ? named : request.samples;
   AXLE_ASSIGN_OR_RETURN(input.model, model_facts(model, samples));
   input.shapes = input_shapes_text(model.inputs(), samples);
+  input.sample_axes = sample_axes(model.inputs(), named.empty() ? request.samples : named);
   input.samples_digest = samples_digest(named.empty() ? request.samples : named);
   AXLE_ASSIGN_OR_RETURN(input.engines, collect_engines(runtime));
   if (request.machine != nullptr) {
@@ -266,7 +278,7 @@ Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model
       if (!reads_format(capability.capability, model)) {
         opinion.verdict.graph = {VerdictKind::kNo, "FORMAT", "does not read " + std::string(model.format_name()), -1};
       } else {
-        AXLE_ASSIGN_OR_RETURN(opinion.verdict, engine_verdict(runtime, model, engine, capability, opinion.precision, {}, true));
+        AXLE_ASSIGN_OR_RETURN(opinion.verdict, engine_verdict(runtime, graph, engine, capability, opinion.precision, {}, true));
       }
       for (const NodeVerdict& node : opinion.verdict.nodes) {
         if (node.verdict.kind != VerdictKind::kNo || node.index >= graph->nodes.size()) continue;

@@ -1,7 +1,12 @@
 // Collects what the planner decides on: machine, engine answers, verdicts, evidence. The only place that asks engines.
 #pragma once
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "axle/runtime.h"
+#include "model/graph.h"
 #include "spec/planner_input.h"
 
 namespace axle {
@@ -21,9 +26,9 @@ Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime);
 bool may_serve(const EngineFacts& engine, const Policy& policy);
 bool reads_format(const Capability& capability, const Model& model);
 
-// The engine's answer for the whole model at default options, with the custom operators of `policy` (pinned); remembered by
-// model, library, resource, precision and those.
-Result<GraphVerdict> engine_verdict(Runtime& runtime, const Model& model, const EngineFacts& engine,
+// The engine's answer for the whole graph at default options, with the custom operators of `policy` (pinned); remembered by
+// its digest, library, resource, precision and those.
+Result<GraphVerdict> engine_verdict(Runtime& runtime, const std::shared_ptr<const Graph>& graph, const EngineFacts& engine,
                                     const CapabilityFacts& capability, const std::string& precision, const Policy& policy,
                                     bool reuse);
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 
+#include "axle/convert.h"
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "base/fork_guard.h"
@@ -27,9 +28,11 @@ CancelToken effective_token(const RunOptions& options) {
   return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
 }
 
+// What the plan was judged on: of other prepared shapes nothing is known.
 bool measured(const Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(),
-                     [](const Partition& part) { return part.expected_from_evidence; });
+  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {
+    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
+  });
 }
 
 // Some candidate was refused for want of evidence: measuring may let it pass.
@@ -84,6 +87,8 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   return std::move(again.plan);
 }
 
+ConvertOptions convert_options(const SessionOptions& options) { return {options.samples, options.progress, options.cancel}; }
+
 // A start spends most of its time in the dynamic linker, opening the engine. Which one it will be is most often the one of
 // last time: it is opened while the machine is looked at and the plan is recalled. The plan alone decides what runs.
 class EngineAhead {
@@ -122,6 +127,10 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
   if (!options.runtime) {
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
   }
+  if (needs_conversion(model.format())) {
+    AXLE_ASSIGN_OR_RETURN(const Model onnx, convert_model(*options.runtime, model, convert_options(options)));
+    return create(onnx, std::move(options));
+  }
   const int64_t started = steady_ns();
   EngineAhead ahead(model, options);
   AXLE_ASSIGN_OR_RETURN(const Plan plan, plan_session(model, options));
@@ -135,6 +144,10 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
 Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptions options) {
   if (!options.runtime) {
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
+  }
+  if (needs_conversion(model.format())) {
+    AXLE_ASSIGN_OR_RETURN(const Model onnx, convert_model(*options.runtime, model, convert_options(options)));
+    return load(onnx, plan, std::move(options));
   }
   if (plan.model_digest != model.digest()) {
     return aborted_error(
@@ -162,10 +175,12 @@ const LoadTiming& Session::timing() const noexcept { return impl_->timing; }
 const std::vector<std::string>& Session::effective_json() const noexcept { return impl_->effective_json; }
 std::vector<std::map<std::string, double>> Session::counters() const {
   std::vector<std::map<std::string, double>> counters;
-  for (size_t replica = 0; replica < impl_->replicas->size(); ++replica) {
-    for (const LoadedPartition& part : impl_->replicas->loaded(replica).partitions) {
-      auto counted = part.executable->counters();
-      counters.push_back(counted ? *std::move(counted) : std::map<std::string, double>());
+  for (const PreparedShape& shape : impl_->shapes) {
+    for (size_t replica = 0; replica < shape.replicas->size(); ++replica) {
+      for (const LoadedPartition& part : shape.replicas->loaded(replica).partitions) {
+        auto counted = part.executable->counters();
+        counters.push_back(counted ? *std::move(counted) : std::map<std::string, double>());
+      }
     }
   }
   return counters;
@@ -184,6 +199,7 @@ Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds
 }
 
 Result<std::vector<NamedTensor>> Session::Impl::run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const {
+  AXLE_ASSIGN_OR_RETURN(Replicas* const replicas, replicas_for(feeds));
   for (size_t tries = 1;; ++tries) {
     AXLE_ASSIGN_OR_RETURN(Loan loan, replicas->lend(cancel));
     Outcome outcome;
@@ -205,13 +221,14 @@ std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<Nam
   return future;
 }
 
-Result<Binding> Session::make_binding() const {
+Result<Binding> Session::make_binding(std::span<const NamedTensor> like) const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
-  AXLE_ASSIGN_OR_RETURN(Execution execution, Execution::create(impl_->replicas->next_loaded()));
+  AXLE_ASSIGN_OR_RETURN(Replicas* const replicas, impl_->replicas_for(like));
+  AXLE_ASSIGN_OR_RETURN(Execution execution, Execution::create(replicas->next_loaded()));
   return Binding(std::make_unique<Binding::Impl>(impl_, std::move(execution)));
 }
 
-std::vector<ReplicaStatistics> Session::replicas() const { return impl_->replicas->statistics(); }
+std::vector<ReplicaStatistics> Session::replicas() const { return impl_->shapes.front().replicas->statistics(); }
 
 QosReport Session::qos() const { return impl_->qos ? impl_->qos->snapshot() : QosReport{}; }
 

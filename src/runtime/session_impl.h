@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,23 @@ struct OutputRule {
   static OutputRule of(const std::vector<IoSpec>& inputs, const IoSpec& output);
 };
 
+// The executables for one set of sizes.
+struct PreparedShape {
+  std::map<std::string, int64_t> axes;
+  std::unique_ptr<Replicas> replicas;
+};
+
+// An axis of the model's inputs that executables fix, and every place where it stands.
+struct FixedAxis {
+  struct Place {
+    size_t input;
+    size_t axis;
+  };
+  std::string name;
+  std::vector<Place> places;
+  static std::vector<FixedAxis> of(const std::vector<IoSpec>& inputs, const std::vector<PreparedShape>& shapes);
+};
+
 struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::shared_ptr<Runtime> runtime;
   std::optional<Model> model;
@@ -44,7 +62,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::vector<std::string> effective_json;
   std::shared_ptr<const LoadedPlan> loaded;  // the first replica
   std::unique_ptr<Lanes> lanes;              // null: partitions run on the thread that calls
-  std::unique_ptr<Replicas> replicas;
+  std::vector<PreparedShape> shapes;         // as the plan has them; one that fixes nothing unless the policy says otherwise
+  std::vector<FixedAxis> fixed_axes;         // that some of them fix
   std::unique_ptr<WorkerPool> waiting;       // threads that wait for asynchronous runs of a scheduled plan
   std::vector<OutputRule> rules;   // one per output
   ForkGuard guard;
@@ -60,6 +79,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const SessionOptions& options);
   // What the partition runs: the model, or a copy of it.
   Result<const Model*> model_of(const Partition& part, const SessionOptions& options);
+  // The executables for feeds of these shapes. INVALID_ARGUMENT names what is prepared.
+  Result<Replicas*> replicas_for(std::span<const NamedTensor> feeds) const;
   Status prepare();
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;

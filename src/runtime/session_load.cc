@@ -28,11 +28,20 @@ std::string profiling_note(const Partition& part) {
                      part.candidate.format(), kProfilingOption);
 }
 
-// First partition of each replica, and the end.
+// First partition of each replica, or of each prepared shape, and the end.
 Result<std::vector<size_t>> replica_bounds(const Plan& plan) {
   std::vector<size_t> bounds;
+  bool shapes = false;
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
-    if (i == 0 || plan.partitions[i].replica != plan.partitions[i - 1].replica) bounds.push_back(i);
+    const bool other_shape = i > 0 && plan.partitions[i].axes != plan.partitions[i - 1].axes;
+    if (i == 0 || other_shape || plan.partitions[i].replica != plan.partitions[i - 1].replica) bounds.push_back(i);
+    shapes = shapes || other_shape;
+  }
+  if (shapes && (plan.schedule != "single" || plan.partitions.back().replica != 0))
+    return invalid_argument_error("a plan with prepared shapes has the schedule \"single\", not \"" + plan.schedule + "\"");
+  if (shapes) {
+    bounds.push_back(plan.partitions.size());
+    return bounds;
   }
   for (size_t i = 0; i < bounds.size(); ++i) {
     if (plan.partitions[bounds[i]].replica != static_cast<int32_t>(i))
@@ -96,7 +105,16 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
     limits.in_flight = most_partitions + (plan.schedule == "split" ? 0 : 1);
     waiting = std::make_unique<WorkerPool>(all.size() * limits.in_flight);
   }
-  replicas = std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits);
+  if (all.size() > 1 && plan.schedule == "single") {
+    for (size_t i = 0; i < all.size(); ++i) {
+      shapes.push_back({plan.partitions[bounds[i]].axes,
+                        std::make_unique<Replicas>(std::vector{all[i]}, std::vector{expected_ns[i]}, limits)});
+    }
+  } else {
+    shapes.push_back(
+        {plan.partitions.front().axes, std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits)});
+  }
+  fixed_axes = FixedAxis::of(loaded->inputs, shapes);
   return ok_status();
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "axle/convert.h"
 #include "axle/session.h"
 #include "axle/tune.h"
 #include "base/clock.h"
@@ -18,6 +19,7 @@
 #include "runtime/blocks.h"
 #include "runtime/calibration.h"
 #include "runtime/contender.h"
+#include "runtime/model_facts.h"
 #include "runtime/peak_memory.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/race.h"
@@ -107,13 +109,14 @@ Status Tuning::prepare() {
   if (generated) {
     GenerateOptions generate;
     generate.seed = options_.seed;
+    generate.axes = first_prepared_sizes(options_.policy);
     AXLE_ASSIGN_OR_RETURN(samples_, generate_inputs(model_, generate));
     notes_.push_back("no samples were given: inputs were generated, unknown axes set to 1 or 16");
   }
   PlanRequest request;
   request.policy = options_.policy;
   request.cancel = options_.cancel;
-  request.samples = samples_;
+  if (!generated) request.samples = samples_;  // generated ones have the shapes that planning assumes without any
   AXLE_RETURN_IF_ERROR(prepare_variants(runtime_, model_, request));
   started_ns_ = steady_ns();  // the budget is for measuring
   AXLE_ASSIGN_OR_RETURN(input_, collect_planner_input(runtime_, model_, request));
@@ -356,6 +359,12 @@ Result<TuneReport> Tuning::run() {
 
 Result<TuneReport> tune(Runtime& runtime, const Model& model, const TuneOptions& options) {
   if (options.budget_ns <= 0) return invalid_argument_error("the tuning budget must be more than nothing");
+  if (needs_conversion(model.format())) {
+    AXLE_ASSIGN_OR_RETURN(
+        const Model onnx,
+        convert_model(runtime, model, {.samples = options.samples, .progress = {}, .cancel = options.cancel}));
+    return Tuning(runtime, onnx, options).run();
+  }
   return Tuning(runtime, model, options).run();
 }
 

@@ -363,7 +363,7 @@ Result<std::vector<VariantVerdict>> collect_variant_verdicts(Runtime& runtime, c
         if (!offers || !reads_format(capability.capability, open->model)) continue;
         AXLE_RETURN_IF_ERROR(request.cancel.check());
         AXLE_ASSIGN_OR_RETURN(const GraphVerdict verdict,
-                              engine_verdict(runtime, open->model, engine, capability, facts.precision, input.policy, request.reuse));
+                              engine_verdict(runtime, graph, engine, capability, facts.precision, input.policy, request.reuse));
         rows.push_back(verdict_row(engine, capability, facts, verdict, *graph));
       }
     }

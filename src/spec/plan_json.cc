@@ -58,6 +58,7 @@ Json partition_core_to_json(const Partition& p) {
                {"spin", p.spin}};
   if (p.replica != 0) json["replica"] = p.replica;
   if (p.variant) json["variant"] = variant_to_json(*p.variant);
+  if (!p.axes.empty()) json["axes"] = map_to_json(p.axes);
   return json;
 }
 
@@ -151,6 +152,11 @@ Result<Transfer> read_transfer(const Json& json, const std::string& where) {
   return t;
 }
 
+Result<int64_t> read_axis_size(const Json& json, const std::string& where) {
+  if (json.is_number_integer() && json.get<int64_t>() > 0) return json.get<int64_t>();
+  return invalid_argument_error(where + " is no size: it must be a whole number above 0");
+}
+
 Result<Partition> read_partition(const Json& json, const std::string& where) {
   JsonReader reader(json, where);
   Partition p;
@@ -168,6 +174,7 @@ Result<Partition> read_partition(const Json& json, const std::string& where) {
   p.cpu_set = read_int32s(reader, "cpu_set");
   p.spin = reader.boolean("spin");
   p.isolated = reader.boolean("isolated");
+  if (reader.optional("axes") != nullptr) p.axes = read_map<int64_t>(reader, "axes", read_axis_size);
   p.expected_ns = read_bounded(reader, "expected_ns", 0, kMaxTime);
   p.expected_from_evidence = reader.boolean("expected_from_evidence");
   if (const Json* variant = reader.optional("variant")) {

@@ -1,5 +1,7 @@
 #include "spec/planner_input.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "spec/answer_fields.h"
@@ -25,6 +27,12 @@ std::string axes_text(const IoSpec& spec, const Shape* given) {
 }
 
 }  // namespace
+
+std::string axes_text(const std::map<std::string, int64_t>& sizes) {
+  std::string text;
+  for (const auto& [axis, size] : sizes) text += fmt::format("{}{}={}", text.empty() ? "" : ", ", axis, size);
+  return text;
+}
 
 std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::string, Shape>& given) {
   std::string text;

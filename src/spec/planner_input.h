@@ -154,6 +154,7 @@ struct PlannerInput {
   std::vector<EvidenceRow> evidence;  // rows of this model; others are ignored
   Policy policy;  // effective: file, then flags
   std::string shapes;  // judged shapes, EvidenceKey::shapes form
+  std::map<std::string, int64_t> sample_axes;  // open axis -> its size in the samples that the caller gave
   std::string samples_digest;  // of the samples the policy names or the caller gave; "" = none given
   std::string incumbent;  // candidate that is in use already, kept on a tie; "" = none
   int64_t as_of_unix_s = 0;  // when the rows were collected: only to say how old evidence is; in no digest
@@ -166,6 +167,9 @@ std::string shapes_text(const std::vector<IoSpec>& inputs, const std::map<std::s
 
 // "f32[batch,64]" as in TensorFacts::type.
 std::string tensor_type_text(DataType dtype, bool rank_known, const SymbolicShape& shape);
+// "batch=4, seq=128".
+std::string axes_text(const std::map<std::string, int64_t>& sizes);
+
 // The element type of such a text; kUndefined for "".
 DataType element_type_of(std::string_view type_text);
 

@@ -345,8 +345,18 @@ Json planner_input_to_json_value(const PlannerInput& input) {
   if (input.what_if) json["what_if"] = true;
   if (!input.variants.empty()) json["variants"] = list_to_json(input.variants, variant_facts_to_json);
   if (!input.variant_verdicts.empty()) json["variant_verdicts"] = list_to_json(input.variant_verdicts, variant_verdict_to_json);
+  if (!input.sample_axes.empty()) json["sample_axes"] = map_to_json(input.sample_axes);
   return json;
 }
+
+namespace {
+
+Result<int64_t> read_axis_size(const Json& json, const std::string& where) {
+  if (json.is_number_integer() && json.get<int64_t>() >= 0) return json.get<int64_t>();
+  return invalid_argument_error(where + " is no size: it must be a whole number");
+}
+
+}  // namespace
 
 Result<PlannerInput> read_planner_input_json(const Json& json, const std::string& where) {
   JsonReader reader(json, where);
@@ -370,6 +380,7 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   input.variant_verdicts = read_list<VariantVerdict>(reader, "variant_verdicts", read_variant_verdict);
   input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
   input.shapes = reader.text("shapes");
+  if (reader.optional("sample_axes") != nullptr) input.sample_axes = read_map<int64_t>(reader, "sample_axes", read_axis_size);
   input.samples_digest = reader.text("samples_digest");
   input.incumbent = reader.text("incumbent");
   input.as_of_unix_s = read_bounded(reader, "as_of_unix_s", 0, kMaxTime);

@@ -77,6 +77,8 @@ class Parser {
       input_.samples_digest = line.word(1);
     else if (line.word(0) == "measured")
       input_.profiles.push_back(measured(line));
+    else if (line.word(0) == "sample_axes")
+      for (const auto& [axis, size] : line.values) input_.sample_axes[axis] = number_of(size);
     else if (line.word(0) == "simulated")
       input_.machine.resources.push_back(simulated(line));
     else

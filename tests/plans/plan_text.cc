@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "plan_case.h"
+#include "spec/planner_input.h"
 
 namespace axle::testing {
 namespace {
@@ -12,6 +13,7 @@ void append_partition(const Partition& p, std::string& out) {
   out +=
       fmt::format("  expected {} {}\n", format_duration_ns(p.expected_ns), p.expected_from_evidence ? "measured" : "estimated");
   if (!p.cpu_set.empty()) out += fmt::format("  cpus {}{}\n", fmt::join(p.cpu_set, ","), p.spin ? " spin" : "");
+  if (!p.axes.empty()) out += fmt::format("  for {}\n", axes_text(p.axes));
   if (p.isolated) out += "  in a process of its own\n";
   if (p.simulated) out += "  simulated\n";
   if (!p.nodes.empty()) {

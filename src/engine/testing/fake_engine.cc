@@ -241,7 +241,11 @@ kit::Io FakeKitEngine::io_for(const kit::LoadArgs& args) const {
 }
 
 void note_graph(const kit::Graph& graph, FakeLoad& load) {
-  for (uint32_t i = 0; i < graph.input_count(); ++i) load.inputs.emplace_back(kit::text(graph.input(i).name));
+  for (uint32_t i = 0; i < graph.input_count(); ++i) {
+    load.inputs.emplace_back(kit::text(graph.input(i).name));
+    auto& shape = load.input_shapes.emplace_back();
+    for (const kit::Dim& dim : kit::to_io_spec(graph.input(i)).shape) shape.push_back(dim.size);
+  }
   for (const kit::Node& node : graph.nodes()) {
     FakeNode& noted = load.nodes.emplace_back();
     noted.name = node.name();

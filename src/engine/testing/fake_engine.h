@@ -46,6 +46,7 @@ struct FakeLoad {
   bool from_artefact = false;
   std::vector<FakeNode> nodes;       // of the graph, if there was one
   std::vector<std::string> inputs;   // its inputs, in bind order
+  std::vector<std::vector<int64_t>> input_shapes;  // as declared; -1 = open
 };
 
 using FakeCompute =
