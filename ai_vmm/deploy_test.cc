@@ -144,10 +144,33 @@ TEST_F(Deploy, WhatCannotBeHadIsRefusedByName) {
   };
   using enum axle::StatusCode;
   refused([](DeploymentConstraints& c) { c.max_power_watts = 0.001; }, kFailedPrecondition, "power");
-  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::MODEL_PARALLEL; }, kUnimplemented, "split");
   // One CPU without core sets is one resource.
+  refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::MODEL_PARALLEL; }, kFailedPrecondition,
+          "a split needs two resources");
   refused([](DeploymentConstraints& c) { c.strategy = SchedulingStrategy::PIPELINE_PARALLEL; }, kFailedPrecondition,
           "a pipeline needs two resources");
+}
+
+TEST_F(Deploy, AModelIsSplitOverTwoCoreSets) {
+  VMM vmm = this->vmm();
+  const auto machine = runtime_->machine();
+  ASSERT_TRUE(machine.ok());
+  if (machine->resources.front().cpus.size() < 2) GTEST_SKIP() << "a split over core sets needs two CPUs";
+  const testing::TinyModel chain{
+      {{"x", {4}}},
+      {{"y", {4}}},
+      {{"Relu", {"x"}, {"a"}}, {"Add", {"a", "a"}, {"b"}}, {"Relu", {"b"}, {"c"}}, {"Add", {"c", "a"}, {"y"}}}};
+  DeploymentConstraints constraints;
+  constraints.strategy = SchedulingStrategy::MODEL_PARALLEL;
+  constraints.required_hardware = {"cpu:0/0", "cpu:0/1"};
+  constraints.measure_for_s = 0;
+  const auto model = vmm.deploy(write_model(chain, folder_, "chain"), constraints);
+  EXPECT_EQ(model.session().plan().schedule, "split");
+  EXPECT_EQ(model.session().plan().partitions.size(), 2u);
+  EXPECT_THAT(model.candidate(), HasSubstr("cpu:0/0"));
+  EXPECT_THAT(model.candidate(), HasSubstr("cpu:0/1"));
+  const auto out = model.execute(Tensor::from<float>({4}, {-1, 1, 2, 3}));
+  EXPECT_THAT(out.values<float>(), ElementsAre(0, 3, 6, 9));
 }
 
 TEST_F(Deploy, HardwareIsPreferredRequiredAndExcluded) {

@@ -48,6 +48,14 @@ std::vector<axle::NamedTensor> run(const Model::Impl& impl, const std::vector<ax
   auto outputs = impl.session->run(feeds);
   if (!outputs) throw_error(std::move(outputs).error(), ErrorCategory::RUNTIME);
   timer.finish();
+  impl.runs.fetch_add(1, std::memory_order_relaxed);
+  uint64_t zero_copy = 0, copied = impl.staged_bytes;
+  for (const axle::NamedTensor& feed : feeds) {
+    const bool staged = !impl.staged_inputs.empty() && impl.staged_inputs.contains(feed.name);
+    (staged ? copied : zero_copy) += feed.tensor.size_bytes();
+  }
+  impl.zero_copy_bytes.fetch_add(zero_copy, std::memory_order_relaxed);
+  if (copied > 0) impl.copied_bytes.fetch_add(copied, std::memory_order_relaxed);
   return std::move(*outputs);
 }
 
@@ -129,6 +137,16 @@ QosReport Model::qos() const {
   const Impl& impl = deployed();
   return {impl.limit_ms, impl.executions.load(), impl.violations.load(), static_cast<double>(impl.worst_ns.load()) / 1e6,
           impl.session->qos().bounds};
+}
+
+MemoryReport Model::memory() const {
+  const Impl& impl = deployed();
+  MemoryReport report{impl.runs.load(), impl.zero_copy_bytes.load(), impl.copied_bytes.load(), 0};
+  for (const auto& counters : impl.session->counters()) {
+    const auto copied = counters.find("worker_copied_bytes");
+    if (copied != counters.end()) report.process_bytes += static_cast<uint64_t>(copied->second);
+  }
+  return report;
 }
 
 const axle::Session& Model::session() const { return *deployed().session; }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "ai_vmm/model.hpp"
@@ -26,6 +27,10 @@ struct Model::Impl {
   std::string category_reason;
   double limit_ms = 0;
   mutable std::atomic<int64_t> executions{0}, violations{0}, worst_ns{0};
+  std::set<std::string> staged_inputs;  // that the plan copies into another memory space
+  uint64_t staged_bytes = 0;            // that every execution copies between spaces inside the plan, and out of it
+  mutable std::atomic<int64_t> runs{0};
+  mutable std::atomic<uint64_t> zero_copy_bytes{0}, copied_bytes{0};
 };
 
 // Inputs or outputs in this front door's words.

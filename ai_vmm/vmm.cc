@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "axle/convert.h"
 #include "axle/engine.h"
 #include "axle/tune.h"
 #include "backend_engine.h"
@@ -40,9 +41,11 @@ axle::Status with_reason(axle::Status status) {
   return status;
 }
 
+// As far as the plan was judged: of other prepared shapes nothing is known.
 bool was_measured(const axle::Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(),
-                     [](const axle::Partition& part) { return part.expected_from_evidence; });
+  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const axle::Partition& part) {
+    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
+  });
 }
 
 // One deployment: reads, judges, measures where nothing is known, loads.
@@ -59,6 +62,12 @@ class Deployment {
     }
     say("reading the model");
     AXLE_ASSIGN_OR_RETURN(out.model, axle::open_model(*out.runtime, path));
+    if (axle::needs_conversion(out.model->format())) {
+      axle::ConvertOptions convert;
+      convert.progress = options_.progress;
+      for (const auto& [name, tensor] : samples) convert.samples.push_back({name, tensor.to_axle()});
+      AXLE_ASSIGN_OR_RETURN(out.model, axle::convert_model(*out.runtime, *out.model, convert));
+    }
     AXLE_RETURN_IF_ERROR(analyse(out));
     AXLE_RETURN_IF_ERROR(take_samples(*out.model, samples));
     AXLE_ASSIGN_OR_RETURN(const axle::Plan plan, decide(out));
@@ -68,13 +77,26 @@ class Deployment {
     session_options.runtime = out.runtime;
     session_options.progress = options_.progress;
     AXLE_ASSIGN_OR_RETURN(out.session, axle::Session::load(*out.model, plan, std::move(session_options)));
-    out.limit_ms = constraints_.max_latency_ms;
+    watch(out);
     return axle::ok_status();
   }
 
  private:
   void say(const std::string& what, double fraction = -1) const {
     if (options_.progress) options_.progress(what, fraction);
+  }
+
+  // What executions are counted against, and what each of them copies.
+  void watch(Model::Impl& out) const {
+    out.limit_ms = constraints_.max_latency_ms;
+    for (const axle::Transfer& transfer : out.session->plan().transfers) {
+      if (transfer.from_space == transfer.to_space) continue;
+      if (transfer.from_partition < 0) {
+        out.staged_inputs.insert(transfer.tensor);
+      } else {
+        out.staged_bytes += transfer.bytes;
+      }
+    }
   }
 
   axle::Status analyse(Model::Impl& out) const {
@@ -171,6 +193,23 @@ std::vector<HardwareCapabilities> VMM::hardware() {
     all.push_back(std::move(hardware));
   }
   return all;
+}
+
+std::vector<MemorySpace> VMM::memory_spaces() {
+  std::vector<MemorySpace> spaces = {{"host", {}, 0, true}};
+  for (const HardwareCapabilities& hardware : this->hardware()) {
+    const auto tagged = [&](const char* tag) {
+      return std::find(hardware.tags.begin(), hardware.tags.end(), tag) != hardware.tags.end();
+    };
+    if (hardware.type == HardwareType::CPU || tagged("integrated")) {
+      spaces.front().hardware.push_back(hardware.id);
+      if (hardware.type == HardwareType::CPU)
+        spaces.front().total_bytes = std::max(spaces.front().total_bytes, hardware.memory_bytes);
+    } else if (hardware.type != HardwareType::REMOTE) {
+      spaces.push_back({hardware.id, {hardware.id}, hardware.memory_bytes, false});
+    }
+  }
+  return spaces;
 }
 
 void VMM::register_backend(std::shared_ptr<ComputeBackend> backend, const std::string& name) {

@@ -31,7 +31,8 @@ class Message {
 
 std::string value_info(const std::string& name, const std::vector<int64_t>& shape) {
   Message dims;
-  for (const int64_t size : shape) dims.bytes(1, Message().integer(1, static_cast<uint64_t>(size)).text());
+  for (const int64_t size : shape)
+    dims.bytes(1, size < 0 ? Message().bytes(2, "n").text() : Message().integer(1, static_cast<uint64_t>(size)).text());
   const std::string tensor = Message().integer(1, 1).bytes(2, dims.text()).text();  // 1 = FLOAT
   return Message().bytes(1, name).bytes(2, Message().bytes(1, tensor).text()).text();
 }

@@ -15,7 +15,7 @@ struct TinyNode {
 };
 
 struct TinyModel {
-  std::vector<std::pair<std::string, std::vector<int64_t>>> inputs;   // f32
+  std::vector<std::pair<std::string, std::vector<int64_t>>> inputs;   // f32; -1 = open, under the name n
   std::vector<std::pair<std::string, std::vector<int64_t>>> outputs;
   std::vector<TinyNode> nodes;
 };

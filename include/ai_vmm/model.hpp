@@ -31,6 +31,14 @@ struct QosReport {
   }
 };
 
+// Where the bytes of a model's executions went.
+struct MemoryReport {
+  int64_t executions = 0;
+  uint64_t zero_copy_bytes = 0;  // inputs that were read where the caller had them
+  uint64_t staged_bytes = 0;     // copied between memory spaces, in and between parts, as the plan lists them
+  uint64_t process_bytes = 0;    // copied because an engine runs in a process of its own
+};
+
 // A deployed model, or inside a ComputeBackend whatever it compiled. A handle: copies share one model. Thread-safe.
 class AXLE_API Model {
  public:
@@ -60,6 +68,7 @@ class AXLE_API Model {
   std::string explain() const;          // the plan in words: what runs where, what was turned down and why
   const std::vector<axle::Substitution>& substitutions() const;  // allowed fallbacks that were taken
   QosReport qos() const;
+  MemoryReport memory() const;
   // axle's own session, for what this front door leaves out: bindings, profiles, locks.
   const axle::Session& session() const;
 

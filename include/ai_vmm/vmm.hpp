@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ai_vmm/compute_backend.hpp"
+#include "ai_vmm/memory.hpp"
 #include "ai_vmm/model.hpp"
 #include "ai_vmm/types.hpp"
 #include "axle/runtime.h"
@@ -40,6 +41,9 @@ class AXLE_API VMM {
 
   // This machine's hardware, with the backends (axle: engines) that reach each.
   std::vector<HardwareCapabilities> hardware();
+
+  // The memory that this machine's hardware computes in: the host's first, then each device's own.
+  std::vector<MemorySpace> memory_spaces();
 
   // Makes a backend an engine of this process, under `name` ([a-z][a-z0-9_]*, at most 32). It serves every VMM and axle
   // session from then on. RuntimeError: initialize() failed, the name is taken, the device is none of this machine's and not

@@ -40,7 +40,7 @@ Result<Turn> take_turn(std::span<Binding> callers, const BlockLimits& limits, co
 Result<std::vector<Binding>> make_callers(const Session& session, const std::vector<NamedTensor>& samples, int32_t count) {
   std::vector<Binding> callers;
   for (int32_t i = 0; i < count; ++i) {
-    AXLE_ASSIGN_OR_RETURN(Binding binding, session.make_binding());
+    AXLE_ASSIGN_OR_RETURN(Binding binding, session.make_binding(samples));
     for (const NamedTensor& sample : samples) {
       AXLE_ASSIGN_OR_RETURN(const Tensor own, sample.tensor.clone());
       AXLE_RETURN_IF_ERROR(binding.bind_input(sample.name, own));
