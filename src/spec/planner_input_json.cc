@@ -90,20 +90,6 @@ Json verdict_row_to_json(const VerdictRow& row) {
           {"verdict", graph_verdict_to_json(row.verdict)}};
 }
 
-Json variant_facts_to_json(const VariantFacts& v) {
-  return {{"code", v.code},
-          {"note", v.note},
-          {"precision", v.precision},
-          {"reason", v.reason},
-          {"variant", variant_to_json(v.variant)}};
-}
-
-Json variant_verdict_to_json(const VariantVerdict& v) {
-  return {{"code", v.code},         {"engine", v.engine}, {"nodes", list_to_json(v.nodes, node_reason_to_json)},
-          {"resource", v.resource}, {"taken", v.taken},   {"text", v.text},
-          {"variant", v.variant}};
-}
-
 // ---- reading
 
 Result<Dim> read_dim(const Json& json, const std::string& where) {
@@ -244,35 +230,6 @@ auto verdict_row_reader(uint32_t node_count) {
     row.verdict = std::move(read).value();
     return row;
   };
-}
-
-Result<VariantFacts> read_variant_facts(const Json& json, const std::string& where) {
-  JsonReader reader(json, where);
-  VariantFacts facts;
-  facts.precision = reader.text("precision");
-  facts.code = reader.text("code");
-  facts.reason = reader.text("reason");
-  facts.note = reader.text("note");
-  const Json& variant = reader.object("variant");
-  AXLE_RETURN_IF_ERROR(reader.finish());
-  AXLE_ASSIGN_OR_RETURN(facts.variant, read_variant(variant, where + ".variant"));
-  if (facts.prepared() == facts.variant.digest.empty())
-    return invalid_argument_error(fmt::format("{} must have either a digest or a code that says why not", where));
-  return facts;
-}
-
-Result<VariantVerdict> read_variant_verdict(const Json& json, const std::string& where) {
-  JsonReader reader(json, where);
-  VariantVerdict verdict;
-  verdict.engine = reader.text("engine");
-  verdict.resource = reader.text("resource");
-  verdict.variant = reader.text("variant");
-  verdict.taken = reader.boolean("taken");
-  verdict.code = reader.text("code");
-  verdict.text = reader.text("text");
-  verdict.nodes = read_list<NodeReason>(reader, "nodes", read_node_reason);
-  AXLE_RETURN_IF_ERROR(reader.finish());
-  return verdict;
 }
 
 Result<Machine> read_machine(const Json& json, const std::string& where) {
