@@ -1,15 +1,9 @@
 #include "policy/unexecuted.h"
 
-#include <fmt/core.h>
-
 #include "policy/variant_precisions.h"
 
 namespace axle {
 namespace {
-
-Status not_yet(const std::string& what, const std::string& hint) {
-  return unimplemented_error(fmt::format("{} is understood but not executed by this version", what)).with_hint(hint);
-}
 
 Status refuse_goals(const Policy& p) {
   // Data for something that will not happen: most likely the precision was forgotten.
