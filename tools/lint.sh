@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# lint.sh [--fix] : formatting, static analysis, spelling, layers, sizes; every check runs, then the verdict. Called by ./dev lint,
-# which has configured and built what clang-tidy reads.
+# lint.sh [--fix | --fast] : formatting, static analysis, spelling, layers, sizes; every check runs, then the verdict. --fast leaves
+# clang-tidy out. Called by ./dev lint, which has configured and built what clang-tidy reads.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 fix=${1:-}
-[[ -z $fix || $fix == --fix ]] || { echo "usage: ./dev lint [--fix]" >&2; exit 2; }
+[[ -z $fix || $fix == --fix || $fix == --fast ]] || { echo "usage: ./dev lint [--fix | --fast]" >&2; exit 2; }
+fast=''
+if [[ $fix == --fast ]]; then fix='' fast=1; fi
 
 files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do [[ -e $file ]] && echo "$file"; done; }
 mapfile -t cxx < <(files '*.h' '*.hpp' '*.c' '*.cc' '*.cpp')
 mapfile -t shell < <(files dev .ci/run '*.sh')
 
 clang_format() {
-  if [[ $fix ]]; then clang-format -i "${cxx[@]}"; else clang-format --dry-run --Werror "${cxx[@]}" 2>&1 | grep -E 'error:' | cut -d: -f1 | sort | uniq -c && return 1; fi
-  return 0
+  local wrong
+  if [[ $fix ]]; then
+    clang-format -i "${cxx[@]}"
+    return
+  fi
+  wrong=$(clang-format --dry-run --Werror "${cxx[@]}" 2>&1 | grep -E 'error:' | cut -d: -f1 | sort | uniq -c)
+  [[ -z $wrong ]] || { echo "$wrong"; return 1; }
 }
 ruff_check() { if [[ $fix ]]; then ruff check --quiet --fix . && ruff format --quiet .; else ruff check . && ruff format --check .; fi; }
 
@@ -43,7 +50,7 @@ check shellcheck shellcheck -x "${shell[@]}"
 check layers python tools/check_layers.py
 check architecture python tools/check_architecture.py
 check sizes sizes
-check clang-tidy python tools/tidy.py build/release
+[[ $fast ]] || check clang-tidy python tools/tidy.py build/release
 if ((${#failed[@]})); then
   echo "lint: failed: ${failed[*]}"
   [[ $fix ]] || echo "lint: ./dev lint --fix mends formatting"

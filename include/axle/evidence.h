@@ -58,7 +58,7 @@ struct EvidenceRow {
   int64_t recorded_unix_s = 0;
   // Block medians in nanoseconds per call, in the order taken; disturbed blocks are left out.
   std::vector<int64_t> block_ns;
-  int64_t runs = 0;           // calls behind block_ns
+  int64_t runs = 0;  // calls behind block_ns
   int64_t p50_ns = 0, p95_ns = 0, p99_ns = 0;  // over single calls; 0 = too few samples
   int64_t load_ns = 0, compile_ns = 0, first_run_ns = 0;
   uint64_t peak_memory_bytes = 0;  // 0 = not measured
@@ -71,13 +71,13 @@ struct EvidenceRow {
     friend bool operator==(const Paired&, const Paired&) = default;
   };
   std::vector<Paired> paired;
-  std::string failure_code;   // kFailed: canonical code name and text
+  std::string failure_code;  // kFailed: canonical code name and text
   std::string failure_text;
-  std::string state_json;     // machine state at the time, as JSON
+  std::string state_json;  // machine state at the time, as JSON
   // What it was measured with, so that it can be said later why it no longer counts: an engine's name -> its version, "os",
   // "driver gpu:0" -> the resource's driver. Empty in rows of older versions of axle.
   std::map<std::string, std::string> made_with;
-  std::string hardware;       // Machine::hardware_fingerprint(); "" = not recorded
+  std::string hardware;  // Machine::hardware_fingerprint(); "" = not recorded
   friend bool operator==(const EvidenceRow&, const EvidenceRow&) = default;
 };
 

@@ -77,8 +77,8 @@ struct PlanRequest {
   std::vector<NamedTensor> samples;         // their shapes are what the plan is judged on; empty = shapes of the model
   bool reuse = true;                        // false: ask every engine anew instead of using remembered answers
   bool keep_input = false;                  // also return the planner's whole input (a lock embeds it)
-  bool prepare = false;                     // first make the variants that the policy asks for (seconds to minutes, in a process
-                                            // of its own); false: those made before count, others are rejected
+  bool prepare = false;  // first make the variants that the policy asks for (seconds to minutes, in a process
+  // of its own); false: those made before count, others are rejected
   ProgressCallback progress;
   CancelToken cancel = CancelToken::none();  // looked at before each engine is asked
 };
@@ -101,7 +101,7 @@ struct EngineOpinion {
   std::string precision;
   GraphVerdict verdict;
   std::vector<NodeReason> nodes;  // the nodes it refuses, by name
-  std::string absent_reason;      // not empty: the engine is not here, the rest says nothing
+  std::string absent_reason;  // not empty: the engine is not here, the rest says nothing
 };
 AXLE_API Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model& model);
 
@@ -112,13 +112,13 @@ struct NodeBandwidth {
   int32_t threads = 0;
 };
 struct PeakFigure {
-  std::string precision;     // "f32", "f64", "bf16", "int8": those that the processor has instructions for
+  std::string precision;  // "f32", "f64", "bf16", "int8": those that the processor has instructions for
   std::string instructions;  // that were used: "avx512f"
-  uint64_t megaflops = 0;    // 10^6 operations per second of all cores; a multiply-add is two
+  uint64_t megaflops = 0;  // 10^6 operations per second of all cores; a multiply-add is two
   int32_t threads = 0;
 };
 struct MachineFigures {
-  std::string machine;       // fingerprint
+  std::string machine;  // fingerprint
   int64_t recorded_unix_s = 0;
   std::vector<NodeBandwidth> nodes;
   std::vector<PeakFigure> peaks;
@@ -132,9 +132,9 @@ AXLE_API Result<MachineFigures> measure_machine(Runtime& runtime, const CancelTo
 // How a recorded measurement stands to what is here now.
 enum class EvidenceStanding : uint8_t {
   kCounts,
-  kOld,        // more than 90 days old; counts all the same
-  kStale,      // made with another version or build of the engine, driver or system: shown, never counted
-  kAbsent,     // its engine is not here now: nothing can be said
+  kOld,  // more than 90 days old; counts all the same
+  kStale,  // made with another version or build of the engine, driver or system: shown, never counted
+  kAbsent,  // its engine is not here now: nothing can be said
   kElsewhere,  // of another machine
 };
 AXLE_API std::string_view evidence_standing_name(EvidenceStanding standing) noexcept;  // "counts", "old", "stale", ...

@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "base/text.h"
 #include "engine/search_folders.h"
 
 namespace axle {

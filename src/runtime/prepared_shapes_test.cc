@@ -36,7 +36,8 @@ class PreparedShapesTest : public ::testing::Test {
       const axle_tensor_t& in = inputs[0];
       const auto declared = static_cast<float>(load.input_shapes.at(0).at(0));
       for (FakeOutput& out : outputs)
-        out.set(std::vector<int64_t>(in.shape, in.shape + in.rank), std::vector<float>(in.size_bytes / sizeof(float), declared));
+        out.set(std::vector<int64_t>(in.shape, in.shape + in.rank),
+                std::vector<float>(in.size_bytes / sizeof(float), declared));
     };
     AXLE_ASSERT_OK_AND_ASSIGN(options_.runtime, Runtime::create(options));
     AXLE_ASSERT_OK_AND_ASSIGN(model_, testing::two_step_model());
