@@ -122,10 +122,14 @@ void bind_session(nb::module_& module) {
            "failure (axle.Error).")
       .def(
           "make_binding",
-          [](const SessionCore& core) {
-            return new PythonBinding(core.session(), take(unlocked([&] { return core.session().make_binding(); })));
+          [](const SessionCore& core, const nb::object& like) {
+            const auto shaped = like.is_none() ? std::vector<NamedTensor>() : to_named_tensors(like, core.session().inputs());
+            return new PythonBinding(core.session(), take(unlocked([&] { return core.session().make_binding(shaped); })));
           },
-          nb::rv_policy::take_ownership, "Inputs and outputs bound once, run many times.")
+          nb::arg("like") = nb::none(), nb::rv_policy::take_ownership,
+          nb::sig("def make_binding(self, like: collections.abc.Mapping[str, object] | None = None) -> Binding"),
+          "Inputs and outputs bound once, run many times.\n\n"
+          "like: inputs of the shape it is for, where the policy prepares shapes; None = the executable for all others.")
       .def_prop_ro("inputs", [](const SessionCore& core) { return core.session().inputs(); })
       .def_prop_ro("outputs", [](const SessionCore& core) { return core.session().outputs(); })
       .def_prop_ro(

@@ -81,7 +81,8 @@ int IoTable::find_input(PyObject* key, int expected) {
   return -1;
 }
 
-Lane::Lane(Binding binding, const IoTable& table) : binding_(std::move(binding)) {
+Lane::Lane(Binding binding, const IoTable& table, std::string shapes)
+    : binding_(std::move(binding)), shapes_(std::move(shapes)) {
   inputs_.resize(table.inputs.size());
   outputs_.resize(table.outputs.size());
 }

@@ -46,7 +46,10 @@ struct IoTable {
 
 class Lane {
  public:
-  Lane(Binding binding, const IoTable& table);
+  // `shapes`: those it was made for, as SessionCore::shapes_of tells them.
+  Lane(Binding binding, const IoTable& table, std::string shapes);
+
+  const std::string& shapes() const noexcept { return shapes_; }
 
   // GIL held. True when the array had to be copied. `value` is held until let_go.
   bool set_input(const InputSlot& slot, size_t index, PyObject* value);
@@ -90,6 +93,7 @@ class Lane {
   nanobind::object result(const OutputSlot& slot, size_t index);
 
   Binding binding_;
+  std::string shapes_;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
   Shape predicted_;

@@ -2,6 +2,7 @@
 
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -60,6 +61,8 @@ SessionCore::SessionCore(const Model& model, Options options, Watch& watch) : mo
     return options.plan ? Session::load(model_, *options.plan, options.session) : Session::create(model_, options.session);
   }));
   table_ = IoTable::of(*session_);
+  const std::vector<Partition>& parts = session_->plan().partitions;
+  has_prepared_shapes_ = std::any_of(parts.begin(), parts.end(), [](const Partition& part) { return !part.axes.empty(); });
   copy_said_.resize(table_.inputs.size(), false);
 }
 
@@ -71,19 +74,32 @@ SessionCore::~SessionCore() {
   session_.reset();
 }
 
-std::unique_ptr<Lane> SessionCore::new_lane() const {
+std::string SessionCore::shapes_of(nb::handle feeds) const {
+  std::string text;
+  if (!has_prepared_shapes_) [[likely]]
+    return text;
+  for (const NamedTensor& feed : to_named_tensors(feeds, session_->inputs()))
+    text += feed.name + format_shape(feed.tensor.shape());
+  return text;
+}
+
+std::unique_ptr<Lane> SessionCore::new_lane(nb::handle feeds) const {
+  std::vector<NamedTensor> like;
+  if (has_prepared_shapes_) like = to_named_tensors(feeds, session_->inputs());
   std::optional<Result<Binding>> binding;
   {
     const nb::gil_scoped_release released;
-    binding.emplace(session_->make_binding());
+    binding.emplace(session_->make_binding(like));
   }
-  return std::make_unique<Lane>(take(std::move(*binding)), table_);
+  return std::make_unique<Lane>(take(std::move(*binding)), table_, shapes_of(feeds));
 }
 
-std::unique_ptr<Lane> SessionCore::take_lane() {
-  if (idle_.empty()) return new_lane();
-  std::unique_ptr<Lane> lane = std::move(idle_.back());
-  idle_.pop_back();
+std::unique_ptr<Lane> SessionCore::take_lane(nb::handle feeds) {
+  const std::string shapes = shapes_of(feeds);
+  const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& lane) { return lane->shapes() == shapes; });
+  if (found == idle_.rend()) return new_lane(feeds);
+  std::unique_ptr<Lane> lane = std::move(*found);
+  idle_.erase(std::next(found).base());
   return lane;
 }
 
@@ -137,7 +153,7 @@ void SessionCore::require_inputs(const Lane& lane) const {
 // A lane with this call's arrays bound.
 std::unique_ptr<Lane> SessionCore::prepared_lane(nb::handle feeds) {
   for (bool fresh = false;; fresh = true) {
-    Call call(*this, fresh ? new_lane() : take_lane());
+    Call call(*this, fresh ? new_lane(feeds) : take_lane(feeds));
     set_inputs(call.lane(), feeds);
     require_inputs(call.lane());
     if (call.lane().prepare(table_)) return call.take();

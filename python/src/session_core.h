@@ -41,8 +41,10 @@ class SessionCore {
 
  private:
   class Call;
-  std::unique_ptr<Lane> take_lane();
-  std::unique_ptr<Lane> new_lane() const;
+  std::unique_ptr<Lane> take_lane(nanobind::handle feeds);
+  std::unique_ptr<Lane> new_lane(nanobind::handle feeds) const;
+  // The shapes of the feeds as text where the plan has prepared shapes, of which a lane serves one; else "".
+  std::string shapes_of(nanobind::handle feeds) const;
   void give_back(std::unique_ptr<Lane> lane) noexcept;
   void set_inputs(Lane& lane, nanobind::handle feeds);
   void require_inputs(const Lane& lane) const;
@@ -60,6 +62,7 @@ class SessionCore {
   std::optional<Lock> lock_;
   std::optional<Session> session_;
   IoTable table_;
+  bool has_prepared_shapes_ = false;
   std::vector<std::unique_ptr<Lane>> idle_;
   std::vector<bool> copy_said_;
   uint64_t copies_ = 0;

@@ -324,3 +324,28 @@ def test_a_session_without_bounds_watches_nothing(add_session, feeds):
     report = add_session.qos()
     assert (report.bounds, report.runs, report.violated) == ([], 0, False)
     assert list(add_session.violations(timeout=0)) == []
+
+
+@pytest.fixture
+def shaped(make_session):
+    """A session that runs batches of 1 and 4 only."""
+    policy = {"shapes": {"batch": [1, 4]}, "execution": {"static_shape": True, "threads": 1}}
+    return identity(make_session, TensorProto.FLOAT, ["batch", 2], policy=policy)
+
+
+def test_each_prepared_shape_has_an_executable(shaped):
+    for batch in (1, 4, 1, 4):
+        x = np.random.default_rng(batch).standard_normal((batch, 2)).astype(np.float32)
+        np.testing.assert_array_equal(shaped.run({"x": x})["y"], x)
+    with pytest.raises(axle.InvalidArgumentError, match="prepared"):
+        shaped.run({"x": np.zeros((3, 2), np.float32)})
+
+
+def test_a_binding_is_for_one_prepared_shape(shaped):
+    x = np.ones((4, 2), np.float32)
+    with pytest.raises(axle.FailedPreconditionError, match="make_binding"):
+        shaped.make_binding()
+    binding = shaped.make_binding(like={"x": x})
+    binding.bind_input("x", x)
+    binding.run()
+    np.testing.assert_array_equal(binding.output("y"), x)
