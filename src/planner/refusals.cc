@@ -36,7 +36,7 @@ int weight_of(const Decision& decision) {
   if (decision.candidate.starts_with("pin ")) return 2;  // says what would satisfy it
   const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
   if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());
-  if (decision.code == "POLICY" || decision.code == "SIMULATED") return 100;
+  if (decision.code == "POLICY" || decision.code == "SIMULATED" || decision.code == "EXAMPLE") return 100;
   return decision.code == "PRECISION" ? 90 : 50;
 }
 
@@ -51,7 +51,7 @@ bool is_out_of_reach(const Decision& decision) {
 
 // Only missing engines stand in the way: of those asked for, or of all where none that is here reaches as far as the model.
 bool only_engines_missing(const PlanningContext& context, const Attempt& attempt) {
-  static const std::set<std::string_view> kSaysNothing = {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED"};
+  static const std::set<std::string_view> kSaysNothing = {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED", "EXAMPLE"};
   bool absent = false, out_of_reach = false;
   for (const Decision& decision : attempt.decisions) {
     absent |= decision.code == "ABSENT";

@@ -327,7 +327,7 @@ TuneReport Tuning::report() const {
   for (const Contender& contender : contenders_) report.rows.push_back(tune_row(contender, winner));
   // Who raced comes first, then who was looked at, then the rest.
   const auto place = [](const TuneRow& row) {
-    return std::tuple(row.p50_ns == 0, row.verdict == "dropped", row.ratio > 0 ? row.ratio : 1e300);
+    return std::tuple(row.verdict != "winner", row.p50_ns == 0, row.verdict == "dropped", row.ratio > 0 ? row.ratio : 1e300);
   };
   std::stable_sort(report.rows.begin(), report.rows.end(),
                    [&](const TuneRow& a, const TuneRow& b) { return place(a) < place(b); });
