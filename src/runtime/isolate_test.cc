@@ -123,7 +123,7 @@ struct TuningRoom {
     options.engines = {engine};
     runtime = *Runtime::create(options);
     tuning.policy.execution.threads = 1;
-    tuning.budget_ns = 500'000'000;
+    tuning.budget_ns = 5'000'000'000;  // enough for every candidate on a slow build
   }
   std::optional<ScratchDir> folder;
   std::shared_ptr<Runtime> runtime;
