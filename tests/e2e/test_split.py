@@ -49,7 +49,7 @@ def test_a_real_model_is_split_over_two_core_sets(axle, models, policy, tmp_path
 def test_a_split_is_tuned_and_locked(axle, models, policy, tmp_path):
     model = models / "breast-cancer-mlp"
     arguments = (model / "model.onnx", "--inputs", model / "input.npz", "--policy", policy)
-    tuned = axle("tune", *arguments, "--budget", "3s", "--json")
+    tuned = axle("tune", *arguments, "--budget", "12s", "--json")
     assert tuned.code == 0, tuned.out + tuned.err
     assert any(row["candidate"].startswith("mixed:") and row["p50_us"] > 0 for row in tuned.json["candidates"]), tuned.out
     lock = tmp_path / "split.lock"
