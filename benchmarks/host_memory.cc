@@ -5,15 +5,12 @@
 #include <stdexcept>
 
 #include "axle/runtime.h"
+#include "axle_calls.h"
 #include "process_memory.h"
 #include "run_main.h"
 
 namespace axle_benchmarks {
 namespace {
-
-void check(const axle::Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.to_string());
-}
 
 int run(int argc, char** argv) {
   if (argc != 2) throw std::runtime_error("usage: MODEL");

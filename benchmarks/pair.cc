@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "axle/session.h"
+#include "axle_calls.h"
 #include "paired.h"
 #include "peer.h"
 #include "run_main.h"
@@ -64,30 +65,12 @@ Arguments parse(int argc, char** argv) {
     const std::string value = argv[++i];
     if (word == "--peer")
       arguments.peers.push_back(parse_peer(value));
-    else if (word == "--rounds")
-      arguments.paired.rounds = std::stoll(value);
-    else if (word == "--block-ms")
-      arguments.paired.block_ns = std::stoll(value) * 1'000'000;
-    else if (word == "--limit-s")
-      arguments.paired.limit_ns = std::stoll(value) * 1'000'000'000;
-    else if (word == "--core-speeds")
-      arguments.paired.core_speeds = value;
     else if (word == "--policy")
       arguments.policy = value;
-    else
+    else if (!paired_option(arguments.paired, word, value))
       arguments.flags.emplace_back(word, value);
   }
   return arguments;
-}
-
-template <typename T>
-T value_of(axle::Result<T> result) {
-  if (!result) throw std::runtime_error("axle: " + result.error().to_string());
-  return std::move(*result);
-}
-
-void check(const axle::Status& status) {
-  if (!status.ok()) throw std::runtime_error("axle: " + status.to_string());
 }
 
 // Our side: a session, its bound tensors, and how it is called.
@@ -97,10 +80,7 @@ class Ours {
     axle::SessionOptions options;
     if (!arguments.policy.empty()) options.policy = value_of(axle::load_policy(arguments.policy));
     for (const auto& [flag, value] : arguments.flags) check(axle::apply_policy_flag(options.policy, flag, value));
-    for (FlatTensor& input : inputs) {
-      feeds_.push_back({input.name, value_of(axle::Tensor::borrow(static_cast<axle::DataType>(input.dtype), input.shape,
-                                                                  input.data.get(), input.size_bytes))});
-    }
+    feeds_ = feeds_of(inputs);
     options.samples = feeds_;
     session_ = value_of(axle::Session::create(arguments.model, std::move(options)));
     binding_ = value_of(session_->make_binding());

@@ -133,6 +133,20 @@ class Timer {
 
 }  // namespace
 
+bool paired_option(PairedOptions& options, const std::string& word, const std::string& value) {
+  if (word == "--rounds")
+    options.rounds = std::stoll(value);
+  else if (word == "--block-ms")
+    options.block_ns = std::stoll(value) * 1'000'000;
+  else if (word == "--limit-s")
+    options.limit_ns = std::stoll(value) * 1'000'000'000;
+  else if (word == "--core-speeds")
+    options.core_speeds = value;
+  else
+    return false;
+  return true;
+}
+
 PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions& options) {
   Timer timer(options.core_speeds);
   PairedResult result;

@@ -26,6 +26,9 @@ struct PairedOptions {
       core_speeds;  // file of the least times of each core (runtime/core_speed.h), read and brought up to date; "" = none
 };
 
+// Takes --rounds N, --block-ms N, --limit-s N and --core-speeds FILE; false for any other word.
+bool paired_option(PairedOptions& options, const std::string& word, const std::string& value);
+
 struct PairedResult {
   int64_t rounds = 0;
   int64_t disturbed = 0;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "axle/session.h"
+#include "axle_calls.h"
 #include "flat_tensor.h"
 #include "paired.h"
 #include "planner/mixed_plan.h"
@@ -23,12 +24,6 @@ using Json = nlohmann::json;
 
 constexpr double kHopeless = 3;
 
-template <typename T>
-T value_of(axle::Result<T> result) {
-  if (!result) throw std::runtime_error("axle: " + result.error().to_string());
-  return std::move(*result);
-}
-
 struct Arguments {
   std::string model, inputs, policy;
   PairedOptions paired;
@@ -41,15 +36,7 @@ Arguments parse(int argc, char** argv) {
     const std::string word = argv[i], value = argv[i + 1];
     if (word == "--policy")
       arguments.policy = value;
-    else if (word == "--rounds")
-      arguments.paired.rounds = std::stoll(value);
-    else if (word == "--block-ms")
-      arguments.paired.block_ns = std::stoll(value) * 1'000'000;
-    else if (word == "--limit-s")
-      arguments.paired.limit_ns = std::stoll(value) * 1'000'000'000;
-    else if (word == "--core-speeds")
-      arguments.paired.core_speeds = value;
-    else
+    else if (!paired_option(arguments.paired, word, value))
       throw std::runtime_error(word + " is not an option");
   }
   return arguments;
@@ -109,10 +96,7 @@ int run(int argc, char** argv) {
   const axle::Model model = value_of(axle::open_model(*runtime, arguments.model));
   axle::PlanRequest request;
   if (!arguments.policy.empty()) request.policy = value_of(axle::load_policy(arguments.policy));
-  for (FlatTensor& input : inputs) {
-    request.samples.push_back({input.name, value_of(axle::Tensor::borrow(static_cast<axle::DataType>(input.dtype), input.shape,
-                                                                         input.data.get(), input.size_bytes))});
-  }
+  request.samples = feeds_of(inputs);
   const std::string chosen = axle::plan_name(value_of(axle::make_plan(*runtime, model, request)).plan.partitions);
   Json failed = Json::array();
   std::vector<axle::Contender> loaded = load_all(*runtime, model, request, chosen, failed);

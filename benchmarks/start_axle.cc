@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "axle/session.h"
+#include "axle_calls.h"
 #include "flat_tensor.h"
 #include "process_memory.h"
 #include "run_main.h"
@@ -18,12 +19,6 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-template <typename T>
-T value_of(axle::Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().to_string());
-  return std::move(*result);
-}
-
 int run(int argc, char** argv) {
   if (argc != 5) throw std::runtime_error("usage: MODEL INPUTS.flat ENGINE THREADS");
   std::vector<FlatTensor> inputs = read_flat(argv[2]);
@@ -32,11 +27,7 @@ int run(int argc, char** argv) {
   axle::SessionOptions options;
   if (std::string(argv[3]) != "auto") options.policy.engines.allow = {argv[3]};
   options.policy.execution.threads = std::stoi(argv[4]);
-  std::vector<axle::NamedTensor> feeds;
-  for (FlatTensor& input : inputs) {
-    feeds.push_back({input.name, value_of(axle::Tensor::borrow(static_cast<axle::DataType>(input.dtype), input.shape,
-                                                               input.data.get(), input.size_bytes))});
-  }
+  const std::vector<axle::NamedTensor> feeds = feeds_of(inputs);
   options.samples = feeds;
   const axle::Session session = value_of(axle::Session::create(argv[1], std::move(options)));
   const double open_ms = milliseconds_since(start);

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "axle_calls.h"
 #include "base/file.h"
 #include "engine/engine.h"
 #include "engine/testing/graph_builder.h"
@@ -20,15 +21,6 @@
 
 namespace axle_benchmarks {
 namespace {
-
-template <typename T>
-T value_of(axle::Result<T> result) {
-  if (!result.ok()) throw std::runtime_error(result.status().to_string());
-  return *std::move(result);
-}
-void check(const axle::Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.to_string());
-}
 
 std::vector<int32_t> allowed_cpus() {
   cpu_set_t set;
