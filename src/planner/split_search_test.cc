@@ -4,41 +4,18 @@
 
 #include <algorithm>
 #include <functional>
-#include <random>
 #include <set>
 
 #include "planner/cut_search.h"
+#include "planner/testing/random_problem.h"
 
 namespace axle {
 namespace {
 
-using Random = std::mt19937;
+using testing::Random;
 
-// Units read up to two earlier ones; a place may refuse a unit; a tensor at a border costs up to `crossing`.
-CutProblem random_problem(Random& random, int32_t units, int32_t places, int64_t crossing) {
-  const auto below = [&](int64_t bound) {
-    return bound <= 0 ? 0 : static_cast<int64_t>(random() % static_cast<uint64_t>(bound));
-  };
-  CutProblem problem;
-  problem.units = units;
-  problem.places = places;
-  for (int32_t unit = 0; unit < units; ++unit) {
-    for (int64_t reads = below(3); reads > 0 && unit > 0; --reads) {
-      auto& readers = problem.tensors[static_cast<size_t>(below(unit))].consumers;
-      if (readers.empty() || readers.back() != unit) readers.push_back(unit);
-    }
-    CutTensor made;
-    made.producer = unit;
-    problem.tensors.push_back(made);
-  }
-  for (CutTensor& tensor : problem.tensors) tensor.is_output = tensor.consumers.empty();
-  for (int32_t i = 0; i < units * places; ++i) problem.unit_ns.push_back(below(100) < 10 ? kNoWay : 1'000 + below(20'000));
-  for (size_t i = 0; i < problem.tensors.size() * static_cast<size_t>(places); ++i) {
-    problem.in_ns.push_back(below(crossing));
-    problem.out_ns.push_back(below(crossing));
-  }
-  problem.launch_ns.assign(static_cast<size_t>(places), 500);
-  return problem;
+CutProblem random_problem(Random& random, int32_t units, int32_t places, int64_t crossing_ns) {
+  return testing::random_problem(random, units, places, {.refused_percent = 10, .launch_ns = 500, .crossing_ns = crossing_ns});
 }
 
 // Units in a row, each costing and weighing the same on every place.
