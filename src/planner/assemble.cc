@@ -13,7 +13,6 @@
 #include "planner/precision.h"
 #include "planner/prepared_shapes.h"
 #include "policy/policy_values.h"
-#include "policy/unexecuted.h"
 
 namespace axle {
 namespace {

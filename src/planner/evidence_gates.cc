@@ -8,7 +8,7 @@
 #include "planner/gates.h"
 #include "planner/objective.h"
 #include "planner/precision.h"
-#include "policy/unexecuted.h"
+#include "policy/policy_values.h"
 
 namespace axle {
 namespace {

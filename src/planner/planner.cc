@@ -16,7 +16,7 @@
 #include "planner/prepared_shapes.h"
 #include "planner/refusals.h"
 #include "planner/replicas.h"
-#include "policy/unexecuted.h"
+#include "policy/variant_precisions.h"
 #include "spec/json_fields.h"
 #include "spec/plan_json.h"
 #include "spec/policy_names.h"
@@ -26,7 +26,7 @@ namespace {
 
 Result<std::unique_ptr<PlanningContext>> make_context(const PlannerInput& input) {
   AXLE_RETURN_IF_ERROR(check_policy(input.policy));
-  AXLE_RETURN_IF_ERROR(refuse_unexecuted(input.policy));
+  AXLE_RETURN_IF_ERROR(check_calibration(input.policy));
   AXLE_RETURN_IF_ERROR(check_shapes(input));
   AXLE_ASSIGN_OR_RETURN(std::vector<SelectedPin> pins, select_pins(input.model, input.policy.pins));
   AXLE_ASSIGN_OR_RETURN(Machine machine, split_machine(input));

@@ -10,7 +10,7 @@
 #include "planner/gates.h"
 #include "planner/precision.h"
 #include "planner/prepared_shapes.h"
-#include "policy/unexecuted.h"
+#include "policy/policy_values.h"
 #include "spec/answer_fields.h"
 
 namespace axle {

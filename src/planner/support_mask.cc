@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "policy/unexecuted.h"
+#include "policy/policy_values.h"
 
 namespace axle {
 namespace {

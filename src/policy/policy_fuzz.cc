@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "axle/policy.h"
-#include "policy/unexecuted.h"
+#include "policy/variant_precisions.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto policy = axle::parse_policy({reinterpret_cast<const char*>(data), size}, "fuzz");
@@ -12,6 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto again = axle::parse_policy(axle::format_policy(*policy), "again");
   if (!again.has_value() || !(*again == *policy)) std::abort();
   if (axle::policy_digest(*policy).empty()) std::abort();
-  (void)axle::refuse_unexecuted(*policy);
+  (void)axle::check_calibration(*policy);
   return 0;
 }

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/testing/status_matchers.h"
-#include "policy/unexecuted.h"
+#include "policy/variant_precisions.h"
 #include "spec/policy_json.h"
 
 namespace axle {
@@ -230,10 +230,10 @@ TEST(CheckPolicy, RefusesWhatCodeCanBuild) {
   EXPECT_THAT(check_policy(p), StatusIs(StatusCode::kInvalidArgument, "constraints.power"));
 }
 
-TEST(RefuseUnexecuted, NamesEachPart) {
+TEST(CheckCalibration, LetsEveryPartOfTheGrammarPass) {
   const auto refusal = [](const char* toml) {
     Result<Policy> policy = parse_policy(toml);
-    return policy.has_value() ? refuse_unexecuted(*policy) : policy.status();
+    return policy.has_value() ? check_calibration(*policy) : policy.status();
   };
   EXPECT_THAT(refusal("[objective]\nminimize = \"energy\""), IsOk());
   EXPECT_THAT(refusal("[constraints]\npower = 5"), IsOk());
@@ -250,10 +250,10 @@ TEST(RefuseUnexecuted, NamesEachPart) {
   EXPECT_THAT(refusal(""), IsOk());
 }
 
-TEST(RefuseUnexecuted, TakesCalibrationDataWhereInt8IsAdmitted) {
+TEST(CheckCalibration, TakesCalibrationDataWhereInt8IsAdmitted) {
   const auto refusal = [](const std::string& toml) {
     Result<Policy> policy = parse_policy("[accuracy]\ncalibration = \"c.npz\"\n" + toml);
-    return policy.has_value() ? refuse_unexecuted(*policy) : policy.status();
+    return policy.has_value() ? check_calibration(*policy) : policy.status();
   };
   EXPECT_THAT(refusal("cosine_min = 0.99"), IsOk());
   EXPECT_THAT(refusal("[execution]\nprecision = \"int8\""), IsOk());

@@ -21,4 +21,7 @@ Status check_waived_field(std::string_view field);
 // Known names in their normal form ("fp16" -> "f16"), unknown ones as they are; order kept.
 std::vector<std::string> normal_precisions(const std::vector<std::string>& names);
 
+// In fallback.kernel: the engine's own choice of kernel may stand in.
+inline constexpr const char* kEngineKernel = "engine";
+
 }  // namespace axle

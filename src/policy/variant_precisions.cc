@@ -19,4 +19,12 @@ bool asks_for_variant(const Policy& policy, std::string_view precision) {
          !policy.accuracy.calibration.empty();
 }
 
+Status check_calibration(const Policy& policy) {
+  // Data for something that will not happen: most likely the precision was forgotten.
+  if (!policy.accuracy.calibration.empty() && !asks_for_variant(policy, "int8"))
+    return invalid_argument_error("accuracy.calibration is for int8, which this policy does not admit")
+        .with_hint("list int8 in execution.precision, or set a bound in [accuracy]");
+  return ok_status();
+}
+
 }  // namespace axle

@@ -11,4 +11,7 @@ namespace axle {
 // accuracy bound and gives calibration data: quantising costs time and is not tried uninvited.
 bool asks_for_variant(const Policy& policy, std::string_view precision);
 
+// INVALID_ARGUMENT: calibration data for a policy that does not admit int8.
+Status check_calibration(const Policy& policy);
+
 }  // namespace axle
