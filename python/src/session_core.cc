@@ -74,30 +74,30 @@ SessionCore::~SessionCore() {
   session_.reset();
 }
 
-std::string SessionCore::shapes_of(nb::handle feeds) const {
+std::vector<NamedTensor> SessionCore::shaped_like(nb::handle feeds) const {
+  return has_prepared_shapes_ ? to_named_tensors(feeds, session_->inputs()) : std::vector<NamedTensor>();
+}
+
+std::string SessionCore::shapes_of(const std::vector<NamedTensor>& like) {
   std::string text;
-  if (!has_prepared_shapes_) [[likely]]
-    return text;
-  for (const NamedTensor& feed : to_named_tensors(feeds, session_->inputs()))
-    text += feed.name + format_shape(feed.tensor.shape());
+  for (const NamedTensor& feed : like) text += feed.name + format_shape(feed.tensor.shape());
   return text;
 }
 
-std::unique_ptr<Lane> SessionCore::new_lane(nb::handle feeds) const {
-  std::vector<NamedTensor> like;
-  if (has_prepared_shapes_) like = to_named_tensors(feeds, session_->inputs());
+std::unique_ptr<Lane> SessionCore::new_lane(const std::vector<NamedTensor>& like) const {
   std::optional<Result<Binding>> binding;
   {
     const nb::gil_scoped_release released;
     binding.emplace(session_->make_binding(like));
   }
-  return std::make_unique<Lane>(take(std::move(*binding)), table_, shapes_of(feeds));
+  return std::make_unique<Lane>(take(std::move(*binding)), table_, shapes_of(like));
 }
 
 std::unique_ptr<Lane> SessionCore::take_lane(nb::handle feeds) {
-  const std::string shapes = shapes_of(feeds);
+  const std::vector<NamedTensor> like = shaped_like(feeds);
+  const std::string shapes = shapes_of(like);
   const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& lane) { return lane->shapes() == shapes; });
-  if (found == idle_.rend()) return new_lane(feeds);
+  if (found == idle_.rend()) return new_lane(like);
   std::unique_ptr<Lane> lane = std::move(*found);
   idle_.erase(std::next(found).base());
   return lane;
@@ -153,7 +153,7 @@ void SessionCore::require_inputs(const Lane& lane) const {
 // A lane with this call's arrays bound.
 std::unique_ptr<Lane> SessionCore::prepared_lane(nb::handle feeds) {
   for (bool fresh = false;; fresh = true) {
-    Call call(*this, fresh ? new_lane(feeds) : take_lane(feeds));
+    Call call(*this, fresh ? new_lane(shaped_like(feeds)) : take_lane(feeds));
     set_inputs(call.lane(), feeds);
     require_inputs(call.lane());
     if (call.lane().prepare(table_)) return call.take();

@@ -42,9 +42,10 @@ class SessionCore {
  private:
   class Call;
   std::unique_ptr<Lane> take_lane(nanobind::handle feeds);
-  std::unique_ptr<Lane> new_lane(nanobind::handle feeds) const;
-  // The shapes of the feeds as text where the plan has prepared shapes, of which a lane serves one; else "".
-  std::string shapes_of(nanobind::handle feeds) const;
+  std::unique_ptr<Lane> new_lane(const std::vector<NamedTensor>& like) const;
+  // The feeds where the plan has prepared shapes, of which a lane serves one; else none. And their shapes as text.
+  std::vector<NamedTensor> shaped_like(nanobind::handle feeds) const;
+  static std::string shapes_of(const std::vector<NamedTensor>& like);
   void give_back(std::unique_ptr<Lane> lane) noexcept;
   void set_inputs(Lane& lane, nanobind::handle feeds);
   void require_inputs(const Lane& lane) const;
