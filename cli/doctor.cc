@@ -24,6 +24,7 @@ int doctor(const OutputFlags& output) {
   report.engines = (*runtime)->engines().states();
   report.problems = (*runtime)->problems();
   for (const std::string& problem : (*runtime)->engines().problems()) report.problems.push_back(problem);
+  report.safeguards = Runtime::worker_safeguards();
   report.healthy = std::any_of(report.engines.begin(), report.engines.end(),
                                [](const EngineState& engine) { return engine.present && !engine.info.example; });
   if (output.json) {

@@ -30,6 +30,14 @@ struct EngineLibrary {
   friend bool operator==(const EngineLibrary&, const EngineLibrary&) = default;
 };
 
+// What an engine in a process of its own (axle-worker) is kept from, on this machine.
+struct WorkerSafeguard {
+  std::string name;       // "system calls refused"
+  bool holds = false;
+  std::string detail;     // how, or why not
+  friend bool operator==(const WorkerSafeguard&, const WorkerSafeguard&) = default;
+};
+
 enum class CancelLatency : uint8_t { kRun, kNode, kImmediate };  // end of the run, after a node, within 10 ms
 
 struct EngineInfo {

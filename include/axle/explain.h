@@ -121,6 +121,7 @@ struct DoctorReport {
   const Machine* machine = nullptr;
   std::vector<EngineState> engines;
   std::vector<std::string> problems;
+  std::vector<WorkerSafeguard> safeguards;  // of engines in processes of their own
   bool healthy = false;  // the main job can run
 };
 AXLE_API std::string render_doctor_text(const DoctorReport& report, const TextStyle& style);

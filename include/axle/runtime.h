@@ -54,6 +54,8 @@ class AXLE_API Runtime {
   EvidenceStore* evidence();
   // One sentence each: unusable cache folder, unreadable evidence, no axle-worker, ...
   std::vector<std::string> problems() const;
+  // What holds for an engine that runs in a process of its own here.
+  static std::vector<WorkerSafeguard> worker_safeguards();
 
   struct State;
   State& state() { return *state_; }
@@ -65,6 +67,10 @@ class AXLE_API Runtime {
 
 // The process's own, made on first use from the environment.
 AXLE_API Result<std::shared_ptr<Runtime>> default_runtime();
+
+// Ends the process at once: what was printed is flushed and temporary folders are removed, but engines are not unloaded and nothing
+// else is torn down, which takes some of them longer than the answer took. For a command that has done its work.
+[[noreturn]] AXLE_API void end_process(int exit_code);
 
 // The model at `path`. A file that this runtime has read before and whose stamp still holds is not read again; `verify`
 // hashes it all the same. Codes as Model::load.

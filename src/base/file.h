@@ -105,9 +105,12 @@ class ScratchDir {
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
 
  private:
-  explicit ScratchDir(std::string path) noexcept : path_(std::move(path)) {}
+  explicit ScratchDir(std::string path);
   std::string path_;
 };
+
+// Removes those that this process has made and not removed yet: for a process that ends without its destructors.
+void remove_scratch_dirs();
 
 namespace detail {
 // Fault injection: asked before each step of AtomicFile with the bytes about to be written; an errno value makes it fail.

@@ -188,6 +188,9 @@ TEST(ScratchDir, RemovesItself) {
   }
   EXPECT_THAT(list_dir(path), StatusIs(StatusCode::kNotFound));
   EXPECT_THAT(ScratchDir::create("/no/such/folder"), StatusIs(StatusCode::kNotFound));
+  AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir left, ScratchDir::create());
+  remove_scratch_dirs();
+  EXPECT_THAT(list_dir(left.path()), StatusIs(StatusCode::kNotFound));
 }
 
 constexpr int64_t kSecond = 1'000'000'000;

@@ -1,10 +1,13 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <set>
 
 #include "base/errno_status.h"
 #include "base/file.h"
@@ -66,6 +69,34 @@ Status check_private_folder(const std::string& path) {
   return ok_status();
 }
 
+namespace {
+
+struct LiveScratchDirs {
+  std::mutex mutex;
+  std::set<std::string> paths;
+  pid_t owner = ::getpid();  // a forked child has made none of them
+};
+LiveScratchDirs& live_scratch_dirs() {
+  static LiveScratchDirs* const dirs = new LiveScratchDirs;  // some outlive static destructors
+  return *dirs;
+}
+
+}  // namespace
+
+void remove_scratch_dirs() {
+  LiveScratchDirs& live = live_scratch_dirs();
+  const std::lock_guard lock(live.mutex);
+  if (live.owner != ::getpid()) return;
+  for (const std::string& path : live.paths) (void)remove_tree(path);
+  live.paths.clear();
+}
+
+ScratchDir::ScratchDir(std::string path) : path_(std::move(path)) {
+  LiveScratchDirs& live = live_scratch_dirs();
+  const std::lock_guard lock(live.mutex);
+  live.paths.insert(path_);
+}
+
 Result<ScratchDir> ScratchDir::create(const std::string& parent, std::string_view prefix) {
   std::string folder = parent;
   if (folder.empty()) {
@@ -85,7 +116,11 @@ ScratchDir& ScratchDir::operator=(ScratchDir&& other) noexcept {
 }
 
 ScratchDir::~ScratchDir() {
-  if (!path_.empty()) (void)remove_tree(path_);
+  if (path_.empty()) return;
+  (void)remove_tree(path_);
+  LiveScratchDirs& live = live_scratch_dirs();
+  const std::lock_guard lock(live.mutex);
+  live.paths.erase(path_);
 }
 
 }  // namespace axle

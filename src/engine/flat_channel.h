@@ -26,6 +26,13 @@ class FlatChannel {
   // when the other side is gone. Thread-safe.
   virtual Result<std::string> call(const std::string& request, std::span<const FlatAttachment> attachments,
                                    const std::function<void()>& poll) = 0;
+  // The same to this life of the other side alone: what it names by number another life would take for something else. UNAVAILABLE when
+  // another one has begun. 0 = whichever lives.
+  virtual Result<std::string> call_life(uint32_t life, const std::string& request, std::span<const FlatAttachment> attachments,
+                                        const std::function<void()>& poll) {
+    (void)life;
+    return call(request, attachments, poll);
+  }
   // What the engine's side sends by itself: log, trace, progress, done. Called on any thread; set once, before the first call.
   // What was sent before a reply has been received when the call returns. An empty notice: the other side is gone.
   virtual void on_notice(std::function<void(const std::string& notice)> receive) = 0;
@@ -38,6 +45,8 @@ class FlatChannel {
   virtual void abandon(const std::string& why) { (void)why; }
   // An engine that was told to stop and goes on for longer is taken for hung, and abandoned.
   virtual std::chrono::nanoseconds cancel_grace() const noexcept { return std::chrono::seconds(5); }
+  // A run went well on this life of the other side; told once a life.
+  virtual void went_well() {}
   // Whoever waits for the other may do so actively for a moment.
   virtual void allow_spin(bool allowed) { (void)allowed; }
   // Ends the other side; no notice comes after it.

@@ -38,20 +38,20 @@ axle_error_t* resources(axle_engine_t* handle, axle_buffer_t* out) {
   if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kResources);
   request.u64(engine_of(handle).id);
-  return engine_of(handle).impl->question(request, out);
+  return engine_of(handle).impl->question(request, engine_of(handle).life, out);
 }
 
 axle_error_t* capability(axle_engine_t* handle, axle_text_t resource, axle_buffer_t* out) {
   if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kCapability);
   request.u64(engine_of(handle).id).text(resource);
-  return engine_of(handle).impl->question(request, out);
+  return engine_of(handle).impl->question(request, engine_of(handle).life, out);
 }
 
 // The graph's weights in one segment that lives as long as this object (the other side keeps its own mapping).
 class SharedGraph {
  public:
-  explicit SharedGraph(Impl& impl) : impl_(impl) {}
+  SharedGraph(Impl& impl, uint32_t life) : impl_(impl), life_(life) {}
   ~SharedGraph() { impl_.detach(segment_); }
   SharedGraph(const SharedGraph&) = delete;
   SharedGraph& operator=(const SharedGraph&) = delete;
@@ -70,7 +70,7 @@ class SharedGraph {
       total += (weight->bytes.size() + 63) & ~uint64_t{63};
     }
     if (total == 0) return places;
-    AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl_.make_segment(segment_, total));
+    AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl_.make_segment(segment_, total, life_));
     attachments.push_back(attachment);
     for (size_t i = 0; i < places.size(); ++i) {
       places[i].segment = segment_.id;
@@ -80,6 +80,7 @@ class SharedGraph {
     return places;
   }
   Impl& impl_;
+  const uint32_t life_;
   Segment segment_;
 };
 
@@ -87,27 +88,29 @@ axle_error_t* support(axle_engine_t* handle, const axle_support_args_t* args, ax
   Impl& impl = *engine_of(handle).impl;
   if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   CancelBridge cancel(impl, args->cancel);
-  SharedGraph graph(impl);
+  const uint32_t life = engine_of(handle).life;
+  SharedGraph graph(impl, life);
   FlatWriter request(FlatVerb::kSupport);
   request.u64(engine_of(handle).id).text(args->resource).text(args->precision).options(args->options, args->option_count);
   request.text(args->scratch_folder);
   write_place(request, cancel.place());
   if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  return impl.question(request, out, graph.attachments, cancel.poller());
+  return impl.question(request, life, out, graph.attachments, cancel.poller());
 }
 
 axle_error_t* compile(axle_engine_t* handle, const axle_compile_args_t* args, axle_buffer_t* out) {
   Impl& impl = *engine_of(handle).impl;
   if (Status status = revive(engine_of(handle)); !status.ok()) return to_error(status);
   CancelBridge cancel(impl, args->cancel);
-  SharedGraph graph(impl);
+  const uint32_t life = engine_of(handle).life;
+  SharedGraph graph(impl, life);
   const uint64_t progress = impl.remember(impl.progress_tokens, args->progress);
   FlatWriter request(FlatVerb::kCompile);
   request.u64(engine_of(handle).id).text(args->resource).text(args->precision).options(args->options, args->option_count);
   request.text(args->scratch_folder).i32(args->threads).u64(progress);
   write_place(request, cancel.place());
   if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  axle_error_t* error = impl.question(request, out, graph.attachments, cancel.poller());
+  axle_error_t* error = impl.question(request, life, out, graph.attachments, cancel.poller());
   impl.drop(impl.progress_tokens, progress);
   return error;
 }
@@ -150,13 +153,14 @@ void write_options(FlatWriter& request, const std::vector<std::pair<std::string,
 }
 
 // Each blob's bytes in a segment of its own, which the other side may keep.
-Status write_blobs(Impl& impl, FlatWriter& request, const LoadRecord& record, std::vector<Segment>& segments,
+Status write_blobs(Impl& impl, uint32_t life, FlatWriter& request, const LoadRecord& record, std::vector<Segment>& segments,
                    std::vector<FlatAttachment>& attachments) {
   request.u64(record.blobs.size());
   for (const LoadRecord::Blob& blob : record.blobs) {
     FlatPlace place;
     if (!blob.data.empty()) {
-      AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(segments.emplace_back(), blob.data.size()));
+      AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment,
+                            impl.make_segment(segments.emplace_back(), blob.data.size(), life));
       attachments.push_back(attachment);
       std::memcpy(segments.back().memory->data(), blob.data.data(), blob.data.size());
       place = {segments.back().id, 0, blob.data.size()};
@@ -182,7 +186,7 @@ axle_error_t* load(axle_engine_t* handle, const axle_load_args_t* args, axle_exe
   if (auto parsed = parse_effective(*answer); parsed.ok()) made->effective = *std::move(parsed);
   FlatWriter ask(FlatVerb::kIo);
   ask.u64(made->id);
-  auto io = engine.impl->call(ask);
+  auto io = engine.impl->call(ask, made->life);
   if (io.ok() && io->error.code == 0) {
     if (auto parsed = parse_engine_io(io->reader->text()); parsed.ok()) made->io = *std::move(parsed);
   }
@@ -201,16 +205,17 @@ axle_error_t* io(axle_executable_t* handle, axle_buffer_t* out) {
   if (Status status = revive(executable_of(handle)); !status.ok()) return to_error(status);
   FlatWriter request(FlatVerb::kIo);
   request.u64(executable_of(handle).id);
-  return executable_of(handle).impl->question(request, out);
+  return executable_of(handle).impl->question(request, executable_of(handle).life, out);
 }
 
 axle_error_t* counters(axle_executable_t* handle, axle_buffer_t* out) {
   // Not a reason to start a process anew, whose counts would be of no run.
-  if (executable_of(handle).life != executable_of(handle).impl->channel->life())
+  const uint32_t life = executable_of(handle).life;
+  if (life != executable_of(handle).impl->channel->life())
     return to_error(unavailable_error("the engine's process is gone, and its counts with it"));
   FlatWriter request(FlatVerb::kCounters);
   request.u64(executable_of(handle).id);
-  return executable_of(handle).impl->question(request, out);
+  return executable_of(handle).impl->question(request, life, out);
 }
 
 }  // namespace
@@ -222,7 +227,7 @@ Status create_again(ClientEngine& engine) {
   write_options(request, engine.options);
   request.text(engine.scratch_folder);
   const uint32_t now = engine.impl->channel->life();
-  AXLE_ASSIGN_OR_RETURN(auto reply, engine.impl->call(request));
+  AXLE_ASSIGN_OR_RETURN(auto reply, engine.impl->call(request, now));
   if (reply.error.code != 0) return to_status(std::move(reply.error));
   engine.id = reply.reader->u64();
   engine.life = now;
@@ -233,8 +238,9 @@ Result<std::string> load_as_recorded(ClientExecutable& executable, axle_text_t s
                                      void* progress) {
   Impl& impl = *executable.impl;
   const LoadRecord& record = executable.record;
+  const uint32_t life = executable.engine->life;
   CancelBridge bridge(impl, cancel);
-  SharedGraph graph(impl);
+  SharedGraph graph(impl, life);
   std::vector<Segment> blobs;
   const uint64_t token = impl.remember(impl.progress_tokens, progress);
   FlatWriter request(FlatVerb::kLoad);
@@ -242,11 +248,10 @@ Result<std::string> load_as_recorded(ClientExecutable& executable, axle_text_t s
   write_options(request, record.options);
   request.text(scratch_folder).i32(record.threads).i32(record.spin).numbers<int32_t>(record.cpu_set).u64(token);
   write_place(request, bridge.place());
-  AXLE_RETURN_IF_ERROR(write_blobs(impl, request, record, blobs, graph.attachments));
+  AXLE_RETURN_IF_ERROR(write_blobs(impl, life, request, record, blobs, graph.attachments));
   request.u32(record.graph != nullptr ? 1 : 0);
   if (record.graph != nullptr) AXLE_RETURN_IF_ERROR(graph.write(request, record.graph));
-  const uint32_t life = impl.channel->life();
-  auto reply = impl.call(request, graph.attachments, bridge.poller());
+  auto reply = impl.call(request, life, graph.attachments, bridge.poller());
   impl.drop(impl.progress_tokens, token);
   for (const Segment& segment : blobs) impl.detach(segment);
   if (!reply.ok()) return bridge.judge(reply.status());
@@ -318,7 +323,8 @@ Result<std::shared_ptr<FlatClient>> FlatClient::create(std::shared_ptr<FlatChann
   auto impl = std::make_unique<Impl>();
   impl->channel = std::move(channel);
   impl->channel->on_notice([raw = impl.get()](const std::string& notice) { raw->receive(notice); });
-  AXLE_RETURN_IF_ERROR(impl->make_segment(impl->control, flat::kCancelSlots * sizeof(uint32_t)).status());
+  AXLE_RETURN_IF_ERROR(
+      impl->make_segment(impl->control, flat::kCancelSlots * sizeof(uint32_t), impl->channel->life()).status());
   for (uint32_t slot = 0; slot < flat::kCancelSlots; ++slot) impl->free_flags.push_back(slot);
   AXLE_RETURN_IF_ERROR(impl->introduce());
   return std::shared_ptr<FlatClient>(new FlatClient(std::move(impl)));
@@ -346,7 +352,7 @@ axle_error_t* FlatClient::describe_engine(axle_engine_t* engine, axle_buffer_t* 
   }
   FlatWriter request(FlatVerb::kDescribe);
   request.u64(engine == nullptr ? 0 : flat::engine_of(engine).id);
-  return impl_->question(request, out);
+  return impl_->question(request, engine == nullptr ? 0 : flat::engine_of(engine).life, out);
 }
 
 axle_engine_api_t FlatClient::table() const {

@@ -73,6 +73,7 @@ struct FlatClient::Impl {
   uint32_t slots = 0;
   std::atomic<uint32_t> life{0};  // of the other side, that knows the control segment
   std::atomic<uint32_t> restarts{0}, restarts_in_a_row{0};
+  std::atomic<bool> proven{false};  // a run went well since the other side began
   std::mutex revive_mutex;
   std::atomic<uint64_t> copied_bytes{0};  // between callers' memory and shared memory
   std::atomic<uint32_t> last_segment{0};
@@ -90,24 +91,25 @@ struct FlatClient::Impl {
     std::unique_ptr<FlatReader> reader;
     FlatError error;
   };
-  Result<Reply> call(FlatWriter& request, std::span<const FlatAttachment> attachments = {},
+  // `of_life`: of what the request names; 0 = it names nothing.
+  Result<Reply> call(FlatWriter& request, uint32_t of_life, std::span<const FlatAttachment> attachments = {},
                      const std::function<void()>& poll = nullptr) {
     Reply reply;
-    AXLE_ASSIGN_OR_RETURN(reply.bytes, channel->call(request.take(), attachments, poll));
+    AXLE_ASSIGN_OR_RETURN(reply.bytes, channel->call_life(of_life, request.take(), attachments, poll));
     reply.reader = std::make_unique<FlatReader>(reply.bytes);
     reply.error = read_error(*reply.reader);
     if (!reply.reader->ok()) return internal_error("the engine's process sent a malformed reply");
     return reply;
   }
   // For verbs whose reply is an error or nothing.
-  axle_error_t* command(FlatWriter& request, std::span<const FlatAttachment> attachments = {}) {
-    auto reply = call(request, attachments);
+  axle_error_t* command(FlatWriter& request, uint32_t of_life, std::span<const FlatAttachment> attachments = {}) {
+    auto reply = call(request, of_life, attachments);
     if (!reply.ok()) return flat::to_error(reply.status());
     return reply->error.code == 0 ? nullptr : flat::to_error(std::move(reply->error));
   }
-  axle_error_t* question(FlatWriter& request, axle_buffer_t* out, std::span<const FlatAttachment> attachments = {},
-                         const std::function<void()>& poll = nullptr) {
-    auto reply = call(request, attachments, poll);
+  axle_error_t* question(FlatWriter& request, uint32_t of_life, axle_buffer_t* out,
+                         std::span<const FlatAttachment> attachments = {}, const std::function<void()>& poll = nullptr) {
+    auto reply = call(request, of_life, attachments, poll);
     if (!reply.ok()) return flat::to_error(reply.status());
     if (reply->error.code != 0) return flat::to_error(std::move(reply->error));
     flat::give(reply->reader->text(), out);
@@ -117,29 +119,30 @@ struct FlatClient::Impl {
     if (its_life != channel->life()) return;  // gone with the other side
     FlatWriter request(verb);
     request.u64(id);
-    (void)call(request);
+    (void)call(request, its_life);
   }
 
   // ---- memory ----
-  Result<FlatAttachment> make_segment(flat::Segment& segment, size_t size_bytes) {
+  Result<FlatAttachment> make_segment(flat::Segment& segment, size_t size_bytes, uint32_t its_life) {
     AXLE_ASSIGN_OR_RETURN(SharedMemory memory, SharedMemory::create("axle-flat", std::max<size_t>(size_bytes, 64)));
     segment.memory = std::move(memory);
     segment.id = ++last_segment;
-    return hand_over(segment);
+    return hand_over(segment, its_life);
   }
-  FlatAttachment hand_over(flat::Segment& segment) {
-    segment.life = channel->life();
+  // To be sent in a message to that life.
+  FlatAttachment hand_over(flat::Segment& segment, uint32_t its_life) {
+    segment.life = its_life;
     return FlatAttachment{segment.id, segment.get()->fd(), segment.get()->size_bytes()};
   }
-  // The segment once more, if the other side was started anew since it got it.
-  void hand_over_again(flat::Segment& segment, std::vector<FlatAttachment>& attachments) {
-    if (segment.get() != nullptr && segment.life != channel->life()) attachments.push_back(hand_over(segment));
+  // The segment once more, if another life has got it.
+  void hand_over_again(flat::Segment& segment, uint32_t its_life, std::vector<FlatAttachment>& attachments) {
+    if (segment.get() != nullptr && segment.life != its_life) attachments.push_back(hand_over(segment, its_life));
   }
   void detach(const flat::Segment& segment) {
     if (segment.id == 0 || segment.life != channel->life()) return;
     FlatWriter request(FlatVerb::kDetach);
     request.u32(segment.id);
-    (void)call(request);
+    (void)call(request, segment.life);
   }
 
   // ---- cancel flags ----
@@ -303,7 +306,7 @@ Status revive_locked(ClientEngine& engine);
 Status create_again(ClientEngine& engine);
 Result<std::string> load_as_recorded(ClientExecutable& executable, axle_text_t scratch_folder, const axle_cancel_t* cancel,
                                      void* progress);
-Status bind_again(ClientContext& context);
+Status bind_again(ClientContext& context, uint32_t life);
 
 // Verbs of contexts, for the table.
 axle_error_t* context_create(axle_executable_t* handle, axle_context_t** out);

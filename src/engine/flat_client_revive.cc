@@ -21,14 +21,15 @@ std::chrono::milliseconds pause_before(uint32_t restart) {
 Status FlatClient::Impl::introduce() {
   FlatWriter request(FlatVerb::kDescribe);
   request.u64(0);
-  const FlatAttachment attachment = hand_over(control);
   const uint32_t now = channel->life();
-  AXLE_ASSIGN_OR_RETURN(auto reply, call(request, std::span(&attachment, 1)));
+  const FlatAttachment attachment = hand_over(control, now);
+  AXLE_ASSIGN_OR_RETURN(auto reply, call(request, now, std::span(&attachment, 1)));
   if (reply.error.code != 0) return unavailable_error("the engine's process does not describe itself: " + reply.error.message);
   (void)reply.reader->text();
   slots = reply.reader->u32();
   if (!reply.reader->ok()) return internal_error("the engine's process sent a malformed reply");
   life = now;
+  proven = false;
   return ok_status();
 }
 
@@ -96,12 +97,16 @@ Status revive(ClientContext& context) {
   if (context.life == context.executable->life) return ok_status();
   Impl& impl = *context.impl;
   FlatWriter request(FlatVerb::kContextCreate);
-  request.u64(context.executable->id);
-  const uint32_t now = context.executable->life;
-  AXLE_ASSIGN_OR_RETURN(auto reply, impl.call(request));
+  uint32_t now = 0;
+  {
+    const std::lock_guard lock(impl.revive_mutex);  // both of the same life
+    now = context.executable->life;
+    request.u64(context.executable->id);
+  }
+  AXLE_ASSIGN_OR_RETURN(auto reply, impl.call(request, now));
   if (reply.error.code != 0) return to_status(std::move(reply.error));
   context.id = reply.reader->u64();
-  AXLE_RETURN_IF_ERROR(bind_again(context));
+  AXLE_RETURN_IF_ERROR(bind_again(context, now));
   context.results.clear();
   context.result_errors.clear();
   context.life = now;

@@ -51,17 +51,18 @@ bool is_same_place(const ClientTensor& bound, const axle_tensor_t& tensor, const
 }
 
 // A segment for the tensor where the one it has does not do.
-Result<std::optional<FlatAttachment>> place_tensor(Impl& impl, const axle_tensor_t& tensor, const ClientTensor& bound,
-                                                   const std::optional<SharedPlace>& shared, Segment& fresh) {
+Result<std::optional<FlatAttachment>> place_tensor(Impl& impl, uint32_t life, const axle_tensor_t& tensor,
+                                                   const ClientTensor& bound, const std::optional<SharedPlace>& shared,
+                                                   Segment& fresh) {
   if (tensor.dtype == kString) return std::optional<FlatAttachment>();
   if (shared) {
     if (bound.segment.block == shared->block) return std::optional<FlatAttachment>();
     fresh.block = shared->block;
     fresh.id = ++impl.last_segment;
-    return std::optional<FlatAttachment>(impl.hand_over(fresh));
+    return std::optional<FlatAttachment>(impl.hand_over(fresh, life));
   }
   if (!bound.in_place() && tensor.size_bytes <= bound.segment.size_bytes()) return std::optional<FlatAttachment>();
-  AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(fresh, tensor.size_bytes));
+  AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(fresh, tensor.size_bytes, life));
   return std::optional<FlatAttachment>(attachment);
 }
 
@@ -72,7 +73,7 @@ axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTens
   request.u64(context.id).u32(index).u32(tensor == nullptr ? 0 : 1);
   if (tensor == nullptr || index >= list.size()) {
     if (tensor != nullptr) write_tensor(request, {});
-    axle_error_t* error = context.impl->command(request);
+    axle_error_t* error = context.impl->command(request, context.life);
     if (error == nullptr && index < list.size()) list[index].bound = false;
     return error;
   }
@@ -85,14 +86,14 @@ axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTens
   }
   Segment fresh;  // what was bound before stays until the engine has accepted the new
   std::vector<FlatAttachment> attachments;
-  const auto attachment = place_tensor(*context.impl, *tensor, bound, shared, fresh);
+  const auto attachment = place_tensor(*context.impl, context.life, *tensor, bound, shared, fresh);
   if (!attachment.ok()) return to_error(attachment.status());
   if (*attachment) attachments.push_back(**attachment);
   Segment& place = fresh.get() != nullptr ? fresh : bound.segment;
-  context.impl->hand_over_again(place, attachments);
+  context.impl->hand_over_again(place, context.life, attachments);
   const size_t offset = shared ? shared->offset : 0;
   write_tensor(request, flat_tensor(*tensor, place.id, offset));
-  if (axle_error_t* error = context.impl->command(request, attachments)) {
+  if (axle_error_t* error = context.impl->command(request, context.life, attachments)) {
     context.impl->detach(fresh);
     return error;
   }
@@ -116,7 +117,7 @@ axle_error_t* bind_output(axle_context_t* handle, uint32_t index, const axle_ten
   return bind(FlatVerb::kBindOutput, context_of(handle), context_of(handle).outputs, index, tensor);
 }
 
-Status bind_again(ClientContext& context) {
+Status bind_again(ClientContext& context, uint32_t life) {
   for (auto* list : {&context.inputs, &context.outputs}) {
     const FlatVerb verb = list == &context.inputs ? FlatVerb::kBindInput : FlatVerb::kBindOutput;
     for (uint32_t i = 0; i < list->size(); ++i) {
@@ -126,8 +127,8 @@ Status bind_again(ClientContext& context) {
       request.u64(context.id).u32(i).u32(1);
       write_tensor(request, flat_tensor(bound.tensor, bound.segment.id, bound.offset));
       std::vector<FlatAttachment> attachments;
-      context.impl->hand_over_again(bound.segment, attachments);
-      AXLE_ASSIGN_OR_RETURN(auto reply, context.impl->call(request, attachments));
+      context.impl->hand_over_again(bound.segment, life, attachments);
+      AXLE_ASSIGN_OR_RETURN(auto reply, context.impl->call(request, life, attachments));
       if (reply.error.code != 0) return to_status(std::move(reply.error));
     }
   }
@@ -211,13 +212,13 @@ axle_error_t* malformed() { return to_error(internal_error("the engine's process
 axle_error_t* fetch_again(ClientContext& context, uint64_t missing) {
   Impl& impl = *context.impl;
   Segment old = std::exchange(context.room, {});
-  const auto attachment = impl.make_segment(context.room, old.size_bytes() + missing);
+  const auto attachment = impl.make_segment(context.room, old.size_bytes() + missing, context.life);
   if (!attachment.ok()) return to_error(attachment.status());
   FlatWriter request(FlatVerb::kRun);
   request.u64(context.id).u32(1).u64(0);
   write_place(request, {});
   write_wishes(request, context);
-  auto reply = impl.call(request, std::span(&*attachment, 1));
+  auto reply = impl.call(request, context.life, std::span(&*attachment, 1));
   impl.detach(old);
   if (!reply.ok()) return to_error(reply.status());
   if (reply->error.code != 0) return to_error(std::move(reply->error));
@@ -228,7 +229,10 @@ axle_error_t* fetch_again(ClientContext& context, uint64_t missing) {
 axle_error_t* finish_run(ClientContext& context, FlatReader& reader) {
   const uint64_t missing = read_results(context, reader);
   if (!reader.ok()) return malformed();
-  if (context.impl->restarts_in_a_row.load(std::memory_order_relaxed) != 0) context.impl->restarts_in_a_row = 0;
+  if (Impl& impl = *context.impl; !impl.proven.load(std::memory_order_relaxed)) {
+    impl.restarts_in_a_row = 0;
+    if (!impl.proven.exchange(true)) impl.channel->went_well();
+  }
   return missing == 0 ? nullptr : fetch_again(context, missing);
 }
 
@@ -245,8 +249,8 @@ axle_error_t* run(axle_context_t* handle, const axle_run_args_t* args) {
   write_place(request, cancel.place());
   write_wishes(request, context);
   std::vector<FlatAttachment> attachments;
-  impl.hand_over_again(context.room, attachments);
-  auto reply = impl.call(request, attachments, cancel.poller());
+  impl.hand_over_again(context.room, context.life, attachments);
+  auto reply = impl.call(request, context.life, attachments, cancel.poller());
   if (profile != 0) impl.drop(impl.profile_tokens, profile);
   if (!reply.ok()) return to_error(cancel.judge(reply.status()));
   if (reply->error.code != 0) return to_error(std::move(reply->error));
@@ -302,8 +306,8 @@ axle_error_t* run_async(axle_context_t* handle, const axle_run_args_t* args, axl
   write_place(request, cancel->place());
   write_wishes(request, context);
   std::vector<FlatAttachment> attachments;
-  impl.hand_over_again(context.room, attachments);
-  if (axle_error_t* error = impl.command(request, attachments)) {
+  impl.hand_over_again(context.room, context.life, attachments);
+  if (axle_error_t* error = impl.command(request, context.life, attachments)) {
     const std::lock_guard lock(impl.mutex);
     impl.pending.erase(id);
     return error;

@@ -15,11 +15,13 @@
 #include <cstring>
 #include <set>
 
+#include "base/clock.h"
 #include "base/errno_status.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/search_folders.h"
 #include "engine/worker_life.h"
+#include "engine/worker_quarantine.h"
 #include "engine/worker_server.h"
 
 namespace axle {
@@ -102,6 +104,7 @@ Result<std::shared_ptr<WorkerChannel>> WorkerChannel::start(WorkerOptions option
 }
 
 Status WorkerChannel::begin() {
+  AXLE_RETURN_IF_ERROR(Quarantine::of_process().check(options_.plugin_path, steady_ns()));
   AXLE_ASSIGN_OR_RETURN(Ends sockets, make_socket());
   AXLE_ASSIGN_OR_RETURN(Ends output, make_output());
   AXLE_ASSIGN_OR_RETURN(SharedMemory memory, make_control(spin_));
@@ -126,8 +129,9 @@ Status WorkerChannel::begin() {
   std::shared_ptr<Life> old;
   const std::lock_guard lock(mutex_);
   old = std::exchange(current_, std::move(life));
-  life_.store(++lives_, std::memory_order_release);
-  if (current_->ended) life_.store(0, std::memory_order_release);
+  current_->which.store(++lives_);
+  life_.store(lives_);
+  if (current_->ended) current_->withdraw();
   return ok_status();
 }
 
@@ -143,9 +147,15 @@ std::shared_ptr<WorkerChannel::Life> WorkerChannel::current() const {
 
 Result<std::string> WorkerChannel::call(const std::string& request, std::span<const FlatAttachment> attachments,
                                         const std::function<void()>& poll) {
+  return call_life(0, request, attachments, poll);
+}
+
+Result<std::string> WorkerChannel::call_life(uint32_t wanted, const std::string& request,
+                                             std::span<const FlatAttachment> attachments, const std::function<void()>& poll) {
   AXLE_RETURN_IF_ERROR(guard_.check("engine"));
   const std::shared_ptr<Life> life = current();
   if (life == nullptr) return unavailable_error("the engine's process was ended");
+  if (wanted != 0 && life->which != wanted) return unavailable_error("the engine's process was started anew meanwhile");
   AXLE_ASSIGN_OR_RETURN(const uint32_t lane, life->take_lane());
   Result<std::string> reply = life->exchange(lane, request, attachments, poll);
   life->return_lane(lane);
@@ -179,6 +189,8 @@ void WorkerChannel::allow_spin(bool allowed) {
   spin_ = allowed;
   if (const auto life = current()) life->control().spin.store(allowed ? 1 : 0, std::memory_order_relaxed);
 }
+
+void WorkerChannel::went_well() { Quarantine::of_process().went_well(options_.plugin_path); }
 
 void WorkerChannel::close() {
   if (guard_.in_forked_child()) return;

@@ -39,12 +39,15 @@ class WorkerChannel final : public FlatChannel {
 
   Result<std::string> call(const std::string& request, std::span<const FlatAttachment> attachments,
                            const std::function<void()>& poll) override;
+  Result<std::string> call_life(uint32_t life, const std::string& request, std::span<const FlatAttachment> attachments,
+                                const std::function<void()>& poll) override;
   void on_notice(std::function<void(const std::string&)> receive) override;
   uint32_t life() const noexcept override { return life_.load(std::memory_order_acquire); }
   Status restart() override;
   void abandon(const std::string& why) override;
   std::chrono::nanoseconds cancel_grace() const noexcept override { return options_.cancel_grace; }
   void allow_spin(bool allowed) override;
+  void went_well() override;
   void close() override;
 
   // UNAVAILABLE when the process is gone.

@@ -1,5 +1,6 @@
 // What becomes of a worker, its host and its caller when one of them is killed, hangs, hoards or cannot be started.
 #include "engine/testing/worker_case.h"
+#include "engine/worker_confine.h"
 
 namespace axle {
 namespace {
@@ -15,6 +16,7 @@ using testing::kExit;
 using testing::kHang;
 using testing::kHangUntilCancelled;
 using testing::kHoard;
+using testing::kLeave;
 using testing::null_options;
 using testing::open_descriptors;
 using testing::process_lives;
@@ -102,6 +104,17 @@ TEST(Worker, CancelReachesTheEngineOrEndsIt) {
   EXPECT_THAT(cancelled_run(kHang), StatusIs(StatusCode::kCancelled));
   ASSERT_THAT(worker.run(1), IsOk());
   EXPECT_EQ(worker.counter("worker_restarts"), 1);
+}
+
+TEST(Worker, SystemCallsThatNoEngineNeedsAreRefused) {
+  const auto safeguards = worker_safeguards();
+  const auto filter = std::ranges::find(safeguards, "system calls refused", &WorkerSafeguard::name);
+  ASSERT_NE(filter, safeguards.end());
+  if (!filter->holds) GTEST_SKIP() << filter->detail;
+  Unruly worker;
+  EXPECT_THAT(worker.run(kLeave), StatusIs(StatusCode::kAborted, "Operation not permitted"));
+  ASSERT_THAT(worker.run(1), IsOk());
+  EXPECT_EQ(worker.counter("worker_restarts"), 0);
 }
 
 TEST(Worker, MemoryLimitHolds) {

@@ -11,9 +11,11 @@
 #include <cstring>
 #include <set>
 
+#include "base/clock.h"
 #include "base/errno_status.h"
 #include "base/logging.h"
 #include "base/text.h"
+#include "engine/worker_quarantine.h"
 
 namespace axle {
 namespace {
@@ -239,7 +241,7 @@ void WorkerChannel::Life::watch() {
     }
     if (Clock::now() > give_up) child.signal_group(SIGKILL);
   }
-  finish();
+  finish(stopping);
 }
 
 void WorkerChannel::Life::take_output() {
@@ -289,7 +291,12 @@ bool WorkerChannel::Life::take_notices() {
   return true;
 }
 
-void WorkerChannel::Life::finish() {
+void WorkerChannel::Life::withdraw() {
+  uint32_t mine = which.load();
+  if (mine != 0) channel.life_.compare_exchange_strong(mine, 0);
+}
+
+void WorkerChannel::Life::finish(bool asked_to_end) {
   child.signal_group(SIGKILL);  // what it started
   {
     const std::lock_guard lock(live_workers().mutex);
@@ -301,12 +308,14 @@ void WorkerChannel::Life::finish() {
     const std::lock_guard lock(mutex);
     const std::string said = tail_of(last_words);
     const std::string what = abandoned.empty() ? how.text() : "ended because " + abandoned;
+    if (!asked_to_end) Quarantine::of_process().died(options.plugin_path, what, steady_ns());
     end = unavailable_error(fmt::format("the engine's process (axle-worker {}, {}) is gone: {}{}{}", child.pid(),
                                         options.plugin_path.substr(options.plugin_path.rfind('/') + 1), what,
                                         said.empty() ? "" : "; last it said: ", said));
-    channel.life_.store(0, std::memory_order_release);  // before anybody can be told
-    ended.store(true, std::memory_order_release);
+    withdraw();  // before anybody can be told
+    ended.store(true);
   }
+  withdraw();  // it may have become the current one in between
   changed.notify_all();
   // Whoever waits for a reply sees another number, and then that there will be none.
   for (worker::Lane& lane : control().lanes) {

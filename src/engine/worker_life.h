@@ -30,6 +30,7 @@ struct WorkerChannel::Life {
   std::string abandoned;            // why it was killed
   Status end;                       // how it ended
   std::atomic<bool> ended{false};
+  std::atomic<uint32_t> which{0};  // among the channel's lives; 0 until it is the current one
   std::atomic<uint64_t> notices_seen{0};
   std::array<uint32_t, worker::kLanes> seen{};  // of each lane's to_host; the lane's holder's
   std::string notice_bytes;         // the watcher's
@@ -55,7 +56,9 @@ struct WorkerChannel::Life {
   void watch();
   void take_output();
   bool take_notices();
-  void finish();
+  void finish(bool asked_to_end);
+  // The channel's life is over, if this one is it.
+  void withdraw();
 };
 
 }  // namespace axle

@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +20,7 @@
 #include "base/shared_memory.h"
 #include "base/text.h"
 #include "engine/flat_server.h"
+#include "engine/worker_confine.h"
 #include "engine/worker_lanes.h"
 
 namespace axle {
@@ -34,25 +33,6 @@ template <typename T>
 bool read_number(std::string_view text, T& value) {
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
   return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
-
-Status confine(const WorkerArguments& arguments) {
-  if (!arguments.cpu_set.empty()) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const int32_t cpu : arguments.cpu_set) {
-      if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
-    }
-    if (::sched_setaffinity(0, sizeof(set), &set) != 0) return errno_status(errno, "cannot stay on the given CPUs");
-  }
-  if (arguments.memory_limit_bytes > 0) {
-    // Of what is allocated: files and shared memory that are mapped do not count.
-    const rlimit limit{arguments.memory_limit_bytes, arguments.memory_limit_bytes};
-    if (::setrlimit(RLIMIT_DATA, &limit) != 0) return errno_status(errno, "cannot limit the memory");
-  }
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  return ok_status();
 }
 
 // Ends this process with the host. Not PR_SET_PDEATHSIG: that fires when the thread that started us ends.
@@ -241,7 +221,7 @@ Status serve_worker(const WorkerArguments& arguments) {
     return failed_precondition_error(
         fmt::format("this is axle-worker of axle {}, it was started by {}", AXLE_VERSION, printable(control.host_version, 56)));
   }
-  AXLE_RETURN_IF_ERROR(confine(arguments));  // before there is a second thread
+  AXLE_RETURN_IF_ERROR(confine_this_process(arguments.cpu_set, arguments.memory_limit_bytes));
   std::thread([host = arguments.host_pid] { die_with_host(host); }).detach();
   AXLE_ASSIGN_OR_RETURN(auto plugin, Plugin::open(arguments.plugin_path));
   static Serving* const serving = new Serving(std::move(memory), std::move(plugin));  // until the process ends

@@ -42,6 +42,8 @@ std::string render_doctor_text(const DoctorReport& report, const TextStyle& styl
                                                    : ": no engine here drives it");
     }
   }
+  for (const WorkerSafeguard& one : report.safeguards)
+    out += fmt::format("{}  own processes, {}: {}\n", mark(one.holds, style.color), one.name, one.detail);
   for (const std::string& problem : report.problems) out += toned("note", Tone::kWarn, style.color) + "  " + problem + "\n";
   out += report.healthy ? "models can be run here: axle run MODEL --random 1\n"
                         : "no engine can run models here yet: install one of the above\n";
@@ -60,9 +62,13 @@ Result<std::string> render_doctor_json(const DoctorReport& report) {
                            {"reached", reaches_engine(resource, report.engines)}});
     }
   }
+  Json safeguards = Json::array();
+  for (const WorkerSafeguard& one : report.safeguards)
+    safeguards.push_back({{"name", one.name}, {"holds", one.holds}, {"detail", one.detail}});
   return canonical_json({{"healthy", report.healthy},
                          {"problems", report.problems},
                          {"engines", engines["engines"]},
+                         {"safeguards", std::move(safeguards)},
                          {"resources", std::move(resources)}});
 }
 

@@ -1,8 +1,13 @@
 #include "axle/runtime.h"
 
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/file.h"
 #include "base/fork_guard.h"
 #include "base/logging.h"
 #include "engine/worker_channel.h"
+#include "engine/worker_confine.h"
 #include "model/model_graph.h"
 #include "runtime/runtime_state.h"
 
@@ -61,6 +66,8 @@ std::vector<std::string> Runtime::problems() const {
   return problems;
 }
 
+std::vector<WorkerSafeguard> Runtime::worker_safeguards() { return axle::worker_safeguards(); }
+
 Result<std::shared_ptr<Runtime>> default_runtime() {
   static std::mutex mutex;
   static std::shared_ptr<Runtime> runtime;
@@ -73,6 +80,12 @@ Result<std::shared_ptr<Runtime>> default_runtime() {
     AXLE_ASSIGN_OR_RETURN(runtime, Runtime::create());
   }
   return runtime;
+}
+
+void end_process(int exit_code) {
+  std::fflush(nullptr);
+  remove_scratch_dirs();
+  std::_Exit(exit_code);
 }
 
 std::optional<std::string> Runtime::State::recall(std::string_view kind, const std::string& key) {

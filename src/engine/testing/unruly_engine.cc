@@ -1,7 +1,9 @@
 // A plugin for tests of isolation: y = x + x, unless x[0] names a misdeed. Only ever loaded into an axle-worker.
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,7 +16,7 @@ namespace axle::testing {
 namespace {
 
 // x[0] of the misdeeds; tests name them too.
-constexpr float kAbort = -1, kExit = -2, kHang = -3, kHoard = -4, kHangUntilCancelled = -5;
+constexpr float kAbort = -1, kExit = -2, kHang = -3, kHoard = -4, kHangUntilCancelled = -5, kLeave = -6;
 
 kit::IoSpec vector_of_four(const char* name) {
   kit::IoSpec spec;
@@ -36,6 +38,7 @@ void misbehave(float what, const kit::RunArgs& args) {
     if (memory == MAP_FAILED) throw kit::Error(AXLE_RESOURCE_EXHAUSTED, "no 512 MiB to be had");
     ::munmap(memory, kBytes);
   }
+  if (what == kLeave) throw kit::Error(AXLE_ABORTED, ::unshare(CLONE_NEWUSER) == 0 ? "let through" : std::strerror(errno));
   while (what == kHang || what == kHangUntilCancelled) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (what == kHangUntilCancelled) args.cancel.check();

@@ -19,7 +19,7 @@ namespace axle::testing {
 inline const std::string kNull = AXLE_BINARY_DIR "/lib/axle/engines/libaxle_engine_null.so";
 inline const std::string kUnruly = AXLE_BINARY_DIR "/lib/axle/testing/libaxle_engine_unruly.so";
 // x[0] of the misdeeds of testing/unruly_engine.cc.
-inline constexpr float kAbort = -1, kExit = -2, kHang = -3, kHoard = -4, kHangUntilCancelled = -5;
+inline constexpr float kAbort = -1, kExit = -2, kHang = -3, kHoard = -4, kHangUntilCancelled = -5, kLeave = -6;
 
 // An engine in a worker, one executable, one context with x bound.
 struct Isolated {
