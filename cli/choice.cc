@@ -15,7 +15,7 @@ void ChoiceFlags::declare(Arguments& arguments) {
   arguments.option(engine, "--engine", "NAME", "this engine and no other");
   arguments.option(precision, "--precision", "P[,P]", "one = forced, several = gated in this order: f32, bf16, f16, int8");
   arguments.option(threads, threads_flag, "N", "compute threads");
-  arguments.option(objective, "--objective", "WHAT", "latency, throughput, energy, cost or memory");
+  arguments.option(objective, "--objective", "WHAT", "latency, throughput, energy, cost, memory or hybrid");
   arguments.option(allow_fallback, "--allow-fallback", "SELECTOR[,...]",
                    "resources that may stand in when the target is missing");
   arguments.option(kernel, "--kernel", "OP=NAME", "force a kernel for an operator");

@@ -122,6 +122,7 @@ Status run(const RunArguments& arguments) {
   AXLE_RETURN_IF_ERROR(check_flags(arguments));
   AXLE_ASSIGN_OR_RETURN(Policy policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+  const auto ahead = arguments.locked.empty() ? open_engine_ahead(runtime, arguments.model, policy) : nullptr;
   AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model, arguments.verify));
   AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> feeds, arguments.inputs.load(model));
   SessionOptions options;
@@ -159,7 +160,8 @@ Status run(const RunArguments& arguments) {
   document.first_run_ns = run_ns;
   document.run_ns = run_ns;
   document.qos = session.qos();
-  return report(arguments, document);
+  AXLE_RETURN_IF_ERROR(report(arguments, document));
+  end_process(0);
 }
 
 }  // namespace

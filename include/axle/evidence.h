@@ -62,6 +62,8 @@ struct EvidenceRow {
   int64_t p50_ns = 0, p95_ns = 0, p99_ns = 0;  // over single calls; 0 = too few samples
   int64_t load_ns = 0, compile_ns = 0, first_run_ns = 0;
   uint64_t peak_memory_bytes = 0;  // 0 = not measured
+  int64_t energy_pj = 0;  // picojoules of one run by counters, whatever else drew from them; 0 = no counter was read
+  std::string energy_source;  // those counters: "rapl package-0"
   std::optional<ErrorFigures> error;
   // Paired comparisons made in the same run: rival candidate -> median ratio (rival over this) with its 95 % interval.
   struct Paired {

@@ -88,9 +88,14 @@ struct Transfer {
   friend bool operator==(const Transfer&, const Transfer&) = default;
 };
 
+// When partitions serve: always, while fewer requests than Plan::switch_at are in flight, or from that many on.
+enum class Load : uint8_t { kAny, kLow, kHigh };
+AXLE_API std::string_view load_name(Load load) noexcept;  // "any", "low", "high"
+
 struct Partition {
   int32_t id = 0;
   int32_t replica = 0;     // partitions of one replica stand together and compute the whole model
+  Load load = Load::kAny;  // those of one load stand together and compute the whole model, the low one first
   Candidate candidate;
   std::string engine_version;
   std::string library_digest;
@@ -126,14 +131,16 @@ struct Plan {
   // "single": partitions run one after the other, on the thread that calls. "pipeline": each on a thread of its core set or
   // device, several requests at a time, in order. "split": the same places and threads, cut so that one request is answered
   // soonest and each part fits the memory where it runs. "replicas": the model several times over, each replica like a pipeline.
+  // "hybrid": "single" under a low load, and under a high one "single" or, where several replicas serve it, "replicas".
   std::string schedule = "single";
+  int32_t switch_at = 0;  // of "hybrid": requests in flight from which the load is high, at least 2
   std::vector<Partition> partitions;  // in execution order, at least one
   std::vector<Transfer> transfers;
   std::string judged_shapes;  // same text form as EvidenceKey::shapes
   std::vector<Decision> decisions;  // every candidate that was looked at, best first
   std::vector<Substitution> substitutions;
   std::vector<std::string> notes;  // near ties, estimates, generated samples, stale evidence: one sentence each
-  int64_t expected_ns = 0;
+  int64_t expected_ns = 0;  // of "hybrid": under a low load
 
   // "sha256:..." over what is executed: not over decisions, notes and expectations.
   AXLE_API std::string digest() const;

@@ -14,7 +14,8 @@
 
 namespace axle {
 
-enum class Objective : uint8_t { kLatency, kThroughput, kEnergy, kCost, kMemory };
+// kHybrid: latency while few requests are in flight, throughput while many are.
+enum class Objective : uint8_t { kLatency, kThroughput, kEnergy, kCost, kMemory, kHybrid };
 enum class Isolation : uint8_t { kAuto, kNone, kProcess };
 enum class ScheduleKind : uint8_t { kAuto, kSingle, kReplicas, kPipeline, kSplit };
 enum class Mixing : uint8_t { kNever, kNeeded, kAllowed };

@@ -52,8 +52,9 @@ struct LoadTiming {
 
 class Binding;
 
-// Of one replica of a scheduled plan (one for every schedule but "replicas"), since loading.
+// Of one replica of a scheduled plan (one for every schedule but "replicas"; of "hybrid" those of both loads), since loading.
 struct ReplicaStatistics {
+  Load load = Load::kAny;
   uint64_t requests = 0;
   uint64_t failures = 0;  // its device or process was gone
   int64_t typical_ns = 0;  // time per request that requests are spread by: planned, or learned with schedule.rebalance
@@ -93,7 +94,7 @@ class AXLE_API Session {
   Result<std::vector<NamedTensor>> run(std::span<const NamedTensor> feeds, const RunOptions& options = {}) const;
   // Same, on a thread of the runtime. The tensors are kept alive until completion.
   std::future<Result<std::vector<NamedTensor>>> run_async(std::vector<NamedTensor> feeds, RunOptions options = {}) const;
-  // Of a plan with replicas, each binding keeps to one of them, round and round. Of one with prepared shapes ([shapes]), to the
+  // Of a plan with replicas, each binding keeps to one of them, round and round. Of a "hybrid" one it switches with the load. Of one with prepared shapes ([shapes]), to the
   // executable for inputs shaped `like` these; without any, to the one for all other shapes (FAILED_PRECONDITION where there is none).
   Result<Binding> make_binding(std::span<const NamedTensor> like = {}) const;
   std::vector<ReplicaStatistics> replicas() const;
@@ -111,6 +112,12 @@ class AXLE_API Session {
   explicit Session(std::shared_ptr<Impl> impl) noexcept;
   std::shared_ptr<Impl> impl_;
 };
+
+// Begins to open, on a thread of its own, the engine that ran the model at this path under this policy here last time: most of a start is
+// the dynamic linker's, and there is other work to do meanwhile. A hint; the plan alone decides what runs. The result waits for that
+// thread when it goes. Session::create(path) does this by itself.
+AXLE_API std::shared_ptr<void> open_engine_ahead(std::shared_ptr<Runtime> runtime, const std::string& model_path,
+                                                 const Policy& policy);
 
 // Inputs and outputs bound once, run many times; run() neither allocates, locks, logs nor looks up a string.
 class AXLE_API Binding {

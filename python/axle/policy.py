@@ -47,7 +47,7 @@ def make_policy(
         engine: this engine and no other.
         precision: one is forced, several are gated on accuracy in this order.
         threads: compute threads; 0 = the planner's choice.
-        objective: ``"latency"``, ``"throughput"``, ``"energy"``, ``"cost"`` or ``"memory"``.
+        objective: ``"latency"``, ``"throughput"``, ``"energy"``, ``"cost"``, ``"memory"`` or ``"hybrid"``.
         allow_fallback: selectors of resources that may stand in; what is not named may not.
         kernel: ``{op: kernel}``, forced.
         tuning_budget: how long may be measured: ``"10s"``, or seconds.

@@ -76,6 +76,9 @@ void bind_parts(nb::module_& module) {
       .def_ro("options", &Partition::options)
       .def_ro("cpu_set", &Partition::cpu_set)
       .def_ro("isolated", &Partition::isolated)
+      .def_prop_ro(
+          "load", [](const Partition& part) { return std::string(load_name(part.load)); },
+          "when it serves: \"any\", of a hybrid plan \"low\" or \"high\"")
       .def_ro("expected_ns", &Partition::expected_ns)
       .def_ro("expected_from_evidence", &Partition::expected_from_evidence)
       .def_ro("variant", &Partition::variant, "that runs instead of the model; None = the model itself")
@@ -108,6 +111,7 @@ void bind_plan(nb::module_& module) {
       .def_ro("policy_digest", &Plan::policy_digest)
       .def_ro("machine_fingerprint", &Plan::machine_fingerprint)
       .def_ro("schedule", &Plan::schedule)
+      .def_ro("switch_at", &Plan::switch_at, "of a hybrid plan: requests in flight from which the load is high; else 0")
       .def_ro("partitions", &Plan::partitions, "in execution order, at least one")
       .def_ro("transfers", &Plan::transfers)
       .def_ro("judged_shapes", &Plan::judged_shapes)

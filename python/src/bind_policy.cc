@@ -20,7 +20,8 @@ void bind_enums(nb::module_& module) {
       .value("THROUGHPUT", Objective::kThroughput)
       .value("ENERGY", Objective::kEnergy)
       .value("COST", Objective::kCost)
-      .value("MEMORY", Objective::kMemory);
+      .value("MEMORY", Objective::kMemory)
+      .value("HYBRID", Objective::kHybrid);
   nb::enum_<Isolation>(module, "Isolation", "Whether an engine runs in a process of its own.")
       .value("AUTO", Isolation::kAuto)
       .value("NONE", Isolation::kNone)

@@ -50,6 +50,9 @@ std::string profile_json(const SessionCore& core) {
 
 void bind_statistics(nb::module_& module) {
   nb::class_<ReplicaStatistics>(module, "ReplicaStatistics", "One replica of a scheduled plan since loading.")
+      .def_prop_ro(
+          "load", [](const ReplicaStatistics& one) { return std::string(load_name(one.load)); },
+          "\"any\", of a hybrid plan \"low\" or \"high\"")
       .def_ro("requests", &ReplicaStatistics::requests)
       .def_ro("failures", &ReplicaStatistics::failures, "its device or process was gone")
       .def_ro("typical_ns", &ReplicaStatistics::typical_ns, "time per request that requests are spread by")

@@ -319,6 +319,22 @@ def test_counters_and_replicas_of_a_session(add_session, feeds):
     assert (replica.failures, replica.left_out) == (0, False)
 
 
+def test_a_hybrid_objective_serves_every_load(make_session):
+    session = identity(make_session, TensorProto.FLOAT, [4], objective="hybrid")
+    x = np.arange(4, dtype=np.float32)
+    threads = [threading.Thread(target=lambda: [session.run({"x": x}) for _ in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(session.run({"x": x})["y"], x)
+    if session.plan.switch_at == 0:
+        assert any(note.startswith("one plan serves every load") for note in session.plan.notes)
+        assert {part.load for part in session.plan.partitions} == {"any"}
+    else:
+        assert {replica.load for replica in session.replicas()} == {"low", "high"}
+
+
 def test_a_session_without_bounds_watches_nothing(add_session, feeds):
     add_session.run(feeds)
     report = add_session.qos()

@@ -44,7 +44,8 @@ std::vector<std::vector<int32_t>> nodes_of(const Plan& plan, const ModelFacts& m
 std::vector<int32_t> partitions_of(const Plan& plan, const PageFacts& facts, size_t nodes) {
   std::vector<int32_t> out(nodes, -1);
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
-    if (plan.partitions[i].replica != plan.partitions.front().replica) continue;
+    const Partition &part = plan.partitions[i], &first = plan.partitions.front();
+    if (part.replica != first.replica || part.load != first.load) continue;
     for (const int32_t node : facts.nodes_of_partition[i]) out[static_cast<size_t>(node)] = static_cast<int32_t>(i);
   }
   return out;

@@ -77,6 +77,7 @@ std::string mixed_tiles(const Plan& plan) {
   const char* how = plan.schedule == "pipeline"   ? "partitions, each busy with a request of its own"
                     : plan.schedule == "split"    ? "partitions, one after the other, each on a resource of its own"
                     : plan.schedule == "replicas" ? "partitions, in replicas that serve side by side"
+                    : plan.schedule == "hybrid"   ? "partitions, some for a low load and some for a high one"
                                                   : "partitions, one after the other";
   return tile(std::to_string(plan.partitions.size()), how) +
          tile(fmt::format("{}", fmt::join(engines, ", ")), engines.size() == 1 ? "engine" : "engines") +
@@ -88,8 +89,9 @@ std::string tiles(const RunDocument& document) {
   const Partition& first = plan.partitions.front();
   std::string out;
   if (plan.expected_ns > 0) {
-    const std::string unit =
-        plan.schedule == "single" || plan.schedule == "split" ? "per run" : "per request when all are busy";
+    const std::string unit = plan.schedule == "hybrid"                               ? "per run under a low load"
+                             : plan.schedule == "single" || plan.schedule == "split" ? "per run"
+                                                                                     : "per request when all are busy";
     out += tile(format_duration(plan.expected_ns),
                 unit + (first.expected_from_evidence ? ", measured here" : ", an estimate: not measured"));
   }
@@ -105,7 +107,11 @@ std::string lead(const Plan& plan) {
   std::string names;
   if (plan.partitions.size() <= kMostNamed) {
     for (const Partition& part : plan.partitions)
-      names += (names.empty() ? "as " : plan.schedule == "replicas" ? ", beside " : ", then ") + code(part.candidate.format());
+      names += (names.empty()                 ? "as "
+                : plan.schedule == "replicas" ? ", beside "
+                : part.load == Load::kHigh    ? ", under a high load "
+                                              : ", then ") +
+               code(part.candidate.format());
   } else {
     names = fmt::format("in {} partitions", plan.partitions.size());
   }
@@ -198,9 +204,11 @@ std::string flow(const PageFacts& facts) {
   int32_t before = -1;
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
     const Partition& part = plan.partitions[i];
+    const bool other_load = i > 0 && part.load != plan.partitions[i - 1].load;
     const bool beside = i > 0 && part.replica != plan.partitions[i - 1].replica;
-    out +=
-        beside ? fmt::format("<div class=\"arrow\">or replica {}</div>", part.replica) : arrow(bytes_between(before, part.id));
+    out += other_load ? fmt::format("<div class=\"arrow\">from {} requests in flight</div>", plan.switch_at)
+           : beside   ? fmt::format("<div class=\"arrow\">or replica {}</div>", part.replica)
+                      : arrow(bytes_between(before, part.id));
     out += partition_card(facts, i);
     before = part.id;
   }

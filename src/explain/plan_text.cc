@@ -66,7 +66,8 @@ void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) 
     if (part.expected_ns > 0) expected = (part.expected_from_evidence ? "" : "~") + format_duration(part.expected_ns);
     table.add_row({{std::to_string(part.id)},
                    {part.candidate.format() + (part.simulated ? " (simulated)" : "") + (part.isolated ? " (own process)" : "") +
-                        (part.axes.empty() ? "" : " for " + axes_text(part.axes)),
+                        (part.axes.empty() ? "" : " for " + axes_text(part.axes)) +
+                        (part.load == Load::kAny ? "" : fmt::format(", {} load", load_name(part.load))),
                     Tone::kStrong},
                    {part.engine_version},
                    {part.nodes.empty() ? "all" : std::to_string(part.nodes.size())},

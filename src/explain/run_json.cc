@@ -84,6 +84,7 @@ Result<Json> partition_json(const RunDocument& document, size_t index) {
               {"cache", document.timing != nullptr ? document.timing->cache : "none"}};
   if (part.variant) row["variant"] = variant_to_json(*part.variant);
   if (!part.axes.empty()) row["axes"] = part.axes;
+  if (part.load != Load::kAny) row["load"] = load_name(part.load);
   if (index < document.effective_json.size() && !document.effective_json[index].empty()) {
     AXLE_ASSIGN_OR_RETURN(row["effective"], parse_json(document.effective_json[index]));
   }
@@ -107,13 +108,15 @@ Result<Json> plan_json(const RunDocument& document) {
                          {"to_space", transfer.to_space}});
     if (!transfer.type.empty()) transfers.back()["type"] = transfer.type;
   }
-  return Json{{"digest", plan.digest()},
-              {"schedule", plan.schedule},
-              {"partitions", std::move(partitions)},
-              {"transfers", std::move(transfers)},
-              {"shapes", plan.judged_shapes},
-              {"expected_us", microseconds(plan.expected_ns)},
-              {"notes", plan.notes}};
+  Json json{{"digest", plan.digest()},
+            {"schedule", plan.schedule},
+            {"partitions", std::move(partitions)},
+            {"transfers", std::move(transfers)},
+            {"shapes", plan.judged_shapes},
+            {"expected_us", microseconds(plan.expected_ns)},
+            {"notes", plan.notes}};
+  if (plan.switch_at > 0) json["switch_at"] = plan.switch_at;
+  return json;
 }
 
 Json timing_json(const RunDocument& document) {

@@ -49,6 +49,7 @@ Cost cost_of(const PlanningContext& context, const Considered& c) {
     if (c.evidence.memory != nullptr) return {true, static_cast<int64_t>(c.evidence.memory->peak_memory_bytes)};
     return {false, static_cast<int64_t>(c.estimate_bytes)};
   }
+  if (const EvidenceRow* row = measured_energy(context, c)) return {true, row->energy_pj, true};
   if (by_rate(context)) {
     const EvidenceRow* row = c.evidence.timing;
     const int64_t value = taken(context, c, row != nullptr ? judged_ns(*row) : c.estimate_ns);
@@ -187,7 +188,7 @@ class Chooser {
       choice_.notes.push_back(fmt::format("throughput is {:.1f} requests per second with {} caller{} at once, by measurement",
                                           best.per_s(), best.callers, best.callers == 1 ? "" : "s"));
     }
-    if (by_rate(context_)) choice_.notes.push_back(rate_note(context_, costs_[choice_.chosen].value));
+    if (by_rate(context_)) choice_.notes.push_back(rate_note(context_, chosen, costs_[choice_.chosen].value));
     if (chosen.evidence.timing == nullptr) {
       choice_.notes.push_back(
           chosen.learned.known() ? "chosen by estimate: nothing of this model was measured here; `axle tune` measures"
@@ -309,6 +310,14 @@ class Chooser {
       return;
     }
     decision.code = energy ? "MORE_ENERGY" : "MORE_COST";
+    if (least.raced && !cost.raced) {
+      decision.code = "NOT_MEASURED";
+      decision.verdict = DecisionVerdict::kNotMeasured;
+      decision.reason = fmt::format(
+          "its energy was not measured, by its profile it takes {}; candidates whose was go first. `axle tune` measures it",
+          taken_text(context_, cost.value));
+      return;
+    }
     decision.reason = fmt::format("it takes {}, the chosen one {}{}", taken_text(context_, cost.value),
                                   taken_text(context_, least.value), least.measured ? "" : " by estimated times");
     if (cost.value <= least.value)

@@ -189,7 +189,7 @@ Gate gate_memory(const PlanningContext& context, const Demand&, const Considered
   const uint64_t allowed = context.input.policy.constraints.memory_bytes;
   if (allowed == 0) return std::nullopt;
   const EvidenceRow* row = considered.evidence.memory;
-  const uint64_t needs = row != nullptr ? row->peak_memory_bytes : considered.estimate_bytes;
+  const uint64_t needs = needed_bytes(considered);
   if (needs <= allowed) return std::nullopt;
   return Rejection{
       "MEMORY",
@@ -238,6 +238,11 @@ AccuracyGate bound_with(AccuracyGate bound, size_t listed_precisions) {
 }
 
 }  // namespace
+
+uint64_t needed_bytes(const Considered& considered) {
+  const EvidenceRow* row = considered.evidence.memory;
+  return row != nullptr ? row->peak_memory_bytes : considered.estimate_bytes;
+}
 
 AccuracyGate bound_of(const Policy& policy) { return bound_with(policy.accuracy, policy.execution.precisions.size()); }
 

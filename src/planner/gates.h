@@ -75,6 +75,9 @@ Gate gate_variant(const PlanningContext& context, const Demand& demand, const Pl
 // "int8~qdq-1a2b3c4d", "int8~qdq" before it is prepared.
 std::string variant_text(const VariantFacts& variant);
 
+// Peak memory: measured, else estimated.
+uint64_t needed_bytes(const Considered& considered);
+
 // True when the candidate's error must be known and within the bound before it is admitted.
 bool needs_accuracy_gate(const PlanningContext& context, const Demand& demand, const Considered& considered);
 // The bound in force: the policy's, or max_relative_error 1e-2 where it lists several precisions and gives none.

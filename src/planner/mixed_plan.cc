@@ -32,10 +32,10 @@ MixedName name_of(const std::vector<Partition>& partitions) {
 }  // namespace
 
 std::string plan_name(const std::vector<Partition>& all) {
-  // Prepared shapes repeat the same partitions: the first ones are what was judged.
+  // Prepared shapes repeat the same partitions: the first ones are what was judged. Of two loads it is the low one.
   std::vector<Partition> partitions;
   for (const Partition& part : all) {
-    if (part.axes == all.front().axes) partitions.push_back(part);
+    if (part.axes == all.front().axes && part.load == all.front().load) partitions.push_back(part);
   }
   return partitions.size() == 1 ? partitions.front().candidate.format() : name_of(partitions).format();
 }

@@ -99,7 +99,16 @@ std::string taken_text(const PlanningContext& context, int64_t taken) {
   return taken >= 1'000'000'000 ? fmt::format("{:.3g} mJ", amount * 1e-9) : fmt::format("{:.3g} uJ", amount * 1e-6);
 }
 
-std::string rate_note(const PlanningContext& context, int64_t taken) {
+const EvidenceRow* measured_energy(const PlanningContext& context, const Considered& considered) {
+  const EvidenceRow* row = considered.evidence.timing;
+  return by_energy(context) && row != nullptr && row->energy_pj > 0 ? row : nullptr;
+}
+
+std::string rate_note(const PlanningContext& context, const Considered& chosen, int64_t taken) {
+  if (const EvidenceRow* row = measured_energy(context, chosen)) {
+    return fmt::format("energy was measured, {} a run by {}: all that draws from these counters is in it",
+                       taken_text(context, taken), row->energy_source);
+  }
   return by_energy(context)
              ? fmt::format(
                    "energy is an estimate, {} a run: the power that the profile gives times the time; no counter was read",
@@ -109,13 +118,15 @@ std::string rate_note(const PlanningContext& context, int64_t taken) {
 
 Status check_rates(const PlanningContext& context, const std::vector<Considered>& admitted) {
   if (!by_rate(context)) return ok_status();
-  const bool known =
-      std::any_of(admitted.begin(), admitted.end(), [&](const Considered& c) { return taken(context, c, 1'000'000) > 0; });
+  const bool known = std::any_of(admitted.begin(), admitted.end(), [&](const Considered& c) {
+    return measured_energy(context, c) != nullptr || taken(context, c, 1'000'000) > 0;
+  });
   if (known) return ok_status();
   if (by_energy(context)) {
     return failed_precondition_error(
                fmt::format("objective.minimize = \"energy\" cannot be judged: {}", unknown_text(context, admitted.front())))
-        .with_hint("minimize latency, or plan for a machine of `axle devices --profiles`");
+        .with_hint("`axle tune` reads energy counters where this process may (`axle devices --json` lists them); else minimize latency, or plan "
+                   "for a machine of `axle devices --profiles`");
   }
   return failed_precondition_error(
              fmt::format("objective.minimize = \"cost\" cannot be judged: {}", unknown_text(context, admitted.front())))

@@ -91,6 +91,7 @@ void diff_partition(const Partition& a, const Partition& b, const Plan& after, C
   add(changes, "partition", name + " CPUs", fmt::format("{}", fmt::join(a.cpu_set, ",")),
       fmt::format("{}", fmt::join(b.cpu_set, ",")));
   add(changes, "partition", name + " spin", a.spin ? "true" : "false", b.spin ? "true" : "false");
+  add(changes, "partition", name + " load", std::string(load_name(a.load)), std::string(load_name(b.load)));
   add(changes, "partition", name + " isolated", a.isolated ? "true" : "false", b.isolated ? "true" : "false");
   if (a.candidate.engine == b.candidate.engine)
     add(changes, "partition", name + " simulated", a.simulated ? "true" : "false", b.simulated ? "true" : "false");
@@ -190,6 +191,8 @@ void diff_purpose(const Plan& a, const Plan& b, Changes& changes) {
 
 void diff_work(const Plan& a, const Plan& b, Changes& changes) {
   add(changes, "schedule", "", a.schedule, b.schedule);
+  if (a.switch_at != b.switch_at)
+    add(changes, "schedule", "switch_at", std::to_string(a.switch_at), std::to_string(b.switch_at));
   diff_partitions(a, b, changes);
   diff_maps("transfer", transfers_of(a), transfers_of(b), changes);
   diff_maps("substitution", substitutions_of(a), substitutions_of(b), changes);

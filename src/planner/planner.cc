@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "planner/assemble.h"
+#include "planner/hybrid.h"
 #include "planner/mixed_plan.h"
 #include "planner/objective.h"
 #include "planner/precision.h"
@@ -164,14 +165,33 @@ std::vector<std::pair<size_t, bool>> attempts_of(const std::vector<Demand>& dema
   return attempts;
 }
 
-Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
+// What throughput is judged by: time per completed request with as many callers as pay, and what each of them waits.
+void fill_requests(const std::vector<Considered>& admitted, const Considered& chosen,
+                   const std::optional<ReplicaChoice>& replicas, PlannedRequests& out) {
+  if (replicas) {
+    out.request_ns = replicas->request_ns;
+    for (const size_t i : replicas->chosen) {
+      out.answer_ns = std::max(out.answer_ns, request_ns(admitted[i]));
+      out.memory_bytes += needed_bytes(admitted[i]);
+    }
+    return;
+  }
+  const BestRequests best = best_requests(chosen.evidence);
+  out.request_ns = request_ns(chosen);
+  out.answer_ns = out.request_ns * best.callers;
+  out.memory_bytes = needed_bytes(chosen);
+}
+
+PlannedRequests make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
   const std::vector<AxisSizes> shapes = prepared_shapes(context.input);
   const bool fixes_shapes = shapes.size() > 1 || !shapes.front().empty();
   const std::optional<ReplicaChoice> replicas = fixes_shapes ? std::nullopt : choose_replicas(context, demand, field.admitted);
   Choice choice = replicas ? Choice{replicas->chosen.front(), replicas->decisions, replicas->notes}
                            : choose(context, demand, field.admitted);
   const Considered& chosen = field.admitted[choice.chosen];
-  Plan plan;
+  PlannedRequests planned;
+  Plan& plan = planned.plan;
+  fill_requests(field.admitted, chosen, replicas, planned);
   plan.model_digest = context.input.model.digest;
   plan.policy_digest = policy_digest(context.input.policy);
   plan.machine_fingerprint = context.fingerprint;
@@ -190,12 +210,12 @@ Plan make_plan_of(const PlanningContext& context, const Demand& demand, Field fi
   merge_decisions(plan.decisions, std::move(choice.decisions));
   sort_decisions(plan.decisions);
   note_stale_evidence(plan);
-  return plan;
+  return planned;
 }
 
 }  // namespace
 
-Result<PlannerOutput> make_plan(const PlannerInput& input) {
+Result<PlannedRequests> plan_requests(const PlannerInput& input) {
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
   std::vector<Attempt> attempts;
@@ -204,15 +224,27 @@ Result<PlannerOutput> make_plan(const PlannerInput& input) {
     if (!field.admitted.empty()) {
       AXLE_RETURN_IF_ERROR(check_static_shape(input));
       AXLE_RETURN_IF_ERROR(check_rates(*context, field.admitted));
-      return PlannerOutput{make_plan_of(*context, demands[index], std::move(field),
-                                        attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions))};
+      return make_plan_of(*context, demands[index], std::move(field),
+                          attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions));
     }
     if (!in_part) attempts.push_back({demands[index], std::move(field.decisions)});
   }
   return nothing_remains(*context, std::move(attempts));
 }
 
+Result<PlannerOutput> make_plan(const PlannerInput& input) {
+  if (input.policy.objective == Objective::kHybrid) return plan_hybrid(input);
+  AXLE_ASSIGN_OR_RETURN(PlannedRequests planned, plan_requests(input));
+  return PlannerOutput{std::move(planned.plan)};
+}
+
 Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
+  // What serves best under a high load may be what serves best under a low one, and more.
+  if (input.policy.objective == Objective::kHybrid) {
+    AXLE_ASSIGN_OR_RETURN(std::vector<Plan> plans, measurable_plans(with_objective(input, Objective::kThroughput)));
+    for (Plan& plan : plans) plan.policy_digest = policy_digest(input.policy);
+    return plans;
+  }
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
   for (const auto& [index, in_part] : attempts_of(demands)) {

@@ -16,11 +16,6 @@ namespace {
 // More requests by less than this are not worth several loaded models.
 constexpr int64_t kWorthItPercent = 5;
 
-int64_t request_ns(const Considered& c) {
-  const int64_t measured = best_requests(c.evidence).request_ns;
-  return measured > 0 ? measured : c.estimate_ns;
-}
-
 // Indices into the admitted, resources in their order.
 using PlacesByResource = std::map<std::tuple<ResourceKind, int32_t, int32_t, std::string>, std::vector<size_t>>;
 
@@ -59,6 +54,11 @@ bool worth_it(const PlanningContext& context, const Demand& demand, const std::v
 }
 
 }  // namespace
+
+int64_t request_ns(const Considered& considered) {
+  const int64_t measured = best_requests(considered.evidence).request_ns;
+  return measured > 0 ? measured : considered.estimate_ns;
+}
 
 bool can_replicate(const std::vector<Considered>& admitted) { return disjoint_places(admitted).size() >= 2; }
 

@@ -22,6 +22,9 @@ struct ReplicaChoice {
 std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, const Demand& demand,
                                              const std::vector<Considered>& admitted);
 
+// Time per completed request, with as many callers as pay: measured, else the estimate of one run. 0 = not known.
+int64_t request_ns(const Considered& considered);
+
 // Whether two resources that share nothing are among the places of the admitted.
 bool can_replicate(const std::vector<Considered>& admitted);
 

@@ -50,6 +50,7 @@ Status Binding::Impl::bind_input(size_t index, const Tensor& tensor) {
   AXLE_RETURN_IF_ERROR(check_index(index, inputs.size(), "input"));
   AXLE_RETURN_IF_ERROR(check_feed(session->loaded->inputs[index], tensor));
   AXLE_RETURN_IF_ERROR(execution.bind_input(index, tensor));
+  if (high) AXLE_RETURN_IF_ERROR(high->bind_input(index, tensor));
   inputs[index] = tensor;
   return ok_status();
 }
@@ -60,14 +61,22 @@ Status Binding::Impl::bind_output(size_t index, Tensor tensor) {
     return invalid_argument_error("output '" + session->loaded->outputs[index].name + "' is bound to read-only memory");
   }
   AXLE_RETURN_IF_ERROR(execution.bind_output(index, tensor));
+  if (high) AXLE_RETURN_IF_ERROR(high->bind_output(index, tensor));
   outputs[index] = std::move(tensor);
   return ok_status();
+}
+
+Status Binding::Impl::run(const CancelToken& cancel) {
+  if (!high) return session->watched_call(execution, cancel);
+  const LoadSwitch::Request request(session->load.get());
+  last_high = request.high();
+  return session->watched_call(last_high ? *high : execution, cancel);
 }
 
 Result<Tensor> Binding::Impl::output(size_t index) {
   AXLE_RETURN_IF_ERROR(check_index(index, outputs.size(), "output"));
   if (outputs[index].defined()) return outputs[index];
-  AXLE_ASSIGN_OR_RETURN(const OutputView view, execution.output(index));
+  AXLE_ASSIGN_OR_RETURN(const OutputView view, (last_high ? *high : execution).output(index));
   if (view.dtype == DataType::kString) return copy_of(view);
   return Tensor::borrow(view.dtype, Shape(view.shape.begin(), view.shape.end()), view.data, view.size_bytes);
 }

@@ -207,23 +207,8 @@ Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& par
   return part.isolated ? isolated_engine(runtime, *engine, part) : engine;
 }
 
-}  // namespace
-
-Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& planned,
-                                       const BuildOptions& options) {
-  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, planned));
-  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
-  Partition part = planned;
-  BuiltPartition built;
-  if (options.profile) {
-    AXLE_ASSIGN_OR_RETURN(built.profiling_turned_on, turn_profiling_on(*engine, part));
-  }
-  const int64_t compile_started = steady_ns();
-  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_or_none(runtime, *engine, machine, model, part, options));
-  built.cache = artefact.cache;
-  const int64_t load_started = steady_ns();
-  if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
-
+Result<std::shared_ptr<const Executable>> load_artefact(const Engine& engine, const Model& model, const Partition& part,
+                                                        const Artefact& artefact, const BuildOptions& options) {
   EngineLoadRequest request;
   AXLE_RETURN_IF_ERROR(fill_request(request, part, options));
   request.threads = part.candidate.threads;
@@ -239,8 +224,42 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
     AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
     AXLE_RETURN_IF_ERROR(model.check_unchanged());
   }
-  AXLE_ASSIGN_OR_RETURN(built.executable, engine->load(request));
-  built.load_ns = steady_ns() - load_started;
+  return engine.load(request);
+}
+
+}  // namespace
+
+Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& planned,
+                                       const BuildOptions& options) {
+  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, planned));
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
+  Partition part = planned;
+  BuiltPartition built;
+  if (options.profile) {
+    AXLE_ASSIGN_OR_RETURN(built.profiling_turned_on, turn_profiling_on(*engine, part));
+  }
+  BuildOptions now = options;
+  for (;;) {
+    const int64_t compile_started = steady_ns();
+    AXLE_ASSIGN_OR_RETURN(Artefact artefact, artefact_or_none(runtime, *engine, machine, model, part, now));
+    built.cache = artefact.cache;
+    const int64_t load_started = steady_ns();
+    if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
+    auto executable = load_artefact(*engine, model, part, artefact, options);
+    if (executable) {
+      built.executable = *std::move(executable);
+      built.load_ns = steady_ns() - load_started;
+      break;
+    }
+    // A stamp that holds may hide bytes that do not. What is corrupt is removed and made again; else the engine is at fault.
+    if (artefact.cache != "hit" || now.verify) return std::move(executable).error();
+    artefact.lease.reset();
+    now.verify = true;
+    const auto sound = build_artefact(runtime, model, part, now);
+    if (!sound || *sound) return std::move(executable).error();
+    AXLE_LOG(kWarning, "runtime", "an artefact of {} was corrupt and is made again; loading it had failed: {}",
+             part.candidate.format(), executable.error().to_string());
+  }
   AXLE_RETURN_IF_ERROR(check_effective(machine, part, built.executable->effective()));
   return built;
 }

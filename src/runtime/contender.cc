@@ -120,6 +120,15 @@ ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vec
   return worst;
 }
 
+bool is_engines_answer(const Status& failure) {
+  switch (failure.code()) {
+    case StatusCode::kFailedPrecondition:
+    case StatusCode::kUnimplemented:
+    case StatusCode::kInvalidArgument: return failure.family() == ErrorFamily::kCompilation;
+    default: return false;
+  }
+}
+
 EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender>& all, const PlannerInput& input) {
   EvidenceRow row;
   row.key.model_digest = input.model.digest;
@@ -145,6 +154,10 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   if (contender.measured()) row.p50_ns = static_cast<int64_t>(contender.typical_ns());
   row.first_run_ns = contender.first_run_ns;
   row.peak_memory_bytes = contender.peak_memory_bytes;
+  if (const double drawn = median(contender.timings.call_pj); contender.meter && drawn >= 1) {
+    row.energy_pj = static_cast<int64_t>(std::min(drawn, 1e18));
+    row.energy_source = contender.meter->source();
+  }
   if (contender.session) {
     row.load_ns = contender.session->timing().load_ns;
     row.compile_ns = contender.session->timing().compile_ns;

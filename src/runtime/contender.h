@@ -9,6 +9,7 @@
 #include "axle/evidence.h"
 #include "axle/session.h"
 #include "axle/tune.h"
+#include "probe/energy_meter.h"
 #include "spec/planner_input.h"
 
 namespace axle {
@@ -19,6 +20,7 @@ inline constexpr size_t kFewestPairs = 4;
 struct Timings {
   std::vector<double> block_ns;  // median per round, 0 where it sat out; the same index is the same round for all
   std::vector<int64_t> call_ns;
+  std::vector<double> call_pj;  // picojoules of a call, mean of each block; empty = no counters
 
   std::vector<double> taken() const;  // without the rounds it sat out
 };
@@ -28,6 +30,7 @@ struct Contender {
   std::string name;  // in evidence
   std::optional<Session> session;
   std::optional<Binding> binding;     // the samples are bound
+  std::optional<EnergyMeter> meter;   // of the resources it runs on, where counters can be read
   Status failure;
   bool dropped = false;               // not among the finalists
   bool sent_home = false;             // left the finals, clearly slower
@@ -51,6 +54,10 @@ struct Contender {
 // Loads the contender's plan, binds the samples and runs once. What goes wrong is in contender.failure.
 void load_contender(Runtime& runtime, const Model& model, const std::vector<NamedTensor>& samples, const CancelToken& cancel,
                     Contender& contender);
+
+// Whether a failure to load says something of the engine, and not of this moment: it cannot compile the model, or does something else
+// than the plan says.
+bool is_engines_answer(const Status& failure);
 
 // Error of the worst output against the reference's.
 ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vector<NamedTensor>& reference,

@@ -29,6 +29,7 @@ struct LoadedPlan {
   std::vector<IoSpec> outputs;
   std::vector<LoadedPartition> partitions;
   std::vector<TensorSource> outputs_from;  // one per model output
+  bool in_lanes = false;  // its partitions are for Lanes to run
   size_t first_partition = 0;  // number, in the plan, of the first of `partitions`: those of a replica
 
   // Wires the partitions from `first_partition` on by tensor name. INTERNAL: a partition's input is produced by nobody before it.

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <atomic>
+#include <random>
+#include <thread>
+
 #include "axle/evidence_store.h"
 #include "axle/session.h"
 #include "axle/tune.h"
@@ -110,6 +114,91 @@ TEST(Isolation, SessionAndBindingOutliveTheProcess) {
   }
   EXPECT_THAT(y.as<float>(), ElementsAre(1, 7, 2, 0));
   EXPECT_EQ(counter(session, "worker_restarts"), 1);
+}
+
+// Kills the process again and again while four threads call and a fifth runs a binding: with rebalance every request is answered, and
+// rightly. AXLE_TEST_KILLS says how often.
+TEST(Isolation, NoRequestIsLostWhenTheProcessIsKilled) {
+  const char* asked = std::getenv("AXLE_TEST_KILLS");
+  const int kills = asked == nullptr ? 15 : std::atoi(asked);
+  Policy policy;
+  policy.execution.isolation = Isolation::kProcess;
+  policy.schedule.rebalance = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("null", "/lib/axle/engines", policy));
+  std::atomic<bool> over{false};
+  std::atomic<int64_t> answered{0}, lost{0}, wrong{0};
+  const auto judge = [&](const Status& status, std::span<const float> y, float value) {
+    ++answered;
+    if (!status.ok()) {
+      ++lost;
+      ADD_FAILURE() << status.to_string();
+    } else if (y.size() != 4 || y[0] != value || y[1] != 0 || y[2] != 2 * value || y[3] != 0) {
+      ++wrong;
+    }
+  };
+  AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
+  NamedTensor x = vector_x({1, -1, 2, -1});
+  AXLE_ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::allocate(DataType::kFloat32, {4}));
+  ASSERT_THAT(binding.bind_input(0, x.tensor), IsOk());
+  ASSERT_THAT(binding.bind_output(0, y), IsOk());
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (int i = 0; !over; ++i) {
+        const auto value = static_cast<float>(1 + i % 1000 + 1000 * caller);
+        const NamedTensor feed = vector_x({value, -value, 2 * value, -1});
+        const auto outputs = session.run({&feed, 1});
+        judge(outputs.status(), outputs.ok() ? outputs->front().tensor.as<float>() : std::span<const float>(), value);
+      }
+    });
+  }
+  callers.emplace_back([&] {
+    for (int i = 0; !over; ++i) {
+      const auto value = static_cast<float>(1 + i % 1000);
+      std::ranges::copy(std::vector<float>{value, -value, 2 * value, -1}, x.tensor.mutable_as<float>().begin());
+      const Status status = binding.run();
+      judge(status, y.as<float>(), value);
+    }
+  });
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> pause(3, 30);
+  int killed = 0;
+  int64_t seen = 0;
+  for (double last = 0; killed < kills && lost == 0;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause(random)));
+    const double pid = counter(session, "worker_pid");
+    // A life in which nothing was answered is the engine's failure to start, not what is tested here.
+    if (pid <= 0 || pid == last || answered < seen + 20) continue;
+    seen = answered;
+    last = pid;
+    killed += ::kill(static_cast<pid_t>(pid), SIGKILL) == 0 ? 1 : 0;
+  }
+  over = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(killed, kills);
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GE(counter(session, "worker_restarts"), kills - 1);
+  RecordProperty("answered", std::to_string(answered));
+}
+
+TEST(Isolation, WithoutLeaveARequestIsNotDoneAgain) {
+  Policy policy;
+  policy.execution.isolation = Isolation::kProcess;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("unruly", "/lib/axle/testing", policy));
+  const NamedTensor bad = vector_x({kAbort, 0, 0, 0});
+  EXPECT_THAT(session.run({&bad, 1}), StatusIs(StatusCode::kUnavailable));
+  EXPECT_EQ(counter(session, "worker_restarts"), 0);
+}
+
+TEST(Isolation, ARequestThatEndsEveryProcessIsGivenUp) {
+  Policy policy;
+  policy.execution.isolation = Isolation::kProcess;
+  policy.schedule.rebalance = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("unruly", "/lib/axle/testing", policy));
+  const NamedTensor bad = vector_x({kAbort, 0, 0, 0});
+  EXPECT_THAT(session.run({&bad, 1}), StatusIs(StatusCode::kUnavailable, "assertion 'good_mood' failed"));
+  EXPECT_THAT(run(session, {1, 2, 3, 4}), ElementsAre(2, 4, 6, 8));
 }
 
 // A runtime with a cache of its own, where evidence can be kept.

@@ -1,6 +1,7 @@
 #include "runtime/race.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "runtime/paired_stats.h"
@@ -24,18 +25,29 @@ std::vector<Contender*> racing(std::vector<Contender>& contenders) {
   return list;
 }
 
+// Picojoules, of the block that has just ended.
+std::optional<double> drawn_per_call(const Contender& contender, size_t calls) {
+  if (!contender.meter || calls == 0) return std::nullopt;
+  const std::optional<int64_t> microjoules = contender.meter->microjoules();
+  if (!microjoules) return std::nullopt;
+  return static_cast<double>(*microjoules) * 1e6 / static_cast<double>(calls);
+}
+
 // One block of every contender that races, there or back. A disturbed block makes the whole round uncounted, so that pairs stay pairs.
 bool Race::round(std::vector<Contender*>& racing) {
   std::vector<Block> blocks;
+  std::vector<std::optional<double>> drawn;
   bool disturbed = false;
   const int64_t share = std::max<int64_t>(1'000'000, rules_.left_ns() / static_cast<int64_t>(4 * racing.size()));
   for (Contender* contender : racing) {
     sentinel_.start();
+    if (contender->meter) contender->meter->start();
     auto block = run_block([&] { return contender->binding->run(); }, {std::min<int64_t>(50'000'000, share), 5});
     if (!block) {
       contender->failure = block.error();
       return false;
     }
+    drawn.push_back(drawn_per_call(*contender, block->call_ns.size()));
     block->disturbed = sentinel_.disturbed();
     contender->disturbed += block->disturbed ? 1 : 0;
     disturbed = disturbed || block->disturbed;
@@ -46,6 +58,7 @@ bool Race::round(std::vector<Contender*>& racing) {
     Timings& timings = disturbed ? racing[i]->disturbed_timings : racing[i]->timings;
     timings.block_ns.back() = static_cast<double>(blocks[i].median_ns);
     timings.call_ns.insert(timings.call_ns.end(), blocks[i].call_ns.begin(), blocks[i].call_ns.end());
+    if (drawn[i]) timings.call_pj.push_back(*drawn[i]);
   }
   return !disturbed;
 }

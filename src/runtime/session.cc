@@ -7,20 +7,22 @@
 #include <future>
 
 #include "axle/convert.h"
-#include "axle/tune.h"
 #include "base/clock.h"
 #include "base/fork_guard.h"
 #include "engine/host_api.h"
-#include "runtime/measure_error.h"
 #include "runtime/model_facts.h"
 #include "runtime/runtime_state.h"
 #include "runtime/session_impl.h"
+#include "runtime/session_plan.h"
 
 namespace axle {
 namespace {
 
 // Copying this much takes a third of a microsecond.
 constexpr size_t kCopiedBytes = 16u << 10;
+constexpr size_t kMostFailedLoads = 8;
+constexpr size_t kMostRevivals = 4;  // of a request whose process ends each time: the request may be what ends it
+constexpr size_t kMostLoans = 16;  // asked for by a request that has not begun: it cannot be
 
 CancelToken effective_token(const RunOptions& options) {
   if (options.timeout_ns <= 0) return options.cancel;
@@ -28,88 +30,7 @@ CancelToken effective_token(const RunOptions& options) {
   return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
 }
 
-// What the plan was judged on: of other prepared shapes nothing is known.
-bool measured(const Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {
-    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
-  });
-}
-
-// Some candidate was refused for want of evidence: measuring may let it pass.
-bool lacks_evidence(const Status& refusal) {
-  for (const auto& [key, decisions] : refusal.details()) {
-    for (const char* code : {"\"ACCURACY_UNKNOWN\"", "\"NOT_ENOUGH_EVIDENCE\"", "\"NOT_MEASURED\"", "\"NOT_PREPARED\""}) {
-      if (key == "decisions" && decisions.find(code) != std::string::npos) return true;
-    }
-  }
-  return false;
-}
-
-// A copy of the model runs, and nobody has compared its outputs with the model's.
-bool lacks_error(const Plan& plan) {
-  if (plan.partitions.size() != 1 || !plan.partitions.front().variant) return false;
-  const std::string name = plan.partitions.front().candidate.format();
-  return std::none_of(plan.decisions.begin(), plan.decisions.end(), [&](const Decision& decision) {
-    return decision.candidate == name && decision.evidence && decision.evidence->error;
-  });
-}
-
-// Plans. A policy with a tuning budget has what it lacks of evidence measured first.
-Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
-  PlanRequest request;
-  request.policy = options.policy;
-  request.samples = options.samples;
-  request.progress = options.progress;
-  request.cancel = options.cancel;
-  request.reuse = !options.verify;
-  // One precision is forced: what it needs is made. Of several, tuning makes what it can measure.
-  request.prepare = options.policy.execution.precisions.size() == 1;
-  auto report = make_plan(*options.runtime, model, request);
-  const int64_t budget_ns = options.policy.tuning.budget_ns;
-  const bool may_help = report ? !measured(report->plan) : lacks_evidence(report.error());
-  if (budget_ns > 0 && may_help) {
-    if (options.progress) options.progress("measuring the candidates", -1);
-    TuneOptions tuning;
-    tuning.policy = options.policy;
-    tuning.budget_ns = budget_ns;
-    tuning.samples = options.samples;
-    tuning.cancel = options.cancel;
-    AXLE_ASSIGN_OR_RETURN(TuneReport tuned, tune(*options.runtime, model, tuning));
-    return std::move(tuned.plan);
-  }
-  if (!report) return std::move(report).error();
-  if (!lacks_error(report->plan)) return std::move(report->plan);
-  // What was forced is reported, not judged: the plan is made again with the error in it.
-  if (options.progress) options.progress("measuring the error", -1);
-  AXLE_RETURN_IF_ERROR(measure_error(*options.runtime, model, request, report->plan));
-  request.prepare = false;
-  AXLE_ASSIGN_OR_RETURN(PlanReport again, make_plan(*options.runtime, model, request));
-  return std::move(again.plan);
-}
-
 ConvertOptions convert_options(const SessionOptions& options) { return {options.samples, options.progress, options.cancel}; }
-
-// A start spends most of its time in the dynamic linker, opening the engine. Which one it will be is most often the one of
-// last time: it is opened while the machine is looked at and the plan is recalled. The plan alone decides what runs.
-class EngineAhead {
- public:
-  EngineAhead(const Model& model, const SessionOptions& options)
-      : state_(options.runtime->state()), key_(model.digest() + "\t" + policy_digest(options.policy)) {
-    known_ = options.verify ? std::nullopt : state_.recall("engine-ahead", key_);
-    if (!known_) return;
-    opening_ = std::async(std::launch::async, [this] { (void)state_.registry->open(*known_); });
-  }
-  void remember(const Plan& plan) {
-    const std::string& engine = plan.partitions.front().candidate.engine;
-    if (known_ != engine) state_.remember("engine-ahead", key_, engine);
-  }
-
- private:
-  Runtime::State& state_;
-  const std::string key_;
-  std::optional<std::string> known_;
-  std::future<void> opening_;  // its destructor waits
-};
 
 }  // namespace
 
@@ -119,8 +40,13 @@ Result<Session> Session::create(const std::string& model_path, SessionOptions op
   if (!options.runtime) {
     AXLE_ASSIGN_OR_RETURN(options.runtime, default_runtime());
   }
+  const auto ahead = open_engine_ahead(options.runtime, model_path, options.policy);
   AXLE_ASSIGN_OR_RETURN(const Model model, open_model(*options.runtime, model_path, options.verify));
   return create(model, std::move(options));
+}
+
+std::shared_ptr<void> open_engine_ahead(std::shared_ptr<Runtime> runtime, const std::string& model_path, const Policy& policy) {
+  return std::make_shared<EngineAhead>(std::move(runtime), model_path, policy);
 }
 
 Result<Session> Session::create(const Model& model, SessionOptions options) {
@@ -132,13 +58,22 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
     return create(onnx, std::move(options));
   }
   const int64_t started = steady_ns();
-  EngineAhead ahead(model, options);
-  AXLE_ASSIGN_OR_RETURN(const Plan plan, plan_session(model, options));
-  ahead.remember(plan);
-  const int64_t plan_ns = steady_ns() - started;
-  AXLE_ASSIGN_OR_RETURN(Session session, load(model, plan, std::move(options)));
-  session.impl_->timing.plan_ns = plan_ns;
-  return session;
+  EngineAhead ahead(options.runtime, model.path().empty() ? model.digest() : model.path(), options.policy);
+  AXLE_ASSIGN_OR_RETURN(Plan plan, plan_session(model, options));
+  for (size_t tries = 1;; ++tries) {
+    ahead.remember(plan);
+    const int64_t plan_ns = steady_ns() - started;
+    auto session = load(model, plan, options);
+    if (session) {
+      session->impl_->timing.plan_ns = plan_ns;
+      return session;
+    }
+    // An engine that cannot do what it said is evidence like any other: the plan is made again with it, and says so.
+    if (tries == kMostFailedLoads || !keep_failed_load(model, options, plan, session.error())) return session;
+    AXLE_ASSIGN_OR_RETURN(Plan again, plan_session(model, options));
+    if (again.digest() == plan.digest()) return session;
+    plan = std::move(again);
+  }
 }
 
 Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptions options) {
@@ -175,9 +110,9 @@ const LoadTiming& Session::timing() const noexcept { return impl_->timing; }
 const std::vector<std::string>& Session::effective_json() const noexcept { return impl_->effective_json; }
 std::vector<std::map<std::string, double>> Session::counters() const {
   std::vector<std::map<std::string, double>> counters;
-  for (const PreparedShape& shape : impl_->shapes) {
-    for (size_t replica = 0; replica < shape.replicas->size(); ++replica) {
-      for (const LoadedPartition& part : shape.replicas->loaded(replica).partitions) {
+  for (const Replicas* const replicas : impl_->all_replicas()) {
+    for (size_t replica = 0; replica < replicas->size(); ++replica) {
+      for (const LoadedPartition& part : replicas->loaded(replica).partitions) {
         auto counted = part.executable->counters();
         counters.push_back(counted ? *std::move(counted) : std::map<std::string, double>());
       }
@@ -199,15 +134,20 @@ Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds
 }
 
 Result<std::vector<NamedTensor>> Session::Impl::run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const {
-  AXLE_ASSIGN_OR_RETURN(Replicas* const replicas, replicas_for(feeds));
-  for (size_t tries = 1;; ++tries) {
-    AXLE_ASSIGN_OR_RETURN(Loan loan, replicas->lend(cancel));
+  const LoadSwitch::Request request(load.get());
+  const size_t again = isolated ? kMostRevivals : 0;
+  AXLE_ASSIGN_OR_RETURN(Replicas* const replicas, replicas_for(feeds, request.high()));
+  for (size_t tries = 1, loans = 1;; ++tries) {
+    auto loan = replicas->lend(cancel);
+    for (; !loan && loan.error().code() == StatusCode::kUnavailable && policy.schedule.rebalance && loans < kMostLoans; ++loans)
+      loan = replicas->lend(cancel);
+    if (!loan) return std::move(loan).error();
     Outcome outcome;
-    auto outputs = run_once(*loan.execution, feeds, cancel, outcome.busy_ns);
+    auto outputs = run_once(*loan->execution, feeds, cancel, outcome.busy_ns);
     outcome.failed = !outputs && outputs.error().code() == StatusCode::kUnavailable;
-    replicas->give_back(std::move(loan), outcome);
-    // Redone elsewhere only when the policy lets the work move.
-    if (!outcome.failed || !policy.schedule.rebalance || tries >= replicas->size()) return outputs;
+    replicas->give_back(*std::move(loan), outcome);
+    // Redone only when the policy lets the work move: on another replica, or by a process that was started anew.
+    if (!outcome.failed || !policy.schedule.rebalance || tries >= replicas->size() + again) return outputs;
   }
 }
 
@@ -223,12 +163,27 @@ std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<Nam
 
 Result<Binding> Session::make_binding(std::span<const NamedTensor> like) const {
   AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
-  AXLE_ASSIGN_OR_RETURN(Replicas* const replicas, impl_->replicas_for(like));
+  AXLE_ASSIGN_OR_RETURN(Replicas* const replicas, impl_->replicas_for(like, false));
   AXLE_ASSIGN_OR_RETURN(Execution execution, Execution::create(replicas->next_loaded()));
-  return Binding(std::make_unique<Binding::Impl>(impl_, std::move(execution)));
+  std::optional<Execution> high;
+  if (impl_->load) {
+    AXLE_ASSIGN_OR_RETURN(Replicas* const busy, impl_->replicas_for(like, true));
+    AXLE_ASSIGN_OR_RETURN(high, Execution::create(busy->next_loaded()));
+  }
+  return Binding(std::make_unique<Binding::Impl>(impl_, std::move(execution), std::move(high)));
 }
 
-std::vector<ReplicaStatistics> Session::replicas() const { return impl_->shapes.front().replicas->statistics(); }
+std::vector<ReplicaStatistics> Session::replicas() const {
+  if (!impl_->load) return impl_->shapes.front().replicas->statistics();
+  std::vector<ReplicaStatistics> all;
+  for (const Load load : {Load::kLow, Load::kHigh}) {
+    for (ReplicaStatistics& one : impl_->shapes[load == Load::kHigh ? 1 : 0].replicas->statistics()) {
+      one.load = load;
+      all.push_back(one);
+    }
+  }
+  return all;
+}
 
 QosReport Session::qos() const { return impl_->qos ? impl_->qos->snapshot() : QosReport{}; }
 
@@ -239,7 +194,9 @@ std::vector<QosViolation> Session::wait_violations(std::vector<uint64_t>& seen, 
 // ---- one call ------------------------------------------------------------------------------------------------------
 
 Status Session::Impl::prepare() {
-  direct = lanes == nullptr && recorder == nullptr && qos == nullptr;
+  isolated = std::ranges::any_of(plan.partitions, &Partition::isolated);
+  direct =
+      !(isolated && policy.schedule.rebalance) && lanes == nullptr && load == nullptr && recorder == nullptr && qos == nullptr;
   for (const IoSpec& output : loaded->outputs) rules.push_back(OutputRule::of(loaded->inputs, output));
   if (recorder) {
     run_name = recorder->intern("run");
@@ -305,7 +262,7 @@ Result<Tensor> Session::Impl::fetch_output(Execution& execution, size_t index) c
 Status Session::Impl::call(Execution& execution, const CancelToken& cancel, int64_t* busy_ns) const {
   const auto run = [&](const RunProfile* profile) {
     int64_t ignored_ns = 0;
-    if (lanes) return lanes->run(execution, cancel, profile, busy_ns != nullptr ? *busy_ns : ignored_ns);
+    if (execution.plan().in_lanes) return lanes->run(execution, cancel, profile, busy_ns != nullptr ? *busy_ns : ignored_ns);
     return cancel.flag() == nullptr && profile == nullptr ? execution.run() : execution.run(cancel, profile);
   };
   if (!recorder) return run(nullptr);
@@ -316,10 +273,13 @@ Status Session::Impl::call(Execution& execution, const CancelToken& cancel, int6
 }
 
 Status Session::Impl::watched_call(Execution& execution, const CancelToken& cancel) const {
-  if (!qos) return call(execution, cancel);
-  const int64_t started = qos->begin();
+  const int64_t started = qos ? qos->begin() : 0;
   Status status = call(execution, cancel);
-  qos->end(started, status.ok());
+  // What is bound stays bound: a process that was started anew can do it again.
+  for (size_t i = 0; i < kMostRevivals && isolated && policy.schedule.rebalance && status.code() == StatusCode::kUnavailable;
+       ++i)
+    status = call(execution, cancel);
+  if (qos) qos->end(started, status.ok());
   return status;
 }
 
@@ -379,11 +339,9 @@ Status Binding::bind_output(std::string_view name, Tensor tensor) {
 Status Binding::run() {
   if (impl_->session->direct) [[likely]]
     return impl_->execution.run();
-  return impl_->session->watched_call(impl_->execution, CancelToken::none());
+  return impl_->run(CancelToken::none());
 }
-Status Binding::run(const RunOptions& options) {
-  return impl_->session->watched_call(impl_->execution, effective_token(options));
-}
+Status Binding::run(const RunOptions& options) { return impl_->run(effective_token(options)); }
 Result<Tensor> Binding::output(size_t index) const { return impl_->output(index); }
 
 }  // namespace axle

@@ -12,6 +12,7 @@
 #include "base/fork_guard.h"
 #include "runtime/executor.h"
 #include "runtime/lanes.h"
+#include "runtime/load_switch.h"
 #include "runtime/qos_monitor.h"
 #include "runtime/replicas.h"
 #include "runtime/variants.h"
@@ -33,7 +34,7 @@ struct OutputRule {
   static OutputRule of(const std::vector<IoSpec>& inputs, const IoSpec& output);
 };
 
-// The executables for one set of sizes.
+// The executables for one set of sizes, or for one load.
 struct PreparedShape {
   std::map<std::string, int64_t> axes;
   std::unique_ptr<Replicas> replicas;
@@ -61,9 +62,10 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   LoadTiming timing;
   std::vector<std::string> effective_json;
   std::shared_ptr<const LoadedPlan> loaded;  // the first replica
-  std::unique_ptr<Lanes> lanes;              // null: partitions run on the thread that calls
+  std::unique_ptr<Lanes> lanes;              // null: partitions run on the thread that calls, as do those for a low load
   std::vector<PreparedShape> shapes;         // as the plan has them; one that fixes nothing unless the policy says otherwise
   std::vector<FixedAxis> fixed_axes;         // that some of them fix
+  std::unique_ptr<LoadSwitch> load;          // not null: `shapes` are for a low and a high load
   std::unique_ptr<WorkerPool> waiting;       // threads that wait for asynchronous runs of a scheduled plan
   std::vector<OutputRule> rules;   // one per output
   ForkGuard guard;
@@ -72,6 +74,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::vector<TraceText> partition_names;
   mutable std::atomic<uint32_t> runs{0};
 
+  bool isolated = false;  // some part runs in a process of its own
   bool direct = true;  // a call is one call of the execution: no lanes, nothing is recorded or watched
   std::unique_ptr<QosMonitor> qos;  // null: the policy bounds nothing. Last: its thread ends before what it may look at
 
@@ -79,15 +82,18 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const SessionOptions& options);
   // What the partition runs: the model, or a copy of it.
   Result<const Model*> model_of(const Partition& part, const SessionOptions& options);
-  // The executables for feeds of these shapes. INVALID_ARGUMENT names what is prepared.
-  Result<Replicas*> replicas_for(std::span<const NamedTensor> feeds) const;
+  // Wires the replicas of the partitions [first, last); `in_lanes`: their partitions run in lanes.
+  Result<std::unique_ptr<Replicas>> load_replicas(size_t first, size_t last, bool in_lanes, const SessionOptions& options);
+  // The executables for feeds of these shapes, or for this load. INVALID_ARGUMENT names what is prepared.
+  Result<Replicas*> replicas_for(std::span<const NamedTensor> feeds, bool high_load) const;
   Status prepare();
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;
   // `busy_ns`: what the slowest lane spent on it; 0 without lanes.
   Status call(Execution& execution, const CancelToken& cancel, int64_t* busy_ns = nullptr) const;
-  // A binding's call, watched where the policy bounds it.
+  // A binding's call, watched where the policy bounds it, and done again where a process ended and the policy lets it.
   Status watched_call(Execution& execution, const CancelToken& cancel) const;
+  std::vector<Replicas*> all_replicas() const;
   // Lends an execution and runs it; on another replica where that one is gone and the policy lets the work move.
   Result<std::vector<NamedTensor>> run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const;
   Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds, const CancelToken& cancel,
@@ -95,16 +101,20 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
 };
 
 struct Binding::Impl {
-  Impl(std::shared_ptr<Session::Impl> owner, Execution made) : session(std::move(owner)), execution(std::move(made)) {
+  Impl(std::shared_ptr<Session::Impl> owner, Execution made, std::optional<Execution> for_high_load)
+      : session(std::move(owner)), execution(std::move(made)), high(std::move(for_high_load)) {
     inputs.resize(session->loaded->inputs.size());
     outputs.resize(session->loaded->outputs.size());
   }
   Status bind_input(size_t index, const Tensor& tensor);
   Status bind_output(size_t index, Tensor tensor);
   Result<Tensor> output(size_t index);
+  Status run(const CancelToken& cancel);
 
   std::shared_ptr<Session::Impl> session;
   Execution execution;
+  std::optional<Execution> high;  // beside it, for a high load; bound alike
+  bool last_high = false;  // which of the two ran last
   std::vector<Tensor> inputs, outputs;  // kept alive while bound
 };
 

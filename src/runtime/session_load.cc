@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "runtime/build.h"
 #include "runtime/session_impl.h"
@@ -28,29 +29,37 @@ std::string profiling_note(const Partition& part) {
                      part.candidate.format(), kProfilingOption);
 }
 
-// First partition of each replica, or of each prepared shape, and the end.
+// First partition of each replica, prepared shape or load, and the end.
 Result<std::vector<size_t>> replica_bounds(const Plan& plan) {
   std::vector<size_t> bounds;
   bool shapes = false;
+  int32_t replica = 0;
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
-    const bool other_shape = i > 0 && plan.partitions[i].axes != plan.partitions[i - 1].axes;
-    if (i == 0 || other_shape || plan.partitions[i].replica != plan.partitions[i - 1].replica) bounds.push_back(i);
+    const Partition &part = plan.partitions[i], &before = plan.partitions[i == 0 ? 0 : i - 1];
+    const bool other_shape = part.axes != before.axes, other_load = part.load != before.load;
     shapes = shapes || other_shape;
-  }
-  if (shapes && (plan.schedule != "single" || plan.partitions.back().replica != 0))
-    return invalid_argument_error("a plan with prepared shapes has the schedule \"single\", not \"" + plan.schedule + "\"");
-  if (shapes) {
-    bounds.push_back(plan.partitions.size());
-    return bounds;
-  }
-  for (size_t i = 0; i < bounds.size(); ++i) {
-    if (plan.partitions[bounds[i]].replica != static_cast<int32_t>(i))
+    if (i > 0 && !other_shape && !other_load && part.replica == before.replica) continue;
+    replica = i == 0 || other_shape || other_load ? 0 : replica + 1;
+    if (part.replica != replica)
       return invalid_argument_error("the plan's replicas are not numbered from 0 in the order of its partitions");
+    bounds.push_back(i);
   }
-  if (plan.schedule != "replicas" && bounds.size() > 1)
+  if (shapes && plan.schedule != "single")
+    return invalid_argument_error("a plan with prepared shapes has the schedule \"single\", not \"" + plan.schedule + "\"");
+  if (plan.schedule != "replicas" && plan.schedule != "hybrid" && plan.partitions.back().replica != 0)
     return invalid_argument_error("a plan with several replicas has the schedule \"replicas\", not \"" + plan.schedule + "\"");
   bounds.push_back(plan.partitions.size());
   return bounds;
+}
+
+// Longer than callers that come one upon another take between two requests.
+constexpr int64_t kLeastHoldNs = 5'000'000;
+constexpr int64_t kHeldRequests = 4;
+
+int64_t slowest_ns(std::span<const Partition> partitions) {
+  int64_t slowest = 0;
+  for (const Partition& part : partitions) slowest = std::max(slowest, part.expected_ns);
+  return slowest;
 }
 
 }  // namespace
@@ -77,42 +86,56 @@ Result<std::shared_ptr<const Executable>> Session::Impl::load_partition(const Pa
   return std::shared_ptr<const Executable>(std::move(built.executable));
 }
 
-Status Session::Impl::load_plan(const SessionOptions& options) {
-  AXLE_ASSIGN_OR_RETURN(const std::vector<size_t> bounds, replica_bounds(plan));
+Result<std::unique_ptr<Replicas>> Session::Impl::load_replicas(size_t first, size_t last, bool in_lanes,
+                                                               const SessionOptions& options) {
   std::vector<std::shared_ptr<const LoadedPlan>> all;
   std::vector<int64_t> expected_ns;
   size_t most_partitions = 1;
-  for (size_t r = 0; r + 1 < bounds.size(); ++r) {
+  const std::span<const Partition> parts(plan.partitions);
+  for (size_t begin = first, end = first; begin < last; begin = end) {
     std::vector<std::shared_ptr<const Executable>> executables;
-    int64_t slowest_ns = 0;
-    for (size_t p = bounds[r]; p < bounds[r + 1]; ++p) {
-      AXLE_ASSIGN_OR_RETURN(executables.emplace_back(), load_partition(plan.partitions[p], options));
-      slowest_ns = std::max(slowest_ns, plan.partitions[p].expected_ns);
+    for (; end < last && parts[end].replica == parts[begin].replica; ++end) {
+      AXLE_ASSIGN_OR_RETURN(executables.emplace_back(), load_partition(parts[end], options));
     }
     most_partitions = std::max(most_partitions, executables.size());
-    expected_ns.push_back(slowest_ns);
+    expected_ns.push_back(slowest_ns(parts.subspan(begin, end - begin)));
     std::vector<IoSpec> inputs = io_of(*model, model->inputs(), executables.front()->io().inputs);
     std::vector<IoSpec> outputs = io_of(*model, model->outputs(), executables.back()->io().outputs);
     AXLE_ASSIGN_OR_RETURN(LoadedPlan one,
-                          LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs), bounds[r]));
+                          LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs), begin));
+    one.in_lanes = in_lanes;
     all.push_back(std::make_shared<const LoadedPlan>(std::move(one)));
   }
-  loaded = all.front();
+  if (!loaded) loaded = all.front();
   Replicas::Options limits{.in_flight = kMaxExecutions, .rebalance = policy.schedule.rebalance};
-  if (plan.schedule != "single") {
+  // One request per lane of a replica; but for a split, whose sets hold one request each, one more that waits.
+  if (in_lanes) limits.in_flight = most_partitions + (plan.schedule == "split" ? 0 : 1);
+  const size_t at_once = std::min(all.size() * limits.in_flight, kMaxExecutions);
+  if (plan.schedule != "single" && (in_lanes || parts[first].load == Load::kHigh))
+    waiting = std::make_unique<WorkerPool>(at_once);
+  return std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits);
+}
+
+Status Session::Impl::load_plan(const SessionOptions& options) {
+  AXLE_ASSIGN_OR_RETURN(const std::vector<size_t> bounds, replica_bounds(plan));
+  const bool hybrid = plan.schedule == "hybrid";
+  if (plan.schedule != "single" && (!hybrid || plan.partitions.back().replica > 0)) {
     AXLE_ASSIGN_OR_RETURN(lanes, Lanes::create(plan.partitions));
-    // One request per lane of a replica; but for a split, whose sets hold one request each, one more that waits.
-    limits.in_flight = most_partitions + (plan.schedule == "split" ? 0 : 1);
-    waiting = std::make_unique<WorkerPool>(all.size() * limits.in_flight);
   }
-  if (all.size() > 1 && plan.schedule == "single") {
-    for (size_t i = 0; i < all.size(); ++i) {
-      shapes.push_back({plan.partitions[bounds[i]].axes,
-                        std::make_unique<Replicas>(std::vector{all[i]}, std::vector{expected_ns[i]}, limits)});
-    }
-  } else {
-    shapes.push_back(
-        {plan.partitions.front().axes, std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits)});
+  for (size_t i = 0; i + 1 < bounds.size();) {
+    const Partition& first = plan.partitions[bounds[i]];
+    size_t next = i + 1;
+    while (next + 1 < bounds.size() && plan.partitions[bounds[next]].replica > 0) ++next;
+    const bool in_lanes = lanes != nullptr && first.load != Load::kLow;
+    AXLE_ASSIGN_OR_RETURN(std::unique_ptr<Replicas> replicas, load_replicas(bounds[i], bounds[next], in_lanes, options));
+    shapes.push_back({first.axes, std::move(replicas)});
+    i = next;
+  }
+  if (hybrid) {
+    if (shapes.size() != 2 || plan.switch_at < 2)
+      return invalid_argument_error(
+          "a plan of the schedule \"hybrid\" has partitions for a low and for a high load, and switch_at");
+    load = std::make_unique<LoadSwitch>(plan.switch_at, std::max(kLeastHoldNs, kHeldRequests * slowest_ns(plan.partitions)));
   }
   fixed_axes = FixedAxis::of(loaded->inputs, shapes);
   return ok_status();

@@ -1,4 +1,4 @@
-// Which of a session's prepared shapes a call goes to.
+// Which of a session's loaded plans a call goes to: by its shapes, or by the load.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,7 +47,14 @@ std::vector<FixedAxis> FixedAxis::of(const std::vector<IoSpec>& inputs, const st
   return all;
 }
 
-Result<Replicas*> Session::Impl::replicas_for(std::span<const NamedTensor> feeds) const {
+std::vector<Replicas*> Session::Impl::all_replicas() const {
+  std::vector<Replicas*> all;
+  for (const PreparedShape& shape : shapes) all.push_back(shape.replicas.get());
+  return all;
+}
+
+Result<Replicas*> Session::Impl::replicas_for(std::span<const NamedTensor> feeds, bool high_load) const {
+  if (load) return shapes[high_load ? 1 : 0].replicas.get();
   if (fixed_axes.empty()) [[likely]]
     return shapes.front().replicas.get();
   Sizes sizes;

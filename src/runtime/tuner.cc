@@ -43,6 +43,12 @@ std::set<std::string> engines_of(const Plan& plan) {
   return engines;
 }
 
+std::set<std::string> resources_of(const Plan& plan) {
+  std::set<std::string> resources;
+  for (const Partition& part : plan.partitions) resources.insert(part.candidate.resource);
+  return resources;
+}
+
 // Speeds hold until the machine starts anew.
 std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 64).value_or("unknown"))); }
 
@@ -51,7 +57,8 @@ CoreSpeeds known_core_speeds(Runtime& runtime) {
 }
 
 bool wants_streams(const Policy& policy) {
-  return policy.objective == Objective::kThroughput || policy.constraints.throughput_min_per_s > 0;
+  return policy.objective == Objective::kThroughput || policy.objective == Objective::kHybrid ||
+         policy.constraints.throughput_min_per_s > 0;
 }
 
 // Fewer are "not enough evidence" to the planner.
@@ -210,6 +217,7 @@ void Tuning::screen() {
     // One is measured at least: a budget spent on loading alone would have bought nothing.
     if (spent() && (best_ns != 0 || options_.cancel.cancelled())) break;
     load_contender(runtime_, model_, samples_, options_.cancel, contender);
+    contender.meter = EnergyMeter::open(SystemFiles(), input_.machine, resources_of(contender.plan));
     if (contender.failure.ok()) judge_error(contender);
     if (!contender.in_play()) continue;
     contender.failure = run_block([&] { return contender.binding->run(); }, {0, 3}).status();
@@ -349,7 +357,8 @@ Result<TuneReport> Tuning::run() {
   request.samples = options_.samples;
   AXLE_ASSIGN_OR_RETURN(PlanReport planned, make_plan(runtime_, model_, request));
   // Of near ties the plan takes the simpler one: the table tells the same story.
-  if (planned.plan.schedule == "single" || planned.plan.schedule == "split") chosen_ = plan_name(planned.plan.partitions);
+  if (const std::string& schedule = planned.plan.schedule; schedule == "single" || schedule == "split" || schedule == "hybrid")
+    chosen_ = plan_name(planned.plan.partitions);
   TuneReport result = report();
   result.plan = std::move(planned.plan);
   return result;

@@ -146,6 +146,8 @@ Json evidence_row_to_json(const EvidenceRow& row) {
   if (row.error) json["error"] = error_figures_to_json(*row.error);
   if (!row.made_with.empty()) json["made_with"] = map_to_json(row.made_with);
   if (!row.hardware.empty()) json["hardware"] = row.hardware;
+  if (row.energy_pj > 0) json["energy_pj"] = row.energy_pj;
+  if (!row.energy_source.empty()) json["energy_source"] = row.energy_source;
   return json;
 }
 
@@ -174,6 +176,8 @@ Result<EvidenceRow> read_evidence_row(const Json& json, const std::string& where
   row.state_json = reader.text("state_json");
   row.made_with = read_texts_map(reader, "made_with");
   row.hardware = reader.text_or("hardware", "");
+  if (reader.optional("energy_pj") != nullptr) row.energy_pj = read_bounded(reader, "energy_pj", 1, kMaxTime);
+  row.energy_source = reader.text_or("energy_source", "");
   AXLE_RETURN_IF_ERROR(reader.finish());
   return row;
 }

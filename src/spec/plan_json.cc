@@ -1,5 +1,7 @@
 #include "spec/plan_json.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "spec/evidence_json.h"
 #include "spec/json_fields.h"
@@ -57,6 +59,7 @@ Json partition_core_to_json(const Partition& p) {
                {"simulated", p.simulated},
                {"spin", p.spin}};
   if (p.replica != 0) json["replica"] = p.replica;
+  if (p.load != Load::kAny) json["load"] = load_name(p.load);
   if (p.variant) json["variant"] = variant_to_json(*p.variant);
   if (!p.axes.empty()) json["axes"] = map_to_json(p.axes);
   return json;
@@ -74,15 +77,17 @@ Json substitution_to_json(const Substitution& s) {
 }
 
 Json plan_core_to_json(const Plan& plan) {
-  return {{"format", kFormat},
-          {"judged_shapes", plan.judged_shapes},
-          {"machine_fingerprint", plan.machine_fingerprint},
-          {"model_digest", plan.model_digest},
-          {"partitions", list_to_json(plan.partitions, partition_core_to_json)},
-          {"policy_digest", plan.policy_digest},
-          {"schedule", plan.schedule},
-          {"transfers", list_to_json(plan.transfers, transfer_to_json)},
-          {"version", kVersion}};
+  Json json = {{"format", kFormat},
+               {"judged_shapes", plan.judged_shapes},
+               {"machine_fingerprint", plan.machine_fingerprint},
+               {"model_digest", plan.model_digest},
+               {"partitions", list_to_json(plan.partitions, partition_core_to_json)},
+               {"policy_digest", plan.policy_digest},
+               {"schedule", plan.schedule},
+               {"transfers", list_to_json(plan.transfers, transfer_to_json)},
+               {"version", kVersion}};
+  if (plan.switch_at != 0) json["switch_at"] = plan.switch_at;
+  return json;
 }
 
 // ---- reading
@@ -152,6 +157,13 @@ Result<Transfer> read_transfer(const Json& json, const std::string& where) {
   return t;
 }
 
+std::optional<Load> parse_load(std::string_view name) noexcept {
+  for (const Load load : {Load::kLow, Load::kHigh}) {
+    if (load_name(load) == name) return load;
+  }
+  return std::nullopt;
+}
+
 Result<int64_t> read_axis_size(const Json& json, const std::string& where) {
   if (json.is_number_integer() && json.get<int64_t>() > 0) return json.get<int64_t>();
   return invalid_argument_error(where + " is no size: it must be a whole number above 0");
@@ -162,6 +174,7 @@ Result<Partition> read_partition(const Json& json, const std::string& where) {
   Partition p;
   p.id = read_int32(reader, "id");
   if (reader.optional("replica") != nullptr) p.replica = read_int32(reader, "replica");
+  if (reader.optional("load") != nullptr) p.load = read_word<Load>(reader, "load", parse_load, "low, high");
   AXLE_ASSIGN_OR_RETURN(p.candidate, read_candidate(reader.object("candidate"), where + ".candidate"));
   p.engine_version = reader.text("engine_version");
   p.library_digest = reader.text("library_digest");
@@ -194,6 +207,21 @@ Result<Substitution> read_substitution(const Json& json, const std::string& wher
   return s;
 }
 
+// Both loads and the number that tells them apart, or none of it.
+Status check_loads(const Plan& plan, const std::string& where) {
+  const bool hybrid = plan.schedule == "hybrid";
+  const bool ordered = std::is_sorted(plan.partitions.begin(), plan.partitions.end(),
+                                      [](const Partition& a, const Partition& b) { return a.load < b.load; });
+  const bool complete =
+      hybrid ? plan.switch_at >= 2 && plan.partitions.front().load == Load::kLow && plan.partitions.back().load == Load::kHigh
+             : plan.switch_at == 0 && plan.partitions.back().load == Load::kAny;
+  if (complete && ordered) return ok_status();
+  return invalid_argument_error(
+      fmt::format("{}: a plan of the schedule \"hybrid\", and no other, has switch_at and partitions for the load \"low\", "
+                  "then for \"high\"",
+                  where));
+}
+
 Status check_structure(const Plan& plan, const std::string& where) {
   if (plan.partitions.empty())
     return invalid_argument_error(fmt::format("{} has no partitions; a plan has at least one", where));
@@ -203,8 +231,12 @@ Status check_structure(const Plan& plan, const std::string& where) {
           fmt::format("{}.partitions[{}].id is {}; ids count from 0", where, i, plan.partitions[i].id));
     }
   }
+  AXLE_RETURN_IF_ERROR(check_loads(plan, where));
   int32_t replica = 0;
+  Load load = plan.partitions.front().load;
   for (const Partition& part : plan.partitions) {
+    if (part.load != load) replica = 0;
+    load = part.load;
     if (part.replica != replica && part.replica != ++replica) {
       return invalid_argument_error(fmt::format("{}.partitions[{}].replica is {}; replicas count from 0 and stand together",
                                                 where, part.id, part.replica));
@@ -221,6 +253,15 @@ Status check_structure(const Plan& plan, const std::string& where) {
 }
 
 }  // namespace
+
+std::string_view load_name(Load load) noexcept {
+  switch (load) {
+    case Load::kAny: return "any";
+    case Load::kLow: return "low";
+    case Load::kHigh: return "high";
+  }
+  return "unknown";
+}
 
 std::string_view decision_verdict_name(DecisionVerdict verdict) noexcept {
   switch (verdict) {
@@ -284,6 +325,7 @@ Result<Plan> read_plan_json(const Json& json, const std::string& where) {
   plan.policy_digest = reader.text("policy_digest");
   plan.machine_fingerprint = reader.text("machine_fingerprint");
   plan.schedule = reader.text("schedule");
+  if (reader.optional("switch_at") != nullptr) plan.switch_at = read_int32(reader, "switch_at", 2);
   plan.judged_shapes = reader.text("judged_shapes");
   plan.partitions = read_list<Partition>(reader, "partitions", read_partition);
   plan.transfers = read_list<Transfer>(reader, "transfers", read_transfer);

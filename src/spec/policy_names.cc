@@ -21,7 +21,7 @@ std::string_view word_of(const std::array<std::string_view, N>& words, E value) 
   return index < N ? words[index] : "unknown";
 }
 
-constexpr std::array<std::string_view, 5> kObjectives = {"latency", "throughput", "energy", "cost", "memory"};
+constexpr std::array<std::string_view, 6> kObjectives = {"latency", "throughput", "energy", "cost", "memory", "hybrid"};
 constexpr std::array<std::string_view, 3> kIsolations = {"auto", "none", "process"};
 constexpr std::array<std::string_view, 5> kScheduleKinds = {"auto", "single", "replicas", "pipeline", "split"};
 constexpr std::array<std::string_view, 3> kMixings = {"never", "needed", "allowed"};

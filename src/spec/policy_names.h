@@ -17,7 +17,7 @@ std::optional<Mixing> parse_mixing(std::string_view name) noexcept;
 std::string_view evidence_use_name(EvidenceUse use) noexcept;  // "use", "require", "ignore"
 std::optional<EvidenceUse> parse_evidence_use(std::string_view name) noexcept;
 
-inline constexpr const char* kObjectiveWords = "latency, throughput, energy, cost, memory";
+inline constexpr const char* kObjectiveWords = "latency, throughput, energy, cost, memory, hybrid";
 inline constexpr const char* kIsolationWords = "auto, none, process";
 inline constexpr const char* kScheduleKindWords = "auto, single, replicas, pipeline, split";
 inline constexpr const char* kMixingWords = "never, needed, allowed";

@@ -62,7 +62,7 @@ TEST(Planner, NamesEachCandidateOnceAndChoosesOne) {
     }
     std::sort(names.begin(), names.end());
     EXPECT_TRUE(std::adjacent_find(names.begin(), names.end()) == names.end()) << plan_case.given;
-    const bool replicas = result->plan.schedule == "replicas";
+    const bool replicas = result->plan.schedule == "replicas" || result->plan.schedule == "hybrid";
     EXPECT_EQ(chosen, replicas ? static_cast<int64_t>(result->plan.partitions.size()) : 1) << plan_case.given;
     EXPECT_EQ(result->plan.decisions.front().verdict, DecisionVerdict::kChosen);
   }
@@ -79,9 +79,11 @@ TEST(Planner, NeverSubstitutesWhatThePolicyDoesNotName) {
   }
 }
 
-// Without what only repeats it for other prepared shapes.
+// Without what only repeats it for other prepared shapes, or serves another load.
 Plan judged_part(Plan plan) {
-  std::erase_if(plan.partitions, [axes = plan.partitions.front().axes](const Partition& part) { return part.axes != axes; });
+  std::erase_if(plan.partitions, [first = plan.partitions.front()](const Partition& part) {
+    return part.axes != first.axes || part.load != first.load;
+  });
   const auto count = static_cast<int32_t>(plan.partitions.size());
   std::erase_if(plan.transfers, [&](const Transfer& t) { return t.from_partition >= count || t.to_partition >= count; });
   return plan;

@@ -13,6 +13,7 @@ void append_partition(const Partition& p, std::string& out) {
   out +=
       fmt::format("  expected {} {}\n", format_duration_ns(p.expected_ns), p.expected_from_evidence ? "measured" : "estimated");
   if (!p.cpu_set.empty()) out += fmt::format("  cpus {}{}\n", fmt::join(p.cpu_set, ","), p.spin ? " spin" : "");
+  if (p.load != Load::kAny) out += fmt::format("  under a {} load\n", load_name(p.load));
   if (!p.axes.empty()) out += fmt::format("  for {}\n", axes_text(p.axes));
   if (p.isolated) out += "  in a process of its own\n";
   if (p.simulated) out += "  simulated\n";
@@ -50,7 +51,8 @@ std::string plan_text(const Result<PlannerOutput>& result) {
   }
   const Plan& plan = result->plan;
   if (plan.schedule != "single")
-    out += fmt::format("schedule {}: {} per request\n", plan.schedule, format_duration_ns(plan.expected_ns));
+    out += fmt::format("schedule {}: {} per request{}\n", plan.schedule, format_duration_ns(plan.expected_ns),
+                       plan.switch_at > 0 ? fmt::format(", switches at {}", plan.switch_at) : "");
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
   for (const Transfer& t : plan.transfers)
     out +=
