@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from context import ROOT, Context, Report, Row, SkipError
-from schedule_suites import schedules
+from schedule_suites import hybrid, schedules
 from suites import SUITES as TIMED_SUITES
 
-SUITES = {**TIMED_SUITES, "schedules": schedules}
+SUITES = {**TIMED_SUITES, "schedules": schedules, "hybrid": hybrid}
 
 COLUMNS = ("case", "ours", "theirs", "ratio", "goal", "verdict", "note")
 

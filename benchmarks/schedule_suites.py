@@ -1,4 +1,4 @@
-"""What several core sets bring: replicas against pinned processes, a pipeline against one core set. All through ONNX Runtime."""
+"""What schedules bring: replicas against pinned processes, a pipeline against one core set, and one plan for each load."""
 
 from __future__ import annotations
 
@@ -85,4 +85,55 @@ def schedules(context: Context) -> Report:
             )
             progress(f"{report.rows[-1].case}: {ratio:.3f} [{low:.3f}, {high:.3f}]")
         report.data.append({"model": model.name, "calls_per_s": rates})
+    return report
+
+
+def objective_policy(context: Context, cores: list[int], objective: str) -> Path:
+    """Each core may serve alone; what does is the objective's matter."""
+    path = context.scratch / f"objective-{objective}.toml"
+    path.write_text(f'[objective]\nminimize = "{objective}"\n[resources]\nsplit = {{ "cpu:0" = [[{cores[0]}], [{cores[1]}]] }}\n')
+    return path
+
+
+def hybrid(context: Context) -> Report:
+    """The hybrid objective against the latency objective with one caller, and against the throughput objective with four."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise SkipError("needs two cores")
+    report = Report("hybrid")
+    seconds, rounds, budget = (1.0, 3, "4s") if context.quick else (3.0, 8, "20s")
+    policies = {objective: str(objective_policy(context, cores, objective)) for objective in ("latency", "throughput", "hybrid")}
+    for model in [m for m in context.real_models() if m.name in MODELS]:
+        cache = context.cache(f"hybrid-{model.name}")
+        inputs = [str(model.model), "--inputs", str(model.npz), "--json"]
+        tune = [str(context.command()), "tune", *inputs, "--policy", policies["hybrid"], "--budget", budget]
+        subprocess.run(tune, env=context.environment(cache), capture_output=True, check=True, timeout=300)
+        plan = [str(context.command()), "plan", *inputs, "--policy", policies["hybrid"]]
+        planned = json.loads(subprocess.run(plan, env=context.environment(cache), capture_output=True, check=True, timeout=100).stdout)
+        for callers, peer in ((1, "latency"), (4, "throughput")):
+            sides = {
+                side: [bench(context, model, seconds, "--policy", policies[side], "--threads", str(callers))] for side in ("hybrid", peer)
+            }
+            rates: dict[str, list[float]] = {side: [] for side in sides}
+            for i in range(rounds + 1):
+                for side in list(sides) if i % 2 == 0 else reversed(sides):
+                    rate = together(context, sides[side], cache)
+                    if i > 0:
+                        rates[side].append(rate)
+            ratio, low, high = (
+                math.exp(v) for v in bootstrap([math.log(a / b) for a, b in zip(rates["hybrid"], rates[peer], strict=True)])
+            )
+            report.rows.append(
+                Row(
+                    f"{model.name}, {callers} caller{'' if callers == 1 else 's'}",
+                    f"{statistics.median(rates['hybrid']):.1f}/s",
+                    f"{statistics.median(rates[peer]):.1f}/s {peer} objective",
+                    ratio_text(ratio, [low, high]),
+                    ">= 0.97",
+                    met(ratio >= 0.97),
+                    f"{rounds} rounds of {seconds:.0f} s, schedule {planned['plan']['schedule']}",
+                )
+            )
+            progress(f"{report.rows[-1].case}: {ratio:.3f} [{low:.3f}, {high:.3f}]")
+            report.data.append({"model": model.name, "callers": callers, "calls_per_s": rates, "plan": planned["plan"]})
     return report
