@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "policy/policy_values.h"
-#include "policy/toml_document.h"
+#include "base/toml_document.h"
 #include "spec/policy_names.h"
 
 namespace axle {
@@ -315,7 +315,7 @@ Policy read_policy(TomlReader& reader) {
 
 Result<Policy> parse_policy(std::string_view toml, const std::string& origin) {
   AXLE_ASSIGN_OR_RETURN(const TomlValue document, parse_toml(toml, origin));
-  TomlReader reader(document, "", origin);
+  TomlReader reader(document, "", origin, "a policy");
   Policy policy = read_policy(reader);
   AXLE_RETURN_IF_ERROR(reader.finish());
   AXLE_RETURN_IF_ERROR(check_policy(policy).with_context(origin));

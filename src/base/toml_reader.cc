@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "policy/toml_document.h"
+#include "base/toml_document.h"
 
 namespace axle {
 
@@ -22,8 +22,8 @@ std::string_view toml_kind_name(Kind kind) noexcept {
   return "a value";
 }
 
-TomlReader::TomlReader(const TomlValue& table, std::string path, std::string origin)
-    : table_(table), path_(std::move(path)), origin_(std::move(origin)) {}
+TomlReader::TomlReader(const TomlValue& table, std::string path, std::string origin, std::string document)
+    : table_(table), path_(std::move(path)), origin_(std::move(origin)), document_(std::move(document)) {}
 
 std::string TomlReader::name_of(std::string_view key) const {
   return path_.empty() ? printable(key, 64) : fmt::format("{}.{}", path_, printable(key, 64));
@@ -146,7 +146,7 @@ Status TomlReader::finish() {
   if (first == nullptr) return status_;
   std::sort(known_.begin(), known_.end());
   const std::string near = nearest_word(first->key, known_);
-  const std::string place = path_.empty() ? std::string("a policy") : fmt::format("[{}]", path_);
+  const std::string place = path_.empty() ? document_ : fmt::format("[{}]", path_);
   fail_at(first->place, invalid_argument_error(fmt::format("unknown key \"{}\" in {}", printable(first->key, 64), place))
                             .with_hint(near.empty() ? fmt::format("{} may hold {}", place, join(known_, ", "))
                                                     : fmt::format("did you mean \"{}\"?", near)));

@@ -43,8 +43,8 @@ Result<TomlValue> parse_toml(std::string_view text, const std::string& origin);
 // The first failure sticks. A key that is absent gives nullopt, nullptr or an empty list.
 class TomlReader {
  public:
-  // `path` is "execution", "engines.openvino" or "" for the document.
-  TomlReader(const TomlValue& table, std::string path, std::string origin);
+  // `path` is "execution", "engines.openvino" or "" for the document, which messages call `document` ("a policy").
+  TomlReader(const TomlValue& table, std::string path, std::string origin, std::string document = "the document");
 
   std::optional<std::string> text(const char* key);
   std::optional<int64_t> integer(const char* key, int64_t low, int64_t high);
@@ -87,6 +87,7 @@ class TomlReader {
   const TomlValue& table_;
   std::string path_;
   std::string origin_;
+  std::string document_;
   std::vector<std::string> known_;
   bool rest_read_ = false;
   Status status_;

@@ -1,4 +1,4 @@
-#include "policy/toml_document.h"
+#include "base/toml_document.h"
 
 #include <fmt/core.h>
 
