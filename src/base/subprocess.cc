@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -39,8 +40,8 @@ Result<Pipe> make_pipe() {
 // One of the child's output streams: keeps the first bytes, drops the rest.
 class Capture {
  public:
-  Capture(UniqueFd fd, size_t limit, std::string& text, bool& truncated)
-      : fd_(std::move(fd)), limit_(limit), text_(text), truncated_(truncated) {}
+  Capture(UniqueFd fd, size_t limit, std::string& text, bool& truncated, const std::function<void(std::string_view)>& listen)
+      : fd_(std::move(fd)), limit_(limit), text_(text), truncated_(truncated), listen_(listen) {}
   int fd() const { return fd_.get(); }  // -1 when at its end
   void drain() {
     char piece[16384];
@@ -50,6 +51,7 @@ class Capture {
         const size_t kept = std::min(limit_ - text_.size(), static_cast<size_t>(got));
         text_.append(piece, kept);
         truncated_ = truncated_ || kept < static_cast<size_t>(got);
+        if (listen_) listen_({piece, static_cast<size_t>(got)});
       } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
         fd_.reset();
       } else if (errno == EAGAIN) {
@@ -63,6 +65,7 @@ class Capture {
   size_t limit_;
   std::string& text_;
   bool& truncated_;
+  const std::function<void(std::string_view)>& listen_;
 };
 
 // Asks the group to end when the time is up or the caller cancels, and insists after the grace.
@@ -114,9 +117,16 @@ Result<SubprocessResult> run_subprocess(const SubprocessOptions& options) {
   AXLE_ASSIGN_OR_RETURN(const ChildProcess child, ChildProcess::start(options, out.write_end.get(), err.write_end.get()));
   out.write_end.reset();
   err.write_end.reset();
+  // posix_spawn sets no limits; the program has hardly begun to load.
+  if (options.memory_limit_bytes > 0) {
+    const rlimit limit{options.memory_limit_bytes, options.memory_limit_bytes};
+    ::prlimit(child.pid(), RLIMIT_DATA, &limit, nullptr);
+  }
   SubprocessResult result;
-  Capture out_capture(std::move(out.read_end), options.max_stdout_bytes, result.stdout_text, result.stdout_truncated);
-  Capture err_capture(std::move(err.read_end), options.max_stderr_bytes, result.stderr_text, result.stderr_truncated);
+  Capture out_capture(std::move(out.read_end), options.max_stdout_bytes, result.stdout_text, result.stdout_truncated,
+                      options.on_output);
+  Capture err_capture(std::move(err.read_end), options.max_stderr_bytes, result.stderr_text, result.stderr_truncated,
+                      options.on_output);
   Limits limits(options, start);
   while (!child.ended()) {
     limits.enforce(child, result);

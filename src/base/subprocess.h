@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "axle/cancel.h"
@@ -23,6 +25,9 @@ struct SubprocessOptions {
   // The first bytes are kept, the rest is read and dropped.
   size_t max_stdout_bytes = 1u << 20;
   size_t max_stderr_bytes = 1u << 20;
+  // Called on the calling thread with each piece of stdout and stderr as it comes, also with what is not kept.
+  std::function<void(std::string_view)> on_output;
+  uint64_t memory_limit_bytes = 0;  // of what it allocates (RLIMIT_DATA, for each process of it); 0 = none
   std::optional<std::chrono::nanoseconds> timeout;   // nullopt = none
   std::chrono::nanoseconds grace = std::chrono::seconds(2);  // from SIGTERM to SIGKILL
   CancelToken cancel = CancelToken::none();          // treated like the timeout

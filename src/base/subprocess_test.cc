@@ -177,6 +177,26 @@ TEST(SharedMemory, IsSealedAgainstTruncation) {
   EXPECT_THAT(SharedMemory::create("test", 0), StatusIs(StatusCode::kInvalidArgument));
 }
 
+TEST(Subprocess, ListenerHearsWhatIsNotKeptToo) {
+  SubprocessOptions options = shell("echo one; sleep 0.1; echo two >&2");
+  options.max_stdout_bytes = 1;
+  std::string heard;
+  options.on_output = [&](std::string_view piece) { heard += piece; };
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
+  EXPECT_EQ(result.stdout_text, "o");
+  EXPECT_EQ(heard, "one\ntwo\n");
+}
+
+TEST(Subprocess, MemoryLimitHoldsForWhatItStarts) {
+  SubprocessOptions options = shell("head -c 300000000 /dev/zero | tail -c 200000000 > /dev/null");
+  options.memory_limit_bytes = 64u << 20;
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult limited, run_subprocess(options));
+  EXPECT_FALSE(limited.succeeded());
+  options.memory_limit_bytes = 0;
+  AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult free, run_subprocess(options));
+  EXPECT_TRUE(free.succeeded());
+}
+
 TEST(SharedMemory, BothMappingsSeeTheSameBytes) {
   AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::create("test", 100));
   AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory other, SharedMemory::adopt(UniqueFd(::dup(memory.fd())), 100, false));
