@@ -32,10 +32,11 @@ enum class ModelFormat : uint8_t {
   kGguf,
   kSafetensors,
   kHfFolder,
+  kTosaMlir,
 };
 
 // "onnx", "openvino-ir", "tf-saved-model", "tf-frozen-graph", "tflite", "torchscript", "torch-exported-program", "gguf",
-// "safetensors", "hf-folder"; "unknown".
+// "safetensors", "hf-folder", "tosa-mlir"; "unknown".
 AXLE_API std::string_view model_format_name(ModelFormat format) noexcept;
 AXLE_API std::optional<ModelFormat> parse_model_format(std::string_view name) noexcept;
 

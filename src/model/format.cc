@@ -25,7 +25,7 @@ struct FormatName {
   std::string_view name;
 };
 
-constexpr std::array<FormatName, 11> kFormatNames = {{
+constexpr std::array<FormatName, 12> kFormatNames = {{
     {ModelFormat::kUnknown, "unknown"},
     {ModelFormat::kOnnx, "onnx"},
     {ModelFormat::kOpenvinoIr, "openvino-ir"},
@@ -37,11 +37,12 @@ constexpr std::array<FormatName, 11> kFormatNames = {{
     {ModelFormat::kGguf, "gguf"},
     {ModelFormat::kSafetensors, "safetensors"},
     {ModelFormat::kHfFolder, "hf-folder"},
+    {ModelFormat::kTosaMlir, "tosa-mlir"},
 }};
 
 constexpr const char* kKnownHint =
     "axle reads ONNX, OpenVINO IR, TensorFlow SavedModel, frozen graph and TFLite, TorchScript, exported programs, GGUF, "
-    "safetensors and Hugging Face folders";
+    "safetensors, Hugging Face folders and TOSA as MLIR text";
 
 std::string_view head_of(std::span<const std::byte> bytes, size_t count) {
   return {reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), count)};
@@ -156,6 +157,7 @@ Result<ModelFormat> detect_format(std::span<const std::byte> bytes, const std::s
   if (head.size() >= 8 && head.substr(4, 4) == "TFL3") return ModelFormat::kTflite;
   const std::string_view text = trim(head);
   if (text.starts_with("<?xml") || text.starts_with("<net")) return ModelFormat::kOpenvinoIr;
+  if (extension == ".mlir") return ModelFormat::kTosaMlir;
   if (extension == ".onnx") return ModelFormat::kOnnx;  // the reader says what is wrong with it
   if (extension == ".gguf")
     return invalid_argument_error(fmt::format("{} does not start with the GGUF magic", shown))

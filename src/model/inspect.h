@@ -32,6 +32,8 @@ Result<Inspection> inspect_openvino_xml(Bytes xml, const std::string& path, cons
 Result<Inspection> inspect_saved_model(Bytes saved_model_pb, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_frozen_graph(Bytes graph_def, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_tflite(Bytes flatbuffer, const std::string& path, const ModelLimits& limits);
+// TOSA as MLIR text (*.mlir).
+Result<Inspection> inspect_tosa(Bytes mlir, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_torch_archive(Bytes zip, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_gguf(Bytes gguf, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_safetensors(Bytes safetensors, const std::string& path, const ModelLimits& limits);

@@ -193,5 +193,35 @@ TEST(FormatNames, RoundTrip) {
   EXPECT_EQ(parse_model_format("caffe"), std::nullopt);
 }
 
+TEST(InspectTosa, ReadsTheSignature) {
+  const std::string text = R"(module {
+  func.func @main(%arg0: tensor<1x4x4x1xi8> {tosa.name = "a } b"}, %w: tensor<?xbf16>) -> (tensor<1x2x2x1xi8>, tensor<f32>) {
+    %0 = tosa.max_pool2d %arg0 {kernel = array<i64: 2, 2>} : (tensor<1x4x4x1xi8>) -> tensor<1x2x2x1xi8>
+    %1 = "tosa.const"() : () -> tensor<f32>
+    return %0, %1 : tensor<1x2x2x1xi8>, tensor<f32>
+  }
+})";
+  AXLE_ASSERT_OK_AND_ASSIGN(const Inspection found, inspect_tosa(bytes_of(text), "m.mlir", kLimits));
+  EXPECT_EQ(found.name, "main");
+  ASSERT_EQ(found.inputs.size(), 2u);
+  EXPECT_EQ(found.inputs[0].name, "arg0");
+  EXPECT_EQ(format_shape(found.inputs[0].shape), "[1, 4, 4, 1]");
+  EXPECT_EQ(found.inputs[0].dtype, DataType::kInt8);
+  EXPECT_EQ(found.inputs[1].shape.front().size, -1);
+  ASSERT_EQ(found.outputs.size(), 2u);
+  EXPECT_EQ(found.outputs[1].name, "output1");
+  EXPECT_TRUE(found.outputs[1].shape.empty());
+  EXPECT_EQ(found.op_counts.at("tosa.max_pool2d"), 1u);
+  EXPECT_EQ(found.op_counts.at("tosa.const"), 1u);
+}
+
+TEST(InspectTosa, NamesThePlaceThatItDoesNotUnderstand) {
+  EXPECT_THAT(
+      inspect_tosa(bytes_of("module {\n func.func @main(%a: memref<4xf32>) {"), "m.mlir", kLimits),
+      StatusIs(StatusCode::kInvalidArgument, "m.mlir:2: the function's signature is not understood: a tensor is wanted"));
+  EXPECT_THAT(inspect_tosa(bytes_of("module {}"), "m.mlir", kLimits),
+              StatusIs(StatusCode::kInvalidArgument, "no public function"));
+}
+
 }  // namespace
 }  // namespace axle

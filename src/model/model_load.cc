@@ -80,6 +80,7 @@ Inspector inspector_of(ModelFormat format) {
     case ModelFormat::kGguf: return inspect_gguf;
     case ModelFormat::kSafetensors: return inspect_safetensors;
     case ModelFormat::kHfFolder: return inspect_hf_config;
+    case ModelFormat::kTosaMlir: return inspect_tosa;
     default: return nullptr;
   }
 }
