@@ -66,8 +66,9 @@ bool own_memory(const Resource& resource) { return resource.kind != ResourceKind
 
 std::string isolation_note(const PlanningContext& context, const Considered& chosen) {
   const std::string why =
-      asked_isolation(context.input.policy, chosen.candidate.engine) == Isolation::kProcess
-          ? "the policy says so"
+      asked_isolation(context.input.policy, chosen.candidate.engine) == Isolation::kProcess ? "the policy says so"
+      : chosen.place.engine->info.closed
+          ? "its vendor's code is closed, and what it does wrong must not end this process"
           : fmt::format("it cannot keep its threads on the core set {} by itself", chosen.place.resource->id);
   return fmt::format("{} runs in a process of its own: {}", chosen.candidate.engine, why);
 }

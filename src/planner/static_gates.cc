@@ -367,6 +367,8 @@ Isolation asked_isolation(const Policy& policy, const std::string& engine) {
 bool runs_isolated(const PlanningContext& context, const Place& place) {
   const Isolation asked = asked_isolation(context.input.policy, place.engine->info.name);
   if (asked != Isolation::kAuto) return asked == Isolation::kProcess;
+  // Nobody can see what a closed library does to the process it is in. One that this program registered itself stays here.
+  if (place.engine->info.closed && !place.engine->plugin_file_digest.empty()) return true;
   return place.resource->part >= 0 && !place.engine->info.honours_cpu_set;
 }
 

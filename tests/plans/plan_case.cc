@@ -188,6 +188,7 @@ class Parser {
       engine.info.honours_cpu_set = !line.has("no_cpu_set");
       engine.info.install_command = line.value("install");
       engine.info.example = line.has("example");
+      engine.info.closed = line.has("closed");
       engine.present = !line.has("absent");
       engine.absent_reason = line.value("reason");
       engine.library_version = line.value("version", "1.0");
