@@ -43,6 +43,7 @@ PUBLIC = {
     "model": "model",
     "cache": "cache",
     "evidence_store": "cache",
+    "engine_description": "engine",
     "lock": "planner",
     "plan_diff": "planner",
     "runtime": "runtime",
@@ -61,6 +62,10 @@ ROOMS: dict[str, set[str] | None] = {
     "python": None,
     "engines": {"engine_abi", "engine_kit", "export"},
 }
+# The one plugin that stands on parts of the host: it runs programs and reads and writes files for vendors that have no library of
+# their own to link (docs/decisions/0019).
+ENGINE_LAYERS = {"described": {"base", "tensor"}}
+ENGINE_NOUNS = {"described": {"status", "cancel", "tensor"}}
 SOURCES = {".h", ".hpp", ".c", ".cc", ".cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 VENDOR_SWITCH = re.compile(r"^\s*#\s*(?:el)?if.*\b(?:USE_|WITH_|HAVE_|__)?(?:CUDA|HIP|ROCM|OPENVINO|TENSORRT|QNN|SYCL)\w*\b")
@@ -99,10 +104,12 @@ def check_src(layer: str, include: str) -> str | None:
     return None
 
 
-def check_room(room: str, include: str) -> str | None:
-    """Complaint about an include in a folder outside src/."""
+def check_room(room: str, include: str, engine: str = "") -> str | None:
+    """Complaint about an include in a folder outside src/; of a plugin ``engine`` is the folder."""
     used = layer_of(include)
-    if used is None:
+    if used is None or (not include.startswith("axle/") and used in ENGINE_LAYERS.get(engine, set())):
+        return None
+    if include.startswith("axle/") and public_noun(include) in ENGINE_NOUNS.get(engine, set()):
         return None
     if not include.startswith("axle/"):
         return f"{room}/ includes '{include}' of src/; it sees only include/"
@@ -142,7 +149,8 @@ def complaint(path: Path, bracket: str, include: str) -> str | None:
         return check_src(path.parts[1], include) if len(path.parts) > 2 and path.parts[1] in ORDER else None
     if room == "include":
         return check_public("/".join(path.parts[1:]), bracket, include)
-    return None if is_engine_test(path) else check_room(room, include)
+    engine = path.parts[1] if room == "engines" and len(path.parts) > 2 else ""
+    return None if is_engine_test(path) else check_room(room, include, engine)
 
 
 def check_tree(root: Path) -> Iterator[str]:

@@ -30,6 +30,7 @@ class CheckLayers(unittest.TestCase):
             "src/planner/a.cc": '#include "model/graph.h"\n#include "policy/toml.h"\n#include "axle/plan.h"\n',
             "include/axle/plan.h": '#include <stdint.h>\n#include <string>\n#include "axle/status.h"\n',
             "engines/null/plugin.cc": '#include "axle/engine_kit/base.h"\n#include "local.h"\n',
+            "engines/described/step.cc": '#include "base/subprocess.h"\n#include "tensor/npy.h"\n#include "axle/status.h"\n',
             "engines/null/testing/host.h": '#include "engine/engine.h"\n',
             "engines/null/plugin_test.cc": '#include "base/json.h"\n',
             "cli/run.cc": '#include "axle/session.h"\n#include <CLI/CLI.hpp>\n',
@@ -56,6 +57,8 @@ class CheckLayers(unittest.TestCase):
     def test_rejects_inner_headers_in_outer_rooms(self):
         self.assert_one("cli/run.cc", '#include "base/json.h"', "only include/")
         self.assert_one("engines/x/plugin.cc", '#include "axle/session.h"', "it sees only")
+        self.assert_one("engines/x/plugin.cc", '#include "base/json.h"', "only include/")
+        self.assert_one("engines/described/plugin.cc", '#include "engine/engine.h"', "only include/")
 
     def test_rejects_what_is_in_no_layer(self):
         self.assert_one("src/base/a.cc", '#include "axle/novelty.h"', "in no layer")

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 packages_of() {
   case $1 in
-    run) echo "ca-certificates ccache g++ libcli11-dev libexpat1-dev libfmt-dev libprotobuf-dev libssl-dev libtomlplusplus-dev
+    run) echo "ca-certificates ccache g++ libcli11-dev libexpat1-dev libffi-dev libfmt-dev libprotobuf-dev libssl-dev libtomlplusplus-dev
       nlohmann-json3-dev pkg-config protobuf-compiler python3 python3-venv zlib1g-dev" ;;
     test) echo "libbenchmark-dev libgmock-dev libgtest-dev python3-dev" ;;
     lint) echo "git shellcheck" ;;

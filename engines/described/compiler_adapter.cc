@@ -1,0 +1,234 @@
+#include "compiler_adapter.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/subprocess.h"
+#include "base/text.h"
+#include "patterns.h"
+
+namespace axle::described {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kCompatibilityTimeout = std::chrono::seconds(60);
+
+Status file_error(const std::error_code& error, const std::string& what) {
+  const StatusCode code = error == std::errc::no_space_on_device ? StatusCode::kResourceExhausted : StatusCode::kInternal;
+  return Status(code, fmt::format("{}: {}", what, error.message()));
+}
+
+// A vendor's tool sees the files that hold weights where the model says they are.
+Status link_weights(const kit::Graph& graph, const std::string& source, const std::string& target) {
+  for (uint32_t i = 0; !source.empty() && i < graph.weight_count(); ++i) {
+    const kit::Weight weight = graph.weight(i);
+    const std::string path(kit::text(weight.info().path));
+    if (path.empty()) continue;
+    const fs::path below = fs::path(path).lexically_relative(source);
+    if (below.empty() || *below.begin() == "..")
+      return invalid_argument_error("weights lie outside the model's folder: " + path);
+    const fs::path to = fs::path(target) / below;
+    std::error_code error;
+    if (fs::exists(to, error)) continue;
+    fs::create_directories(to.parent_path(), error);
+    fs::create_hard_link(path, to, error);
+    if (error) fs::copy_file(path, to, error);
+    if (error) return file_error(error, "cannot hand over " + path);
+  }
+  return ok_status();
+}
+
+// ${model}: the file itself when the format is handed over whole, else the graph as ONNX in the scratch folder.
+Result<std::string> model_file(const kit::Graph& graph, const std::string& folder) {
+  if (graph.format() != "onnx") {
+    const std::string path(graph.path());
+    if (path.empty())
+      return unimplemented_error(fmt::format("a {} model is handed over as a file, and there is none", graph.format()));
+    return path;
+  }
+  AXLE_RETURN_IF_ERROR(make_dirs(folder, 0700));
+  const kit::OnnxModel onnx = graph.onnx();
+  AXLE_RETURN_IF_ERROR(link_weights(graph, std::string(onnx.folder), folder));
+  const std::string path = folder + "/model.onnx";
+  AXLE_RETURN_IF_ERROR(write_file_atomic(path, onnx.bytes, kPrivateFileMode));
+  return path;
+}
+
+Status check_value(const kit::Option& option, const std::string& value) {
+  const auto bad = [&](const std::string& wanted) {
+    return invalid_argument_error(fmt::format("option '{}' is '{}', wanted {}", option.name, printable(value, 64), wanted));
+  };
+  double number = 0;
+  switch (option.type) {
+    case kit::OptionType::kBoolean: return value == "true" || value == "false" ? ok_status() : bad("true or false");
+    case kit::OptionType::kText: return value.find('\0') == std::string::npos ? ok_status() : bad("a text without NUL");
+    case kit::OptionType::kChoice:
+      return std::find(option.choices.begin(), option.choices.end(), value) != option.choices.end()
+                 ? ok_status()
+                 : bad("one of " + join(option.choices, ", "));
+    default: break;
+  }
+  const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (code != std::errc() || end != value.data() + value.size()) return bad("a number");
+  if (option.type == kit::OptionType::kInteger && value.find_first_not_of("-0123456789") != std::string::npos)
+    return bad("an integer");
+  if (option.minimum && number < *option.minimum) return bad(fmt::format("at least {}", *option.minimum));
+  if (option.maximum && number > *option.maximum) return bad(fmt::format("at most {}", *option.maximum));
+  return ok_status();
+}
+
+Result<Values> compile_values(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args) {
+  const std::string scratch(args.scratch_folder);
+  Values values = toolbox.values(description);
+  values["scratch"] = scratch;
+  values["private"] = scratch + "/private";
+  values["out"] = scratch + "/out";
+  values["work"] = scratch + "/work";
+  values["precision"] = args.precision;
+  values["threads"] = std::to_string(args.threads);
+  values["model.digest"] = args.graph.digest();
+  AXLE_RETURN_IF_ERROR(add_options(description, args.options, values));
+  for (const char* folder : {"out", "work"}) AXLE_RETURN_IF_ERROR(make_dirs(values[folder], 0700));
+  AXLE_ASSIGN_OR_RETURN(values["model"], model_file(args.graph, scratch + "/model"));
+  values["model.folder"] = fs::path(values["model"]).parent_path().string();
+  return values;
+}
+
+void describe_tensors(const kit::Io& io, StepContext& context) {
+  const auto add = [](const std::vector<kit::IoSpec>& specs, std::vector<TensorItem>& items) {
+    for (const kit::IoSpec& spec : specs) {
+      TensorItem item{spec.name, items.size(), "", std::string(kit::data_type_name(spec.dtype)), {}};
+      for (const kit::Dim& dim : spec.shape) item.shape.push_back(dim.size);
+      items.push_back(std::move(item));
+    }
+  };
+  add(io.inputs, context.inputs);
+  add(io.outputs, context.outputs);
+}
+
+Status run_chain(const Description& description, const kit::CompileArgs& args, StepContext& context, std::string& log) {
+  const size_t total = description.compile.size();
+  for (size_t i = 0; i < total; ++i) {
+    const Step& step = description.compile[i];
+    args.progress.report(i * 100, total * 100, step.name);
+    context.progress = [&args, &step, i, total](double percent) {
+      args.progress.report(i * 100 + static_cast<uint64_t>(std::clamp(percent, 0.0, 100.0)), total * 100, step.name);
+    };
+    AXLE_RETURN_IF_ERROR(make_compiler_adapter(step)->run(context, log));
+  }
+  args.progress.report(total * 100, total * 100, "compiled");
+  return ok_status();
+}
+
+// The declared files, axle's record and the log.
+Result<kit::Manifest> manifest_of(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args,
+                                  kit::Io io, const StepContext& context, const std::string& log) {
+  const std::string& out = context.values.find("out")->second;
+  kit::Manifest manifest;
+  manifest.format = description.info.name;
+  manifest.self_contained = true;
+  for (const std::string& file : description.artefact_files) {
+    std::error_code error;
+    const fs::path path = fs::path(out) / file;
+    if (fs::symlink_status(path, error).type() != fs::file_type::regular || fs::file_size(path, error) == 0 || error)
+      return unknown_error(fmt::format("the compiler left no file {} although every step succeeded", file));
+    manifest.blobs.push_back({file, "out/" + file});
+  }
+  AXLE_ASSIGN_OR_RETURN(manifest.compatibility,
+                        compatibility_of(description, toolbox, out, context.values.find("scratch")->second));
+  const ArtefactRecord record{description.info.name, std::string(args.precision), std::move(io), manifest.compatibility};
+  AXLE_ASSIGN_OR_RETURN(const std::string text, format_record(record));
+  AXLE_RETURN_IF_ERROR(write_file_atomic(out + "/" + kRecordFile, text, kPrivateFileMode));
+  AXLE_RETURN_IF_ERROR(write_file_atomic(out + "/" + kLogFile, log, kPrivateFileMode));
+  for (const char* file : {kRecordFile, kLogFile}) manifest.blobs.push_back({file, std::string("out/") + file});
+  return manifest;
+}
+
+}  // namespace
+
+Status CliCompilerAdapter::run(const StepContext& context, std::string& log) const {
+  AXLE_RETURN_IF_ERROR(prepare(context));
+  return run_step(step_, context, log);
+}
+
+Status ConfigFileCompilerAdapter::prepare(const StepContext& context) const {
+  return write_configs(step_.configs, context.values);
+}
+
+std::unique_ptr<CliCompilerAdapter> make_compiler_adapter(const Step& step) {
+  if (step.configs.empty()) return std::make_unique<CliCompilerAdapter>(step);
+  return std::make_unique<ConfigFileCompilerAdapter>(step);
+}
+
+Status add_options(const Description& description, const kit::Options& options, Values& values) {
+  std::vector<std::string> known;
+  for (const kit::Option& option : description.capability.options) {
+    known.push_back(option.name);
+    const std::string value = options.text_or(option.name, option.default_value);
+    AXLE_RETURN_IF_ERROR(check_value(option, value));
+    values["option." + option.name] = value;
+  }
+  for (const axle_option_t& given : options.entries()) {
+    const std::string name(kit::text(given.key));
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string near = nearest_word(name, known);
+    return invalid_argument_error(fmt::format("{} has no option '{}'", description.info.name, printable(name, 64)))
+        .with_hint(near.empty() ? "it has: " + join(known, ", ") : fmt::format("did you mean '{}'?", near));
+  }
+  return ok_status();
+}
+
+Result<std::map<std::string, std::string>> compatibility_of(const Description& description, const Toolbox& toolbox,
+                                                            const std::string& folder, const std::string& scratch) {
+  std::map<std::string, std::string> facts;
+  Values values = toolbox.values(description);
+  values["artefact"] = folder;
+  values["scratch"] = scratch;
+  values["private"] = scratch + "/private";
+  for (const CompatibilityEntry& entry : description.compatibility) {
+    if (entry.argv.empty()) {
+      AXLE_ASSIGN_OR_RETURN(facts[entry.name], expand(entry.text, values));
+      continue;
+    }
+    SubprocessOptions options;
+    for (const std::string& argument : entry.argv) {
+      AXLE_ASSIGN_OR_RETURN(std::string text, expand(argument, values));
+      options.argv.push_back(std::move(text));
+    }
+    options.inherit_env = false;
+    AXLE_ASSIGN_OR_RETURN(options.env, environment_of(description.environment, values));
+    options.cwd = scratch;
+    options.timeout = kCompatibilityTimeout;
+    AXLE_ASSIGN_OR_RETURN(const SubprocessResult result, run_subprocess(options));
+    const auto match = find_line(result.stdout_text + "\n" + result.stderr_text, entry.pattern);
+    if (!match) {
+      return data_loss_error(fmt::format("compatibility '{}': {} ended with {} and printed no line that matches \"{}\"",
+                                         entry.name, join(options.argv, " "), result.outcome(), entry.pattern));
+    }
+    facts[entry.name] = match->group;
+  }
+  return facts;
+}
+
+Result<kit::Manifest> compile_described(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args) {
+  AXLE_ASSIGN_OR_RETURN(kit::Io io, static_io(args.graph));
+  AXLE_ASSIGN_OR_RETURN(Values values, compile_values(description, toolbox, args));
+  StepContext context{description, std::move(values), "", {}, {}, nullptr, nullptr};
+  context.work = context.values["work"];
+  describe_tensors(io, context);
+  if (args.cancel.possible()) context.cancelled = [&args] { return args.cancel.cancelled(); };
+  std::string log = fmt::format("# {} {}\n", description.info.name, description.digest);
+  const Status ran = run_chain(description, args, context, log);
+  auto manifest = ran.ok() ? manifest_of(description, toolbox, args, std::move(io), context, log) : Result<kit::Manifest>(ran);
+  // A failed step's files are nobody's.
+  if (!manifest.ok()) (void)remove_tree(context.values["out"]);
+  return manifest;
+}
+
+}  // namespace axle::described

@@ -1,0 +1,154 @@
+#include "description.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/testing/status_matchers.h"
+#include "patterns.h"
+#include "placeholders.h"
+
+namespace axle::described {
+namespace {
+
+using axle::testing::IsOk;
+using axle::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+std::string fake_description(const std::string& name) {
+  const auto text = read_file(std::string(AXLE_SOURCE_DIR) + "/tests/fakevendor/" + name, kMaxDescriptionBytes);
+  EXPECT_THAT(text, IsOk());
+  return text.value_or("");
+}
+
+// The FAKE description with `before` replaced by `after`, parsed.
+Result<Description> changed(const std::string& before, const std::string& after) {
+  std::string text = fake_description("fakenpu.toml");
+  const size_t at = text.find(before);
+  EXPECT_NE(at, std::string::npos) << before;
+  if (at != std::string::npos) text.replace(at, before.size(), after);
+  return parse_description(text, "npu.toml");
+}
+
+TEST(Description, ReadsConfigFileCompilerAndLibraryRuntime) {
+  const auto read = parse_description(fake_description("fakenpu.toml"), "npu.toml");
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->info.name, "fakenpu");
+  EXPECT_TRUE(read->info.closed);
+  EXPECT_TRUE(read->simulated);
+  EXPECT_TRUE(read->resource.simulated);
+  EXPECT_EQ(read->resource.id, "fakenpu:0");
+  EXPECT_EQ(read->resource.memory_bytes, 64u << 20);
+  ASSERT_THAT(read->tools, SizeIs(2));
+  EXPECT_TRUE(read->tools[1].is_library);
+  ASSERT_THAT(read->compile, SizeIs(2));
+  EXPECT_THAT(read->compile[0].configs, SizeIs(1));
+  EXPECT_EQ(read->compile[0].timeout_ns, 5'000'000'000);
+  EXPECT_EQ(read->compile[0].memory_bytes, 1u << 30);
+  EXPECT_EQ(read->compile[0].success.reports.at(0).json, "/npu_operators");
+  EXPECT_THAT(read->artefact_files, ElementsAre("program.fnpu"));
+  EXPECT_TRUE(read->runtime.is_library);
+  EXPECT_THAT(read->runtime.functions.at("load").arguments, ElementsAre("path"));
+  EXPECT_EQ(read->failures.size(), 4u);
+  EXPECT_TRUE(read->capability.needs_compile);
+}
+
+TEST(Description, ReadsCommandRuntime) {
+  const auto read = parse_description(fake_description("fakenpu_cli.toml"), "npu.toml");
+  ASSERT_THAT(read, IsOk());
+  EXPECT_FALSE(read->runtime.is_library);
+  EXPECT_EQ(read->runtime.input_files, TensorFiles::kRaw);
+  EXPECT_EQ(read->runtime.input_file, "input${index}.bin");
+  EXPECT_EQ(read->runtime.step.argv.at(3).each, "input");
+}
+
+struct Refusal {
+  const char* before;
+  const char* after;
+  const char* message;
+};
+
+class DescriptionRefusal : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(DescriptionRefusal, NamesPlaceAndCause) {
+  const auto read = changed(GetParam().before, GetParam().after);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(read.status().to_string(), HasSubstr(GetParam().message));
+  EXPECT_THAT(read.status().message(), ::testing::StartsWith("npu.toml:"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DescriptionRefusal,
+    ::testing::Values(
+        Refusal{"simulated = true", "simulatd = true", "engine.simulated is missing"},
+        Refusal{"deterministic = true", "deterministc = true",
+                "npu.toml:13:1: unknown key \"deterministc\" in [engine] (did you mean \"deterministic\"?)"},
+        Refusal{"format = 1", "format = 2", "format 2 is not known; this axle reads 1"},
+        Refusal{"backend = \"FAKE NPU, computed on the host's CPU\"\n", "", "engine.backend is missing or empty"},
+        Refusal{"name = \"fakenpu\"", "name = \"Fake NPU\"", "\"Fake NPU\" is no engine name"},
+        Refusal{"kind = \"npu\"", "kind = \"gpus\"", "resource.kind is \"gpus\" (one of cpu, gpu, npu"},
+        Refusal{"memory = \"64MiB\"", "memory = \"many\"", "npu.toml:18:10: \"many\" is not a size"},
+        Refusal{"version_pattern = \"fakenpu-compile FAKE ([0-9.]+)\"", "version_pattern = \"[0-9\"", "is wrong"},
+        Refusal{"version_pattern = \"fakenpu-compile FAKE ([0-9.]+)\"", "version_pattern = \"x\"", "needs a group"},
+        Refusal{"versions = \">=1.2, <2\"", "versions = \"newest\"", "\"newest\" is no version range"},
+        Refusal{"dtypes = [\"f32\"]\nprecisions", "dtypes = [\"float\"]\nprecisions", "\"float\" is no element type"},
+        Refusal{"default = \"1\"", "default = \"9\"", "the default \"9\" of the option \"level\" is not within its bounds"},
+        Refusal{"${option.level}", "${option.levl}", "the placeholder ${option.levl} has no meaning here"},
+        Refusal{"${work}/compile.cfg\"]", "${wrk}/compile.cfg\"]", "the placeholder ${wrk} has no meaning here"},
+        Refusal{"progress = \"progress ([0-9]+)%\"", "progress = \"progress ([0-9]{1,3})%\"", "counts repetitions"},
+        Refusal{"json = \"/npu_operators\"", "json = \"npu_operators\"", "a JSON pointer begins with '/'"},
+        Refusal{"minimum = 1\n", "", "a report needs minimum, maximum or equals"},
+        Refusal{"timeout = \"5s\"", "timeout = \"0s\"", "a timeout lies between"},
+        Refusal{"files = [\"program.fnpu\"]", "files = [\"../program.fnpu\"]", "is no name for a file of an artefact"},
+        Refusal{"code = \"DATA_LOSS\"", "code = \"OK\"", "\"OK\" is no code of a failure"},
+        Refusal{"signature = \"handle(path)\"", "signature = \"handle(file)\"", "\"file\" is no argument"},
+        Refusal{"signature = \"handle(path)\"", "signature = \"status(path)\"", "gives the handle"},
+        Refusal{"unload = {", "unlod = {", "runtime.functions.unload is missing"},
+        Refusal{"library = \"runtime\"", "library = \"compiler\"", "there is no tool \"compiler\" of kind library"},
+        Refusal{"[resource]\n", "[ressource]\n", "the section [resource] is missing"},
+        Refusal{"[[tool]]\nname = \"runtime\"", "[[tool]]\nname = \"compiler\"", "there are two tools named \"compiler\""}));
+
+TEST(Description, SyntaxErrorNamesPlace) {
+  EXPECT_THAT(parse_description("format = 1\n[engine\n", "npu.toml"), StatusIs(StatusCode::kInvalidArgument, "npu.toml:2:"));
+}
+
+TEST(Description, FileThatEverybodyMayWriteIsRefused) {
+  const auto scratch = ScratchDir::create();
+  ASSERT_THAT(scratch, IsOk());
+  const std::string path = scratch->file("npu.toml");
+  ASSERT_THAT(write_file_atomic(path, fake_description("fakenpu.toml")), IsOk());
+  ASSERT_THAT(load_description(path), IsOk());
+  ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+  EXPECT_THAT(load_description(path), StatusIs(StatusCode::kPermissionDenied, "everybody may write it"));
+}
+
+TEST(VersionRange, ComparesNumbersNotText) {
+  const auto bounds = parse_version_bounds(">=1.2, <2");
+  ASSERT_THAT(bounds, IsOk());
+  EXPECT_TRUE(version_within("1.10.3", *bounds));
+  EXPECT_TRUE(version_within("1.2", *bounds));
+  EXPECT_TRUE(version_within("1.2.0-rc1", *bounds));
+  EXPECT_FALSE(version_within("1.1.99", *bounds));
+  EXPECT_FALSE(version_within("2.0", *bounds));
+}
+
+TEST(Placeholders, ExpandOnceAndKeepDollars) {
+  EXPECT_EQ(*expand("${a}-$$-$5-${a}", {{"a", "${b}"}}), "${b}-$-$5-${b}");
+  EXPECT_THAT(expand("${c}", {}), StatusIs(StatusCode::kInvalidArgument, "${c}"));
+  EXPECT_THAT(expand("x ${c", {}), StatusIs(StatusCode::kInvalidArgument, "does not end"));
+}
+
+TEST(Patterns, MatchLineByLine) {
+  EXPECT_EQ(find_line("one\n two 2 \nthree", "two ([0-9])")->group, "2");
+  EXPECT_EQ(find_last_line("p 1\np 2\n", "p ([0-9])")->group, "2");
+  EXPECT_FALSE(find_line("one\ntwo", "one.two"));
+  EXPECT_THAT(check_pattern("(a)\\1"), StatusIs(StatusCode::kInvalidArgument, "refers back"));
+  EXPECT_THAT(check_pattern("a{2}"), StatusIs(StatusCode::kInvalidArgument, "counts repetitions"));
+}
+
+}  // namespace
+}  // namespace axle::described

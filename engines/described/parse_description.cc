@@ -1,0 +1,134 @@
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "parse_parts.h"
+#include "patterns.h"
+
+namespace axle::described {
+namespace {
+
+constexpr int64_t kFormat = 1;
+
+void read_engine(Section& document, Description& description) {
+  document.table_at("engine", [&](Section& engine) {
+    kit::EngineInfo& info = description.info;
+    info.name = engine.required("name");
+    if (engine.ok() && !is_word(info.name)) {
+      engine.fail("name", invalid_argument_error(fmt::format("\"{}\" is no engine name", printable(info.name, 64)))
+                              .with_hint("a small letter, then small letters, digits and '_', at most 32"));
+    }
+    info.vendor = engine.required("vendor");
+    info.description = engine.text_or("description");
+    description.licence = engine.required("licence");
+    info.install_command = engine.required("install");
+    info.closed = engine.boolean_or("closed", true);
+    info.deterministic = engine.boolean_or("deterministic", false);
+    description.simulated = engine.boolean("simulated").value_or(false);
+    if (engine.value("simulated") == nullptr)
+      engine.fail("simulated", invalid_argument_error("engine.simulated is missing: say whether no real device computes"));
+    description.backend = description.simulated ? engine.required("backend") : engine.text_or("backend");
+  });
+}
+
+bool is_pci_id(std::string_view text) {
+  return text.size() == 9 && text[4] == ':' && text.find_first_not_of("0123456789abcdef:") == std::string_view::npos &&
+         std::count(text.begin(), text.end(), ':') == 1;
+}
+
+void read_resource(Section& document, Description& description) {
+  document.table_at("resource", [&](Section& resource) {
+    kit::ResourceInfo& info = description.resource;
+    info.kind = resource.word_or("kind", {"cpu", "gpu", "npu", "pim", "remote", "hybrid"}, "npu");
+    info.vendor = resource.text_or("vendor", description.info.vendor);
+    info.name = resource.required("name");
+    info.memory_bytes = resource.size_or("memory", 0);
+    const std::vector<std::string> tags = resource.texts("tags");
+    if (!tags.empty()) info.attributes["tags"] = join(tags, ",");
+    description.pci_ids = resource.texts("pci_ids");
+    for (const std::string& id : description.pci_ids) {
+      if (!is_pci_id(id))
+        resource.fail("pci_ids", invalid_argument_error(fmt::format("\"{}\" is no PCI id", printable(id, 32)))
+                                     .with_hint("write for example \"1e52:0401\""));
+    }
+    if (description.simulated != description.pci_ids.empty()) {
+      resource.fail("pci_ids",
+                    invalid_argument_error(description.simulated ? "a simulated resource is no PCI device"
+                                                                 : "pci_ids is missing: the devices that this is about"));
+    }
+    info.simulated = description.simulated;
+    if (!description.backend.empty()) info.attributes["backend"] = description.backend;
+    info.id = description.info.name + ":0";
+  });
+}
+
+// What may stand in every text that is expanded once the tools are found.
+Names common_names(const Description& description) {
+  Names names = {"folder", "home", "scratch", "private"};
+  for (const ToolSpec& tool : description.tools) {
+    names.add("tool." + tool.name);
+    names.add("tool." + tool.name + ".folder");
+    names.add("version." + tool.name);
+  }
+  return names;
+}
+
+void require_section(Section& document, const char* key) {
+  if (document.value(key) == nullptr)
+    document.fail(key, invalid_argument_error(fmt::format("the section [{}] is missing", key)));
+}
+
+void read_document(Section& document, Description& description) {
+  const auto format = document.integer("format", 0, 1'000'000);
+  if (!format || *format != kFormat) {
+    document.fail("format",
+                  invalid_argument_error(format ? fmt::format("format {} is not known; this axle reads {}", *format, kFormat)
+                                                : std::string("\"format = 1\" is missing")));
+  }
+  for (const char* section : {"engine", "resource", "tool", "capability", "compile", "artefact", "runtime"})
+    require_section(document, section);
+  read_engine(document, description);
+  read_resource(document, description);
+  read_tools(document, description);
+  read_capability(document, description);
+  read_options(document, description);
+  if (!document.ok()) return;
+  const Names common = common_names(description);
+  read_environment(document, common, description);
+  read_compile(document, common, description);
+  read_artefact(document, common, description);
+  read_failures(document, description);
+  read_runtime(document, common, description);
+}
+
+}  // namespace
+
+Result<Description> parse_description(std::string_view text, const std::string& origin) {
+  AXLE_ASSIGN_OR_RETURN(const TomlValue document, parse_toml(text, origin));
+  Description description;
+  description.origin = origin;
+  description.digest = Sha256().update(text).finish().to_string();
+  Section section(document, "", origin);
+  read_document(section, description);
+  AXLE_RETURN_IF_ERROR(section.finish());
+  return description;
+}
+
+Result<Description> load_description(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0) {
+    return permission_denied_error(fmt::format("{} is not used: everybody may write it, and it names programs to run", path))
+        .with_hint(fmt::format("run: chmod o-w '{}'", path));
+  }
+  AXLE_ASSIGN_OR_RETURN(const std::string text, read_file(path, kMaxDescriptionBytes));
+  AXLE_ASSIGN_OR_RETURN(Description description, parse_description(text, path));
+  description.folder = std::filesystem::path(path).parent_path().string();
+  return description;
+}
+
+}  // namespace axle::described

@@ -1,0 +1,175 @@
+#include "toolbox.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/subprocess.h"
+#include "base/text.h"
+#include "patterns.h"
+
+extern char** environ;
+
+namespace axle::described {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kVersionTimeout = std::chrono::seconds(30);
+constexpr std::string_view kPython = "python:";
+constexpr const char* kSystemLibraries[] = {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
+                                            "/usr/lib"};
+
+bool usable(const std::string& path, bool is_library) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), is_library ? R_OK : X_OK) == 0;
+}
+
+void add_list(std::vector<std::string>& folders, const char* list) {
+  if (list == nullptr) return;
+  for (const std::string_view folder : split(list, ':')) {
+    if (folder.starts_with('/')) folders.emplace_back(folder);
+  }
+}
+
+Values basic_values(const Description& description) {
+  const char* home = std::getenv("HOME");
+  return {{"folder", description.folder}, {"home", home == nullptr ? "/nonexistent" : home}};
+}
+
+// The variable first, then the described folders in order, then the system's.
+Result<std::vector<std::string>> candidates(const ToolSpec& tool, const Description& description, const ToolSearch& search) {
+  std::vector<std::string> files;
+  std::vector<std::string> folders;
+  const char* set = tool.variable.empty() ? nullptr : std::getenv(tool.variable.c_str());
+  if (set != nullptr && set[0] == '/') {
+    files.emplace_back(set);
+    for (const char* below : {"", "/bin", "/lib"}) folders.push_back(set + std::string(below));
+  }
+  for (const std::string& path : tool.paths) {
+    AXLE_ASSIGN_OR_RETURN(std::string expanded, expand(path, basic_values(description)));
+    if (!expanded.starts_with(kPython)) {
+      folders.push_back(std::move(expanded));
+      continue;
+    }
+    const std::string below = expanded.substr(kPython.size());
+    for (const std::string& site : search.python_folders) folders.push_back(site + "/" + below);
+  }
+  add_list(folders, std::getenv(tool.is_library ? "LD_LIBRARY_PATH" : "PATH"));
+  if (tool.is_library) folders.insert(folders.end(), std::begin(kSystemLibraries), std::end(kSystemLibraries));
+  for (const std::string& folder : folders) files.push_back(folder + "/" + tool.file);
+  return files;
+}
+
+Status missing(const Description& description, const ToolSpec& tool, const std::vector<std::string>& files) {
+  std::string places;
+  for (size_t i = 0; i < files.size() && i < 4; ++i) places += (i == 0 ? "" : ", ") + files[i];
+  const std::string variable = tool.variable.empty() ? "" : fmt::format(", or set {} to its folder", tool.variable);
+  return unavailable_error(fmt::format("the {} '{}' ({}) was not found; looked for {}{}",
+                                       tool.is_library ? "library" : "program", tool.file, tool.name, places,
+                                       files.size() > 4 ? fmt::format(" and {} more", files.size() - 4) : ""))
+      .with_hint(description.info.install_command + variable);
+}
+
+// For a program the arguments; for a library, which cannot be run, a whole command.
+Result<std::string> version_of(const ToolSpec& tool, const std::string& path, const Description& description, Values values,
+                               const ToolSearch& search) {
+  AXLE_ASSIGN_OR_RETURN(const ScratchDir scratch, ScratchDir::create(search.scratch_folder, "version"));
+  values["tool"] = path;
+  values["private"] = scratch.file("home");
+  values["scratch"] = scratch.path();
+  SubprocessOptions options;
+  if (!tool.is_library) options.argv.push_back(path);
+  for (const std::string& argument : tool.version_argv) {
+    AXLE_ASSIGN_OR_RETURN(std::string expanded, expand(argument, values));
+    options.argv.push_back(std::move(expanded));
+  }
+  options.inherit_env = false;
+  AXLE_ASSIGN_OR_RETURN(options.env, environment_of(description.environment, values));
+  options.cwd = scratch.path();
+  options.timeout = kVersionTimeout;
+  AXLE_ASSIGN_OR_RETURN(const SubprocessResult result, run_subprocess(options));
+  const auto match = find_line(result.stdout_text + "\n" + result.stderr_text, tool.version_pattern);
+  if (match && !match->group.empty()) return match->group;
+  return unavailable_error(fmt::format("{} does not tell its version: {} ended with {} and printed no line that matches \"{}\"",
+                                       path, join(options.argv, " "), result.outcome(), tool.version_pattern))
+      .with_hint("check that it runs: " + join(options.argv, " "));
+}
+
+Result<std::string> path_of(const ToolSpec& tool, const std::string& explicit_path, const Description& description,
+                            const ToolSearch& search, std::vector<std::string>& searched) {
+  std::vector<std::string> files = {explicit_path};
+  if (explicit_path.empty()) {
+    AXLE_ASSIGN_OR_RETURN(files, candidates(tool, description, search));
+  }
+  searched.insert(searched.end(), files.begin(), files.end());
+  const auto found =
+      std::find_if(files.begin(), files.end(), [&](const std::string& file) { return usable(file, tool.is_library); });
+  if (found == files.end()) return missing(description, tool, files);
+  std::error_code error;
+  const std::string real = fs::canonical(*found, error).string();
+  return error ? *found : real;
+}
+
+}  // namespace
+
+Values Toolbox::values(const Description& description) const {
+  Values values = basic_values(description);
+  for (const FoundTool& tool : tools) {
+    values["tool." + tool.name] = tool.path;
+    values["tool." + tool.name + ".folder"] = fs::path(tool.path).parent_path().string();
+    values["version." + tool.name] = tool.version;
+  }
+  return values;
+}
+
+Result<Toolbox> find_tools(const Description& description, const ToolSearch& search) {
+  Toolbox toolbox;
+  for (const ToolSpec& tool : description.tools) {
+    const std::string explicit_path = toolbox.tools.empty() ? search.explicit_path : "";
+    AXLE_ASSIGN_OR_RETURN(std::string path, path_of(tool, explicit_path, description, search, toolbox.searched));
+    toolbox.tools.push_back({tool.name, std::move(path), ""});
+  }
+  for (size_t i = 0; i < toolbox.tools.size(); ++i) {
+    const ToolSpec& tool = description.tools[i];
+    if (tool.version_argv.empty()) continue;
+    FoundTool& found = toolbox.tools[i];
+    AXLE_ASSIGN_OR_RETURN(found.version, version_of(tool, found.path, description, toolbox.values(description), search));
+    AXLE_ASSIGN_OR_RETURN(const auto bounds, parse_version_bounds(tool.versions));
+    if (version_within(found.version, bounds)) continue;
+    return unavailable_error(
+               fmt::format("{} is version {}; this description accepts {}", found.path, found.version, tool.versions))
+        .with_hint(description.info.install_command);
+  }
+  return toolbox;
+}
+
+Result<std::vector<std::string>> environment_of(const Environment& environment, const Values& values) {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; environment.inherited && entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos) variables[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+  }
+  if (!environment.inherited) variables = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}};
+  for (const std::string& name : environment.unset) variables.erase(name);
+  if (environment.private_home) {
+    const auto home = values.find("private");
+    if (home == values.end()) return internal_error("a vendor's process has no private folder");
+    AXLE_RETURN_IF_ERROR(make_dirs(home->second, 0700));
+    variables["HOME"] = variables["TMPDIR"] = home->second;
+  }
+  for (const auto& [name, value] : environment.set) {
+    AXLE_ASSIGN_OR_RETURN(variables[name], expand(value, values));
+  }
+  std::vector<std::string> list;
+  for (const auto& [name, value] : variables) list.push_back(name + "=" + value);
+  return list;
+}
+
+}  // namespace axle::described
