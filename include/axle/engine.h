@@ -223,6 +223,7 @@ struct EngineIo {
 struct EngineState {
   std::string name;
   std::string plugin_path;     // "" = registered in-process
+  std::string description_path;  // the engine description that it is made of; "" = it is a plugin
   bool present = false;        // created: its library is open
   bool opened = false;         // an attempt was made; until then present says nothing
   StatusCode reason_code = StatusCode::kOk;  // why it is absent
@@ -230,7 +231,7 @@ struct EngineState {
   std::string install_command;
   EngineInfo info;             // with library when present
   std::string library_digest;  // "sha256:..." over plugin and library content; "" when absent
-  std::string plugin_file_digest;   // of the plugin's file alone; "" = in-process, or absent
+  std::string plugin_file_digest;   // of the plugin's file alone, with its description; "" = in-process, or absent
   std::string library_file_digest;  // of the vendor's library with what belongs to it; "" = it has none, or absent
   std::vector<EngineResource> resources;
   std::map<std::string, Capability> capabilities;  // by resource.id of `resources`
@@ -241,12 +242,15 @@ class Engine;  // internal: src/engine/engine.h
 
 struct EngineRegistryOptions {
   std::vector<std::string> plugin_folders;  // searched first; then AXLE_ENGINE_PATH, then the installed or build-tree folder
-  bool default_folders = true;              // false: plugin_folders only (tests)
-  std::vector<std::string> only;            // names; empty = all
+  // Engine descriptions (docs/formats/engine-description.md), files or folders; then AXLE_ENGINE_DESCRIPTIONS, the user's and the
+  // installed folder.
+  std::vector<std::string> descriptions;
+  bool default_folders = true;  // false: plugin_folders and descriptions only (tests)
+  std::vector<std::string> only;  // names; empty = all
   std::map<std::string, std::string> libraries;  // engine -> explicit vendor library; also AXLE_<NAME>_LIBRARY
   std::map<std::string, std::map<std::string, std::string>> engine_options;  // engine-wide settings for create
-  std::string scratch_folder;               // "" = a private temporary folder
-  std::string digest_memo;                  // file that remembers library digests by file stamp; "" = hash at each start
+  std::string scratch_folder;  // "" = a private temporary folder
+  std::string digest_memo;  // file that remembers library digests by file stamp; "" = hash at each start
   std::map<std::string, axle_engine_query_t> in_process;  // engines of this registry only, by name
 };
 

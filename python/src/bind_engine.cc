@@ -76,6 +76,7 @@ void bind_engine(nb::module_& module) {
   nb::class_<EngineState>(module, "EngineState", "One known engine, usable or not.")
       .def_ro("name", &EngineState::name)
       .def_ro("plugin_path", &EngineState::plugin_path, "\"\" = registered in-process")
+      .def_ro("description_path", &EngineState::description_path, "the engine description it is made of; \"\" = a plugin")
       .def_ro("present", &EngineState::present)
       .def_ro("reason", &EngineState::reason, "why it is absent")
       .def_ro("install_command", &EngineState::install_command)

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/logging.h"
 #include "base/text.h"
+#include "engine/description_files.h"
 #include "engine/engine.h"
 #include "engine/library_digest.h"
 #include "engine/search_folders.h"
@@ -62,6 +63,7 @@ std::string library_variable(const std::string& engine) {
 struct Entry {
   std::string name;
   std::string path;                     // "" = in-process
+  std::string description;              // of a described engine, whose path is the plugin that reads it
   axle_engine_query_t query = nullptr;
   std::mutex mutex;                     // guards opening
   bool tried = false;
@@ -90,7 +92,9 @@ struct EngineRegistry::Impl {
   bool wanted(const std::string& name) const {
     return options.only.empty() || std::find(options.only.begin(), options.only.end(), name) != options.only.end();
   }
-  void add(const std::string& name, const std::string& path, axle_engine_query_t query);
+  std::string described_plugin;  // makes engines of descriptions; "" = there is none
+  void add(const std::string& name, const std::string& path, axle_engine_query_t query, const std::string& description = "");
+  void add_descriptions(const std::string& path);
   void scan(const std::string& folder);
   void take_global();
   std::shared_ptr<Entry> find(std::string_view name);
@@ -100,21 +104,37 @@ struct EngineRegistry::Impl {
   Status read_digest(Entry& entry);
 };
 
-void EngineRegistry::Impl::add(const std::string& name, const std::string& path, axle_engine_query_t query) {
+void EngineRegistry::Impl::add(const std::string& name, const std::string& path, axle_engine_query_t query,
+                               const std::string& description) {
   if (!wanted(name)) return;
+  const auto origin = [](const std::string& file, const std::string& described) {
+    return !described.empty() ? described : file.empty() ? std::string("an in-process one") : file;
+  };
   if (const auto found = entries.find(name); found != entries.end()) {
-    problems.push_back(fmt::format("engine {}: {} is not used, {} was found first", name,
-                                   path.empty() ? "an in-process one" : path,
-                                   found->second->path.empty() ? "an in-process one" : found->second->path));
+    problems.push_back(fmt::format("engine {}: {} is not used, {} was found first", name, origin(path, description),
+                                   origin(found->second->path, found->second->description)));
     return;
   }
   auto entry = std::make_shared<Entry>();
   entry->name = name;
   entry->path = path;
   entry->query = query;
+  entry->description = description;
   entry->state.name = name;
   entry->state.plugin_path = path;
+  entry->state.description_path = description;
   entries.emplace(name, std::move(entry));
+}
+
+void EngineRegistry::Impl::add_descriptions(const std::string& path) {
+  for (const std::string& file : description_files(path, problems)) {
+    const std::string name = described_engine_name(file);
+    if (!is_engine_name(name) || name == kDescribedPlugin) {
+      problems.push_back(fmt::format("{} is not used: '{}' is no engine name ([a-z][a-z0-9_]*)", file, printable(name, 64)));
+    } else if (entries.size() < kMaxPlugins) {
+      add(name, described_plugin, nullptr, file);
+    }
+  }
 }
 
 void EngineRegistry::Impl::scan(const std::string& folder) {
@@ -131,7 +151,8 @@ void EngineRegistry::Impl::scan(const std::string& folder) {
   }
   for (const DirEntry& file : *files) {
     const std::string name = engine_of_file(file.name);
-    if (!name.empty() && entries.size() < kMaxPlugins) add(name, folder + "/" + file.name, nullptr);
+    if (name == kDescribedPlugin && described_plugin.empty()) described_plugin = folder + "/" + file.name;
+    if (!name.empty() && name != kDescribedPlugin && entries.size() < kMaxPlugins) add(name, folder + "/" + file.name, nullptr);
   }
 }
 
@@ -161,6 +182,10 @@ Status EngineRegistry::Impl::read_digest(Entry& entry) {
   Sha256 hash;
   if (!entry.plugin->path().empty()) {
     AXLE_ASSIGN_OR_RETURN(state.plugin_file_digest, digests.of_file(entry.plugin->path()));
+    if (!entry.description.empty()) {
+      AXLE_ASSIGN_OR_RETURN(const std::string description, digests.of_file(entry.description));
+      state.plugin_file_digest = Sha256().update_field(state.plugin_file_digest).update_field(description).finish().to_string();
+    }
     hash.update_field(state.plugin_file_digest);
   }
   if (library && !library->path.empty()) {
@@ -169,16 +194,24 @@ Status EngineRegistry::Impl::read_digest(Entry& entry) {
   }
   hash.update_field(entry.engine->info().plugin_version);
   if (library) hash.update_field(library->version);
+  // Names every other file that a described engine is made of, with its digest.
+  if (library && !entry.description.empty()) hash.update_field(library->build);
   state.library_digest = hash.finish().to_string();
   entry.engine->set_library_digest(state.library_digest);
   return ok_status();
 }
 
 Status EngineRegistry::Impl::try_open(Entry& entry) {
+  if (entry.path.empty() && !entry.description.empty())
+    return unavailable_error(
+        fmt::format("{} cannot be used: libaxle_engine_{}.so was not found", entry.description, kDescribedPlugin));
   AXLE_ASSIGN_OR_RETURN(entry.plugin,
                         entry.query != nullptr ? Plugin::from_query(entry.query, entry.name) : Plugin::open(entry.path));
-  AXLE_ASSIGN_OR_RETURN(entry.state.info, plugin_facts(*entry.plugin));
+  if (entry.description.empty()) {
+    AXLE_ASSIGN_OR_RETURN(entry.state.info, plugin_facts(*entry.plugin));
+  }
   entry.state.install_command = entry.state.info.install_command;
+  if (!entry.description.empty()) entry.state.info.name = entry.name;  // the plugin's own facts say nothing of it
   if (entry.state.info.name != entry.name) {
     return unavailable_error(fmt::format("the plugin of '{}' calls itself '{}'", entry.name, entry.state.info.name))
         .with_hint("rename the file to libaxle_engine_" + entry.state.info.name + ".so");
@@ -189,11 +222,15 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
   create.search_folders = python_site_folders();
   if (const auto set = options.engine_options.find(entry.name); set != options.engine_options.end())
     create.options = set->second;
+  if (!entry.description.empty()) create.options["description"] = entry.description;
   create.scratch_folder = (own_scratch ? own_scratch->path() : options.scratch_folder) + "/" + entry.name;
   create.scratch_owner = own_scratch;
   AXLE_RETURN_IF_ERROR(make_dirs(create.scratch_folder, 0700));
   AXLE_ASSIGN_OR_RETURN(entry.engine, Engine::create(entry.plugin, create));
   entry.state.info = entry.engine->info();
+  if (entry.state.info.name != entry.name)
+    return unavailable_error(
+        fmt::format("{} changed while it was read: it describes '{}' now", entry.description, entry.state.info.name));
   if (const Status hashed = read_digest(entry); !hashed.ok())
     entry.state.notes.push_back(fmt::format("no library digest: {}", hashed.to_string()));
   return ok_status();
@@ -237,6 +274,11 @@ Result<std::shared_ptr<EngineRegistry>> EngineRegistry::create(EngineRegistryOpt
   if (impl->options.default_folders) {
     impl->take_global();
     for (const std::string& folder : default_plugin_folders()) impl->scan(folder);
+  }
+  // After the plugins: a description takes no plugin's name.
+  for (const std::string& path : impl->options.descriptions) impl->add_descriptions(path);
+  if (impl->options.default_folders) {
+    for (const std::string& folder : default_description_folders()) impl->add_descriptions(folder);
   }
   return std::shared_ptr<EngineRegistry>(new EngineRegistry(std::move(impl)));
 }

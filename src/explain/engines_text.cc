@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "axle/explain.h"
 #include "base/json.h"
 #include "explain/text_table.h"
@@ -15,6 +17,12 @@ std::vector<std::string> resource_ids(const EngineState& engine) {
 
 std::string version_of(const EngineState& engine) {
   return engine.info.library ? engine.info.library->version : engine.info.plugin_version;
+}
+
+// Whether nothing real is behind it.
+bool is_simulated(const EngineState& engine) {
+  return !engine.resources.empty() &&
+         std::all_of(engine.resources.begin(), engine.resources.end(), [](const auto& r) { return r.resource.simulated; });
 }
 
 }  // namespace
@@ -43,12 +51,14 @@ Result<std::string> render_engines_json(const std::vector<EngineState>& engines)
     Json row = {{"name", engine.name},
                 {"present", engine.present},
                 {"plugin", engine.plugin_path},
+                {"description", engine.description_path},
                 {"plugin_version", engine.info.plugin_version},
                 {"abi", engine.info.abi_version},
                 {"library", engine.info.library ? engine.info.library->path : ""},
                 {"version", version_of(engine)},
                 {"library_digest", engine.library_digest},
                 {"resources", resource_ids(engine)},
+                {"simulated", is_simulated(engine)},
                 {"closed", engine.info.closed},
                 {"deterministic", engine.info.deterministic},
                 {"honours_cpu_set", engine.info.honours_cpu_set},

@@ -37,6 +37,8 @@ bool same_files(Runtime& runtime, const std::string& plugin, const EngineFacts& 
 }  // namespace
 
 void remember_engine(Runtime& runtime, const EngineState& state, const EngineFacts& facts) {
+  // What a description names beside its first tool is not looked up by a stamp: such an engine is opened each time.
+  if (!state.description_path.empty()) return;
   const auto key = key_of(runtime, state);
   if (!key || !facts.present || facts.library_digest.empty()) return;
   const Json json = {{"facts", engine_facts_to_json(facts)},
@@ -46,6 +48,7 @@ void remember_engine(Runtime& runtime, const EngineState& state, const EngineFac
 }
 
 std::optional<EngineFacts> recall_engine(Runtime& runtime, const EngineState& state, bool verify) {
+  if (!state.description_path.empty()) return std::nullopt;
   const auto key = key_of(runtime, state);
   const auto text = key ? runtime.state().recall(kKind, *key) : std::nullopt;
   if (!text) return std::nullopt;

@@ -28,16 +28,32 @@ std::string stat_text(const std::string& path) {
          ":" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n";
 }
 
-std::string environment_text() {
+// Where described engines' tools are found may hang on any variable; not on those that every shell changes.
+bool is_volatile(std::string_view line) {
+  return line.starts_with("_=") || line.starts_with("PWD=") || line.starts_with("OLDPWD=") || line.starts_with("SHLVL=") ||
+         line.starts_with("AXLE_LOG=");
+}
+
+std::string environment_text(bool whole) {
   std::string text;
   for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view line(*entry);
-    const bool ours = line.starts_with("AXLE_") && !line.starts_with("AXLE_LOG=");
+    const bool ours = (whole || line.starts_with("AXLE_")) && !is_volatile(line);
     if (ours || line.starts_with("VIRTUAL_ENV=") || line.starts_with("CONDA_PREFIX=") || line.starts_with("LD_LIBRARY_PATH=")) {
       text += std::string(line) + "\n";
     }
   }
   return text;
+}
+
+// The descriptions that engines are made of.
+std::vector<std::string> description_paths(Runtime& runtime) {
+  std::vector<std::string> paths;
+  for (const std::string& name : runtime.engines().names()) {
+    if (const auto state = runtime.engines().peek(name); state.ok() && !state->description_path.empty())
+      paths.push_back(state->description_path);
+  }
+  return paths;
 }
 
 }  // namespace
@@ -60,7 +76,9 @@ std::string plan_memo_key(const Model& model, const PlanRequest& request, const 
 }
 
 std::string library_surroundings(Runtime& runtime, const std::vector<std::string>& library_paths) {
-  std::string text = environment_text();
+  const std::vector<std::string> descriptions = description_paths(runtime);
+  std::string text = environment_text(!descriptions.empty());
+  for (const std::string& path : descriptions) text += stat_text(path);
   for (const std::string& folder : runtime.state().options.engine_folders) text += stat_text(folder);
   for (const std::string& name : runtime.state().options.engines) text += name + "\n";
   for (const std::string& folder : default_plugin_folders()) text += stat_text(folder);
@@ -96,6 +114,11 @@ std::optional<PlanReport> recall_plan(Runtime& runtime, const std::string& key) 
 
 void remember_plan(Runtime& runtime, const std::string& key, const PlanReport& report,
                    const std::vector<std::string>& library_paths) {
+  // No stamp covers all the files that a described engine is made of: what it is chosen for is decided anew.
+  for (const Partition& part : report.plan.partitions) {
+    const auto state = runtime.engines().peek(part.candidate.engine);
+    if (state.ok() && !state->description_path.empty()) return;
+  }
   // The planner's input is not kept: only a lock wants it, and it can be collected anew.
   const Json json = {{"plan", plan_to_json_value(report.plan)},
                      {"input", ""},

@@ -20,6 +20,7 @@ Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
   auto state = std::make_unique<State>();
   EngineRegistryOptions registry_options;
   registry_options.plugin_folders = options.engine_folders;
+  registry_options.descriptions = options.engine_descriptions;
   registry_options.only = options.engines;
   if (options.use_cache) {
     auto cache = Cache::open({.folder = options.cache_folder});
