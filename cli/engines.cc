@@ -1,6 +1,7 @@
-// axle engines: what can run models here, and what is absent and why.
+// axle engines: what can run models here, and what is absent and why; and the user's engine descriptions (add, check, remove).
 #include <cstdio>
 
+#include "axle/engine_description.h"
 #include "axle/explain.h"
 #include "axle/runtime.h"
 #include "choice.h"
@@ -10,7 +11,13 @@
 namespace axle::cli {
 namespace {
 
-Status engines(const OutputFlags& output) {
+struct EngineArguments {
+  std::string action;
+  std::string what;
+  OutputFlags output;
+};
+
+Status list(const OutputFlags& output) {
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_RETURN_IF_ERROR(runtime->machine());
   const std::vector<EngineState> states = runtime->engines().states();
@@ -27,17 +34,93 @@ Status engines(const OutputFlags& output) {
   return ok_status();
 }
 
+// The document of `axle engines`, with what was done to which file before it.
+Status print_json(const EngineState& state, const std::string& key, const std::string& file) {
+  AXLE_ASSIGN_OR_RETURN(const std::string json, render_engines_json({state}));
+  std::printf("{%s:%s,%s\n", quoted_json(key).c_str(), quoted_json(file).c_str(), json.substr(1).c_str());
+  return ok_status();
+}
+
+std::string what_it_is(const EngineState& state) {
+  std::string text = state.name + " by " + state.info.vendor + ": " + state.info.description + "\n";
+  if (state.info.library) text += "  found    " + state.info.library->path + ", version " + state.info.library->version + "\n";
+  for (const EngineResource& resource : state.resources) {
+    text += "  reaches  " + resource.resource.id + ": " + resource.resource.name;
+    const auto backend = resource.resource.attributes.find("backend");
+    if (resource.resource.simulated)
+      text += ", simulated: " + (backend == resource.resource.attributes.end() ? "" : backend->second);
+    text += "\n";
+  }
+  if (state.resources.empty()) text += "  reaches  no device of this machine\n";
+  return text;
+}
+
+Status check(const EngineArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(const EngineState state, check_engine_description(arguments.what));
+  if (!state.present) {
+    return Status(state.reason_code,
+                  arguments.what + " is valid, but the engine '" + state.name + "' cannot be used: " + state.reason)
+        .with_hint(state.install_command);
+  }
+  if (arguments.output.json) return print_json(state, "checked", arguments.what);
+  std::printf("%snext: axle engines add %s\n", what_it_is(state).c_str(), arguments.what.c_str());
+  return ok_status();
+}
+
+Status add(const EngineArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(const AddedDescription added, add_engine_description(arguments.what));
+  if (arguments.output.json) return print_json(added.state, "added", added.path);
+  std::printf("%s %s\n", added.replaced ? "replaced" : "added", added.path.c_str());
+  if (!added.state.present) {
+    std::printf("'%s' cannot be used yet: %s\nnext: %s\n", added.state.name.c_str(), added.state.reason.c_str(),
+                added.state.install_command.c_str());
+    return ok_status();
+  }
+  const bool simulated = !added.state.resources.empty() && added.state.resources.front().resource.simulated;
+  std::printf("%snext: axle run MODEL --engine %s%s\n", what_it_is(added.state).c_str(), added.state.name.c_str(),
+              simulated ? " --device npu" : "");
+  return ok_status();
+}
+
+Status remove(const EngineArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(const std::string path, remove_engine_description(arguments.what));
+  if (arguments.output.json)
+    std::printf("{\"removed\":%s}\n", quoted_json(path).c_str());
+  else
+    std::printf("removed %s\n", path.c_str());
+  return ok_status();
+}
+
+Status run(const EngineArguments& arguments) {
+  if (arguments.action.empty()) return list(arguments.output);
+  if (arguments.what.empty())
+    return invalid_argument_error("axle engines " + arguments.action + " needs a file, or a name to remove");
+  if (arguments.action == "add") return add(arguments);
+  return arguments.action == "check" ? check(arguments) : remove(arguments);
+}
+
 }  // namespace
 
 int run_engines(int argc, char** argv) {
-  OutputFlags output;
-  Arguments spec("engines", "Engines with library path, version, ABI, resources, formats, precisions and kernels.");
-  output.declare(spec);
+  EngineArguments arguments;
+  Arguments spec(
+      "engines",
+      "Engines with library path, version, ABI, resources, formats, precisions and kernels; add FILE, check FILE and remove "
+      "NAME for engines that are described in a file.");
+  spec.positional(arguments.action, "ACTION", "none to list; add, check or remove", false);
+  spec.positional(arguments.what, "WHAT", "add, check: an engine description; remove: an engine's name", false);
+  arguments.output.declare(spec);
   spec.example("axle engines", "what can run models here");
   spec.example("AXLE_ONNXRUNTIME_LIBRARY=/opt/ort/libonnxruntime.so axle engines", "with a library of your own");
+  spec.example("axle engines add npu.toml", "a vendor's compiler and runtime, described in npu.toml");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
-  const Status status = engines(output);
-  return status.ok() ? 0 : report_failure(status, output.json);
+  const std::string& action = arguments.action;
+  if (!action.empty() && action != "add" && action != "check" && action != "remove") {
+    std::fprintf(stderr, "axle: there is no 'axle engines %s'\n  see: axle engines --help\n", action.c_str());
+    return 2;
+  }
+  const Status status = run(arguments);
+  return status.ok() ? 0 : report_failure(status, arguments.output.json);
 }
 
 }  // namespace axle::cli

@@ -18,6 +18,7 @@ constexpr std::array kEnvironment = {
         "the cache folder: artefacts, evidence, what is remembered of models; default $XDG_CACHE_HOME/axle, else "
         "~/.cache/axle"},
     Row{"AXLE_ENGINE_PATH", "folders with more engine plugins, separated by colons"},
+    Row{"AXLE_ENGINE_DESCRIPTIONS", "folders with more engine descriptions, separated by colons"},
     Row{"AXLE_CUSTOM_OPS_PATH",
         "folders with libraries of custom operators, separated by colons; else ~/.local/share/axle/custom-ops"},
     Row{"AXLE_NAME_LIBRARY",

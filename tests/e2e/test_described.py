@@ -1,0 +1,251 @@
+"""A vendor that axle never heard of becomes an engine by one file, and what its tools do wrong hurts nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+KIT = Path(__file__).resolve().parents[1] / "fakevendor"
+BOTH = ["fakenpu", "fakenpu_cli"]
+
+
+@pytest.fixture
+def vendor(axle, tmp_path, monkeypatch):
+    """Where the FAKE vendor is installed, and a folder for descriptions; gives a function that adds one."""
+    home = Path(os.environ["AXLE_COMMAND"]).resolve().parents[1] / "lib" / "axle" / "testing" / "fakenpu"
+    if not (home / "bin" / "fakenpu-compile").exists():
+        pytest.skip("the FAKE vendor is not built: target axle_fakenpu")
+    folder = tmp_path / "descriptions"
+    folder.mkdir()
+    monkeypatch.setenv("FAKENPU_HOME", str(home))
+    monkeypatch.setenv("FAKENPU_FAULT_FILE", str(folder / "fault"))
+    monkeypatch.setenv("AXLE_ENGINE_DESCRIPTIONS", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def add(name: str, *changes: tuple[str, str]) -> Path:
+        text = (KIT / f"{name}.toml").read_text(encoding="utf-8")
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after)
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+        return folder
+
+    return add
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """y = relu(x @ w + b) * x2, of fixed shapes."""
+    generator = np.random.default_rng(7)
+    weights = [
+        numpy_helper.from_array(generator.standard_normal((8, 5)).astype(np.float32), "w"),
+        numpy_helper.from_array(generator.standard_normal(5).astype(np.float32), "b"),
+    ]
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="gemm"),
+        helper.make_node("Relu", ["h"], ["r"], name="relu"),
+        helper.make_node("Mul", ["r", "scale"], ["y"], name="mul"),
+    ]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [3, 8]), ("scale", [3, 1]))]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    feeds = {"x": generator.standard_normal((3, 8)).astype(np.float32), "scale": generator.standard_normal((3, 1)).astype(np.float32)}
+    np.savez(tmp_path / "in.npz", **feeds)
+    return path
+
+
+def expected(model: Path) -> np.ndarray:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    feeds = dict(np.load(model.parent / "in.npz"))
+    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"]).run(None, feeds)[0]
+
+
+def run(axle, model: Path, engine: str, *more, **environment):
+    common = ("run", model, "--inputs", model.parent / "in.npz", "--engine", engine, "--device", "npu", "--json")
+    return axle(*common, "--output-dir", model.parent / "out", *more, **environment)
+
+
+def set_fault(folder: Path, word: str) -> None:
+    (folder / "fault").write_text(word, encoding="utf-8")
+
+
+def entries(axle) -> int:
+    return sum(entry["key"]["engine"].startswith("fakenpu") for entry in axle("cache", "ls", "--json").json["entries"])
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_compiled_once_and_run_by_another_process(axle, vendor, model, engine):
+    vendor(engine)
+    compiled = axle("compile", model, "--engine", engine, "--device", "npu", "--json")
+    assert compiled.code == 0, compiled.out + compiled.err
+    answer = run(axle, model, engine)
+    assert answer.code == 0, answer.out + answer.err
+    partition = answer.json["plan"]["partitions"][0]
+    assert partition["engine"] == engine
+    assert partition["simulated"] is True
+    assert partition["isolated"] is True
+    assert partition["cache"] == "hit"
+    np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+def test_a_simulated_device_is_never_chosen_by_itself(axle, vendor, model):
+    vendor("fakenpu")
+    answer = axle("plan", model, "--json")
+    assert answer.code == 0, answer.out + answer.err
+    assert all(partition["engine"] != "fakenpu" for partition in answer.json["plan"]["partitions"])
+    reasons = [decision["reason"] for decision in answer.json["decisions"] if decision["candidate"].startswith("fakenpu")]
+    assert reasons
+    assert all("simulated" in reason for reason in reasons), reasons
+
+
+COMPILE_FAULTS = {
+    "compile_crash": ("UNAVAILABLE", "was killed by signal 6"),
+    "compile_hang": ("DEADLINE_EXCEEDED", "took longer than"),
+    "compile_half": ("DATA_LOSS", "step 'check' failed"),
+    "compile_no_output": ("UNKNOWN", "its output program.fnpu is not there"),
+    "compile_lie": ("UNKNOWN", "/npu_operators is 0, at least 1 is wanted"),
+    "compile_no_space": ("RESOURCE_EXHAUSTED", "No space left on device"),
+    "compile_fails_after_output": ("UNKNOWN", "ended with exit code 1"),
+}
+
+
+@pytest.mark.parametrize("fault", COMPILE_FAULTS)
+def test_a_compiler_that_fails_leaves_nothing(axle, vendor, model, fault):
+    folder = vendor("fakenpu", ('timeout = "5s"\nmemory', 'timeout = "1s"\nmemory'))
+    set_fault(folder, fault)
+    code, words = COMPILE_FAULTS[fault]
+    answer = run(axle, model, "fakenpu")
+    assert answer.code != 0
+    assert answer.json["error"]["code"] == code, answer.out
+    assert words in answer.json["error"]["message"]
+    assert entries(axle) == 0
+    set_fault(folder, "")
+    answer = run(axle, model, "fakenpu")
+    assert answer.code == 0, answer.out + answer.err
+    np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+RUN_FAULTS = [
+    ("fakenpu", "load_crash", "UNAVAILABLE", "signal 11"),
+    ("fakenpu", "load_busy", "UNAVAILABLE", "device busy"),
+    ("fakenpu", "run_crash", "UNAVAILABLE", "signal 11"),
+    ("fakenpu", "run_busy", "UNAVAILABLE", "device busy"),
+    ("fakenpu_cli", "run_crash", "UNAVAILABLE", "signal 6"),
+    ("fakenpu_cli", "run_half", "UNKNOWN", "bytes"),
+    ("fakenpu_cli", "run_hang", "DEADLINE_EXCEEDED", "took longer than"),
+]
+
+
+@pytest.mark.parametrize(("engine", "fault", "code", "words"), RUN_FAULTS)
+def test_a_runtime_that_fails_is_an_error_of_this_run_only(axle, vendor, model, engine, fault, code, words):
+    changes = [] if engine == "fakenpu" else [('timeout = "5s"\n\n[runtime.success]', 'timeout = "1s"\n\n[runtime.success]')]
+    folder = vendor(engine, *changes)
+    set_fault(folder, fault)
+    answer = run(axle, model, engine)
+    assert answer.code != 0
+    assert answer.json["error"]["code"] == code, answer.out
+    assert words in answer.json["error"]["message"]
+    set_fault(folder, "")
+    answer = run(axle, model, engine)
+    assert answer.code == 0, answer.out + answer.err
+    np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+def test_a_changed_artefact_is_noticed_before_the_vendor_sees_it(axle, vendor, model, tmp_path):
+    vendor("fakenpu")
+    assert run(axle, model, "fakenpu").code == 0
+    files = [file for file in (tmp_path / "cache").rglob("*") if file.is_file() and b"FAKENPU 1" in file.read_bytes()[:4096]]
+    assert files
+    for file in files:
+        file.chmod(0o600)
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0x40
+        file.write_bytes(content)
+    answer = run(axle, model, "fakenpu", "--verify")
+    assert answer.code == 0, answer.out + answer.err
+    assert answer.json["plan"]["partitions"][0]["cache"] == "miss"
+    np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+def test_an_operator_that_the_vendor_lacks_is_named(axle, vendor, tmp_path):
+    vendor("fakenpu")
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Sin", ["x"], ["y"], name="sine")], "g", value[:1], value[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "sin.onnx")
+    answer = axle("plan", tmp_path / "sin.onnx", "--engine", "fakenpu", "--device", "npu")
+    assert answer.code == 4
+    assert "Sin is not in the description's list of operators" in answer.out + answer.err
+
+
+def test_an_option_outside_its_domain_never_reaches_the_vendor(axle, vendor, model, tmp_path):
+    vendor("fakenpu")
+    for value, code in (("3", 0), ("4", 3)):
+        (tmp_path / "policy.toml").write_text(f"[engines.fakenpu]\nlevel = {value}\n", encoding="utf-8")
+        answer = run(axle, model, "fakenpu", "--policy", tmp_path / "policy.toml")
+        assert (answer.code == 0) == (code == 0), answer.out + answer.err
+    assert "level" in answer.out
+
+
+def test_another_version_of_the_tool_is_refused(axle, vendor, model):
+    folder = vendor("fakenpu")
+    set_fault(folder, "wrong_version")
+    answer = run(axle, model, "fakenpu")
+    assert answer.code in (4, 6)
+    assert "is version 9.0.0; this description accepts >=1.2, <2" in answer.out
+
+
+def test_a_changed_description_is_another_engine_to_the_cache(axle, vendor, model):
+    vendor("fakenpu")
+    assert run(axle, model, "fakenpu").json["plan"]["partitions"][0]["cache"] == "miss"
+    assert run(axle, model, "fakenpu").json["plan"]["partitions"][0]["cache"] == "hit"
+    vendor("fakenpu", ('timeout = "5s"', 'timeout = "6s"'))
+    assert run(axle, model, "fakenpu").json["plan"]["partitions"][0]["cache"] == "miss"
+
+
+def test_a_broken_description_is_an_absent_engine_with_the_place(axle, vendor, model):
+    vendor("fakenpu", ("deterministic = true", "deterministc = true"))
+    engines = {engine["name"]: engine for engine in axle("engines", "--json").json["engines"]}
+    assert engines["fakenpu"]["present"] is False
+    assert 'fakenpu.toml:13:1: unknown key "deterministc" in [engine]' in engines["fakenpu"]["reason"]
+    assert axle("plan", model).code == 0
+
+
+def test_a_taken_name_is_refused(axle, vendor):
+    vendor("fakenpu", ('name = "fakenpu"', 'name = "null"'))
+    answer = axle("engines", "--json")
+    assert [engine["description"] for engine in answer.json["engines"] if engine["name"] == "null"] == [""]
+    assert "fakenpu.toml is not used" in answer.err
+
+
+def test_add_check_and_remove(axle, vendor, model, tmp_path):
+    folder = vendor("fakenpu_cli")
+    file = tmp_path / "npu.toml"
+    shutil.move(folder / "fakenpu_cli.toml", file)
+    checked = axle("engines", "check", file)
+    assert checked.code == 0, checked.err
+    assert "version 1.4.2" in checked.out or "1.4.2" in checked.out
+    assert f"next: axle engines add {file}" in checked.out
+    added = axle("engines", "add", file, "--json")
+    assert added.code == 0, added.err
+    assert added.json["added"] == str(tmp_path / "config" / "axle" / "engines" / "fakenpu_cli.toml")
+    assert added.json["engines"][0]["simulated"] is True
+    assert run(axle, model, "fakenpu_cli").code == 0
+    missing = axle("engines", "check", file, "--json", FAKENPU_HOME="/nonexistent")
+    assert missing.code == 6
+    assert "fakenpu-compile" in missing.json["error"]["message"]
+    assert "FAKENPU_HOME" in missing.json["error"]["hint"]
+    removed = axle("engines", "remove", "fakenpu_cli", "--json")
+    assert removed.json["removed"] == added.json["added"]
+    assert axle("engines", "remove", "fakenpu_cli").code == 3
+    file.write_text("format = 1\n[engine\n", encoding="utf-8")
+    broken = axle("engines", "check", file, "--json")
+    assert broken.code == 3
+    assert "npu.toml:2:" in broken.json["error"]["message"]
