@@ -103,6 +103,8 @@ class DescribedEngine final : public kit::Engine {
   kit::Loaded load(const kit::LoadArgs& args) override {
     check_place(args.resource, args.precision);
     args.cancel.check();
+    Values options;
+    throw_if_error(add_options(*description_, args.options, options));
     auto folder = std::make_shared<ScratchDir>(value_or_throw(ScratchDir::create(scratch_, "load")));
     const std::string artefact = args.blobs.empty() ? compile_for(args, *folder) : lay_out(args, *folder);
     const ArtefactRecord record = read_record(artefact);
@@ -114,7 +116,7 @@ class DescribedEngine final : public kit::Engine {
     load.values["threads"] = std::to_string(args.threads);
     load.values["scratch"] = folder->path();
     load.values["private"] = folder->file("private");
-    throw_if_error(add_options(*description_, args.options, load.values));
+    load.values.merge(options);
     kit::Loaded loaded;
     for (const kit::Option& option : description_->capability.options)
       loaded.effective.options[option.name] = load.values["option." + option.name];

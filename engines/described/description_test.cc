@@ -116,6 +116,20 @@ TEST(Description, SyntaxErrorNamesPlace) {
   EXPECT_THAT(parse_description("format = 1\n[engine\n", "npu.toml"), StatusIs(StatusCode::kInvalidArgument, "npu.toml:2:"));
 }
 
+TEST(Description, DamagedTextIsRefusedOrReadButNeverMore) {
+  const std::string whole = fake_description("fakenpu.toml");
+  size_t read = 0;
+  for (size_t i = 0; i < whole.size(); i += 11) {
+    EXPECT_FALSE(parse_description(whole.substr(0, i), "npu.toml").ok()) << i;
+    std::string changed = whole;
+    changed[i] = static_cast<char>(changed[i] ^ 0x12);
+    const auto again = parse_description(changed, "npu.toml");
+    read += again.ok() ? 1 : 0;
+    if (!again.ok()) EXPECT_EQ(again.status().code(), StatusCode::kInvalidArgument);
+  }
+  EXPECT_GT(read, 0u) << "comments and descriptions may hold anything";
+}
+
 TEST(Description, FileThatEverybodyMayWriteIsRefused) {
   const auto scratch = ScratchDir::create();
   ASSERT_THAT(scratch, IsOk());
