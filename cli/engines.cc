@@ -111,7 +111,6 @@ int run_engines(int argc, char** argv) {
   spec.positional(arguments.what, "WHAT", "add, check: an engine description; remove: an engine's name", false);
   arguments.output.declare(spec);
   spec.example("axle engines", "what can run models here");
-  spec.example("AXLE_ONNXRUNTIME_LIBRARY=/opt/ort/libonnxruntime.so axle engines", "with a library of your own");
   spec.example("axle engines add npu.toml", "a vendor's compiler and runtime, described in npu.toml");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   const std::string& action = arguments.action;

@@ -249,3 +249,51 @@ def test_add_check_and_remove(axle, vendor, model, tmp_path):
     broken = axle("engines", "check", file, "--json")
     assert broken.code == 3
     assert "npu.toml:2:" in broken.json["error"]["message"]
+
+
+COPYING_VENDOR = """
+format = 1
+[engine]
+name = "copier"
+vendor = "Copy Works"
+licence = "as the system's cp"
+install = "apt install coreutils"
+simulated = true
+backend = "cp"
+[resource]
+name = "FAKE copier"
+[[tool]]
+name = "cp"
+file = "cp"
+version_argv = ["--version"]
+version_pattern = "coreutils. ([0-9.]+)"
+[capability]
+formats = ["tosa-mlir"]
+dtypes = ["f32"]
+[[compile]]
+name = "copy"
+argv = ["${tool.cp}", "${model}", "${out}/model.bin"]
+outputs = ["${out}/model.bin"]
+[artefact]
+files = ["model.bin"]
+[runtime]
+kind = "command"
+argv = ["${tool.cp}", "${input.0}", "${output.0}"]
+"""
+
+
+def test_a_format_handed_over_whole_by_a_description_written_here(axle, vendor, tmp_path):
+    """A vendor made of a system program, a TOSA model, npy files in and out."""
+    (tmp_path / "descriptions" / "copier.toml").write_text(COPYING_VENDOR, encoding="utf-8")
+    model = tmp_path / "same.mlir"
+    model.write_text(
+        "func.func @main(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {\n  %0 = tosa.identity %x : (tensor<2x3xf32>) -> tensor<2x3xf32>\n"
+        "  return %0 : tensor<2x3xf32>\n}\n",
+        encoding="utf-8",
+    )
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.savez(tmp_path / "in.npz", x=values)
+    answer = run(axle, model, "copier")
+    assert answer.code == 0, answer.out + answer.err
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "output0.npy"), values)
+    assert answer.json["model"]["format"] == "tosa-mlir"
