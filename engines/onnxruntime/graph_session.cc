@@ -31,6 +31,15 @@ ModelSource source_of(const kit::Graph& graph) {
   return source;
 }
 
+ModelSource inline_source_of(const kit::Graph& graph, std::string& kept) {
+  const kit::OnnxModel model = graph.onnx();
+  ModelSource source;
+  source.bytes = model.bytes;
+  source.external_folder = model.folder;
+  if (older_than_ir_4(source.bytes)) source.bytes = kept = std::string(source.bytes).append(kIrVersion4);
+  return source;
+}
+
 std::unique_ptr<Session> open_graph(const std::shared_ptr<const Runtime>& runtime, const MakeOptions& make_options,
                                     std::span<const int32_t> cpu_set, const kit::Graph& graph, const kit::Cancel& cancel) {
   const auto open = [&](const ModelSource& source) {
@@ -45,12 +54,7 @@ std::unique_ptr<Session> open_graph(const std::shared_ptr<const Runtime>& runtim
   std::unique_ptr<Session> session = open(source);
   if (graph.format() != "onnx" || overridable_weights(*session) == 0) return session;
   session.reset();
-  const kit::OnnxModel model = graph.onnx();
-  source = ModelSource{};
-  source.bytes = model.bytes;
-  source.external_folder = model.folder;
-  if (older_than_ir_4(model.bytes)) source.bytes = older = std::string(model.bytes).append(kIrVersion4);
-  return open(source);
+  return open(inline_source_of(graph, older));
 }
 
 }  // namespace axle::ort

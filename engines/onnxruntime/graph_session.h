@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "session.h"
 
@@ -11,6 +12,9 @@ namespace axle::ort {
 // The file when the graph is a whole model on disk (external data is then mapped by the library), else the host's bytes.
 // Views are valid during the verb. Throws UNIMPLEMENTED for a format without bytes.
 ModelSource source_of(const kit::Graph& graph);
+
+// The host's bytes, which list true inputs only: never the file. `kept` holds them where they had to be changed.
+ModelSource inline_source_of(const kit::Graph& graph, std::string& kept);
 
 using MakeOptions = std::function<Handle<OrtSessionOptions>()>;
 

@@ -1,6 +1,7 @@
 #include "providers.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace axle::ort {
 namespace {
@@ -141,6 +142,7 @@ void Providers::register_libraries(std::string_view list) {
             api->RegisterExecutionProviderLibrary(runtime_->env(), item.substr(0, equals).c_str(),
                                                   item.substr(equals + 1).c_str()),
             "registering the execution provider library " + item);
+      registered_.push_back(item.substr(equals + 1));
       continue;
     }
 #endif
@@ -170,6 +172,19 @@ void Providers::discover() {
   discover_compiled_in();
 }
 
+#if ORT_API_VERSION >= 22
+// The library's environment is one per process: another engine's plugin may have registered providers of its own in it.
+bool Providers::is_foreign(const OrtEpDevice* device) const {
+  const OrtKeyValuePairs* metadata = runtime_->api()->EpDevice_EpMetadata(device);
+  const char* path = metadata == nullptr ? nullptr : runtime_->api()->GetKeyValue(metadata, "library_path");
+  if (path == nullptr || *path == '\0') return false;  // part of the library
+  return std::ranges::none_of(registered_, [&](const std::string& own) {
+    std::error_code error;
+    return own == path || std::filesystem::equivalent(own, path, error);
+  });
+}
+#endif
+
 void Providers::discover_devices() {
 #if ORT_API_VERSION >= 22
   const Api& api = runtime_->api();
@@ -181,7 +196,7 @@ void Providers::discover_devices() {
   std::map<std::string, int> next_index;
   for (size_t i = 0; i < count; ++i) {
     const std::string vendor_name = api->EpDevice_EpName(devices[i]);
-    if (vendor_name == "CPUExecutionProvider") continue;
+    if (vendor_name == "CPUExecutionProvider" || is_foreign(devices[i])) continue;
     const OrtHardwareDevice* hardware = api->EpDevice_Device(devices[i]);
     const std::string kind = kind_of(api->HardwareDevice_Type(hardware));
     std::string id = kind == "cpu" ? "cpu:0" : "";

@@ -44,10 +44,12 @@ class Providers {
  private:
   void discover();
   void discover_devices();
+  bool is_foreign(const OrtEpDevice* device) const;
   void discover_compiled_in();
   const OfferedProvider& find(const std::string& name, std::string_view resource);
 
   std::shared_ptr<const Runtime> runtime_;
+  std::vector<std::string> registered_;  // paths of plugin providers
   std::once_flag once_;
   std::vector<OfferedProvider> offered_;
   std::vector<kit::ResourceInfo> resources_;
