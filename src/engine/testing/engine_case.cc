@@ -98,8 +98,8 @@ EngineLoadRequest EngineCase::request(std::shared_ptr<const GraphIndex> graph,
                                       std::map<std::string, std::string> overrides) const {
   EngineLoadRequest request;
   request.graph = std::move(graph);
-  request.resource = "cpu:0";
-  const auto capability = engine_->capability("cpu:0");
+  request.resource = resource_;
+  const auto capability = engine_->capability(resource_);
   EXPECT_THAT(capability, IsOk());
   const auto options = resolve_options(*capability, "default", overrides);
   EXPECT_THAT(options, IsOk());

@@ -49,7 +49,8 @@ inline constexpr const char* kNonZero = R"(<ir_version: 8, opset_import: ["": 17
 
 class EngineCase : public ::testing::Test {
  protected:
-  explicit EngineCase(std::string engine) : name_(std::move(engine)) {}
+  explicit EngineCase(std::string engine, std::string resource = "cpu:0")
+      : name_(std::move(engine)), resource_(std::move(resource)) {}
   // Skips, with the reason, where the vendor's library is not installed.
   void SetUp() override;
 
@@ -64,6 +65,7 @@ class EngineCase : public ::testing::Test {
   std::shared_ptr<const Executable> load_artefact(const EngineLoadRequest& request);
 
   std::string name_;
+  std::string resource_;
   std::shared_ptr<Engine> engine_;
   ScratchFolder scratch_;
 };

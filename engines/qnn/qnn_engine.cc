@@ -1,0 +1,111 @@
+// The qnn engine: Qualcomm's HTP through ONNX Runtime's plugin execution provider, behind the axle engine ABI. See README.md.
+#include <mutex>
+
+#include "qnn_executable.h"
+#include "qnn_support.h"
+
+namespace axle::qnn {
+namespace {
+
+constexpr const char* kPluginVersion = "0.1.0";
+constexpr const char* kResource = "npu:0";
+
+OrtLoggingLevel log_level(const kit::Options& options) {
+  const std::string level = options.choice_or("log_level", {"verbose", "info", "warning", "error", "fatal"}, "error");
+  if (level == "verbose") return ORT_LOGGING_LEVEL_VERBOSE;
+  if (level == "info") return ORT_LOGGING_LEVEL_INFO;
+  if (level == "warning") return ORT_LOGGING_LEVEL_WARNING;
+  return level == "fatal" ? ORT_LOGGING_LEVEL_FATAL : ORT_LOGGING_LEVEL_ERROR;
+}
+
+class QnnEngine final : public kit::Engine {
+ public:
+  static constexpr bool kCompiles = true;
+  static constexpr bool kCounts = true;
+
+  QnnEngine(Library library, std::vector<std::string> search) : library_(std::move(library)), search_(std::move(search)) {}
+
+  static kit::EngineInfo facts() {
+    kit::EngineInfo info;
+    info.name = "qnn";
+    info.vendor = "qualcomm";
+    info.plugin_version = kPluginVersion;
+    info.description = "Qualcomm's HTP through ONNX Runtime's QNN execution provider, opened at run time";
+    info.closed = true;
+    info.deterministic = true;
+    info.honours_cpu_set = false;  // the emulator makes threads of its own
+    info.cancel_latency = kit::CancelLatency::kRun;
+    info.install_command = kInstallCommand;
+    info.search = library_candidates({});
+    return info;
+  }
+
+  static std::unique_ptr<kit::Engine> create(kit::Host host, const kit::CreateArgs& args) {
+    args.options.check_known({"log_level"});
+    return std::make_unique<QnnEngine>(open_library(host, args, log_level(args.options)),
+                                       library_candidates(args.search_folders));
+  }
+
+  kit::EngineInfo describe() override {
+    kit::EngineInfo info = facts();
+    info.search = search_;
+    info.opened = true;
+    info.library = {library_.path, library_.version, library_.runtime->library().path, {}};
+    return info;
+  }
+
+  std::vector<kit::ResourceInfo> resources() override {
+    kit::ResourceInfo info;
+    info.id = kResource;
+    info.kind = "npu";
+    info.vendor = "qualcomm";
+    info.name = library_.emulated ? "Qualcomm HTP x86 emulator" : "Qualcomm HTP";
+    info.simulated = library_.emulated;
+    return {info};
+  }
+
+  kit::Capability capability(std::string_view resource) override {
+    check_resource(resource);
+    kit::Capability capability;
+    capability.formats = {"onnx"};
+    capability.precisions = {{"f32", "f32", true}, {"int8", "i32", true}};
+    capability.dtypes = {"f32", "f16", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "bool"};
+    capability.ops_probed = true;
+    capability.dynamic_shapes = kit::DynamicShapes::kNo;
+    capability.needs_compile = true;
+    capability.options = option_table();
+    capability.presets = preset_table();
+    return capability;
+  }
+
+  kit::Support support(const kit::SupportArgs& args) override {
+    check_resource(args.resource);
+    return answer_support(library_, args);
+  }
+
+  kit::Manifest compile(const kit::CompileArgs& args) override {
+    check_resource(args.resource);
+    return compile_artefact(library_, args);
+  }
+
+  kit::Loaded load(const kit::LoadArgs& args) override {
+    check_resource(args.resource);
+    std::call_once(backend_once_, [this] { backend_ = backend_version(library_); });
+    return load_executable(library_, backend_, args);
+  }
+
+ private:
+  static void check_resource(std::string_view resource) {
+    if (resource != kResource) throw kit::Error(AXLE_NOT_FOUND, "qnn has no resource '" + std::string(resource) + "'");
+  }
+
+  Library library_;
+  std::vector<std::string> search_;
+  std::once_flag backend_once_;
+  std::optional<Version> backend_;
+};
+
+}  // namespace
+}  // namespace axle::qnn
+
+AXLE_ENGINE_PLUGIN(axle::qnn::QnnEngine)

@@ -1,0 +1,34 @@
+// The engine's options: declared and checked here, because the provider ignores what it does not know and only warns of values
+// that it does not take.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "qnn_library.h"
+
+namespace axle::qnn {
+
+struct Settings {
+  std::string htp_arch = "75";
+  std::string performance_mode = "default";
+  int64_t optimization_mode = 0;
+  int64_t vtcm_mb = 0;
+};
+
+std::vector<kit::Option> option_table();
+std::vector<kit::Preset> preset_table();
+// Throws INVALID_ARGUMENT naming the option: unknown, or outside its domain.
+Settings parse_settings(const kit::Options& options);
+// Every option's value as text.
+std::map<std::string, std::string> to_texts(const Settings& settings);
+
+// What goes into a session beside the settings.
+struct SessionAsk {
+  bool cpu_fallback = false;  // only to learn which nodes it would take; never to run
+  std::string graphs_folder;  // the provider describes the graphs that it makes there; empty: it does not
+};
+ort::Handle<OrtSessionOptions> make_session_options(const Library& library, const Settings& settings, const SessionAsk& ask);
+
+}  // namespace axle::qnn
