@@ -18,6 +18,7 @@ void ChoiceFlags::declare(Arguments& arguments) {
   arguments.option(objective, "--objective", "WHAT", "latency, throughput, energy, cost, memory or hybrid");
   arguments.option(allow_fallback, "--allow-fallback", "SELECTOR[,...]",
                    "resources that may stand in when the target is missing");
+  arguments.flag(allow_simulated, "--allow-simulated", "emulated devices count as devices; results and plans are marked");
   arguments.option(kernel, "--kernel", "OP=NAME", "force a kernel for an operator");
   arguments.option(tuning_budget, "--tuning-budget", "TIME", "measure candidates for at most this long: 10s");
 }
@@ -43,6 +44,7 @@ Result<Policy> ChoiceFlags::policy() const {
   AXLE_RETURN_IF_ERROR(apply("allow-fallback", joined(allow_fallback)));
   for (const std::string& choice : kernel) AXLE_RETURN_IF_ERROR(apply("kernel", choice));
   AXLE_RETURN_IF_ERROR(apply("tuning-budget", tuning_budget));
+  if (allow_simulated) policy.resources.allow_simulated = true;
   return policy;
 }
 
@@ -54,6 +56,7 @@ std::string ChoiceFlags::first_given() const {
                                                 {threads_flag.c_str(), !threads.empty()},
                                                 {"--objective", !objective.empty()},
                                                 {"--allow-fallback", !allow_fallback.empty()},
+                                                {"--allow-simulated", allow_simulated},
                                                 {"--kernel", !kernel.empty()},
                                                 {"--tuning-budget", !tuning_budget.empty()}};
   for (const auto& [name, given] : flags) {

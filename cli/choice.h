@@ -17,6 +17,7 @@ struct ChoiceFlags {
   std::string policy_file;
   std::vector<std::string> device, precision, allow_fallback, kernel;  // each may hold a comma-separated list
   std::string engine, threads, objective, tuning_budget;
+  bool allow_simulated = false;
   std::string threads_flag = "--threads";  // bench counts callers with --threads and names this one otherwise
 
   void declare(Arguments& arguments);

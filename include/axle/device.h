@@ -20,6 +20,9 @@ enum class ResourceKind : uint8_t { kCpu, kGpu, kNpu, kPim, kRemote, kHybrid };
 AXLE_API std::string_view resource_kind_name(ResourceKind kind) noexcept;
 AXLE_API std::optional<ResourceKind> parse_resource_kind(std::string_view name) noexcept;
 
+// The tag of every simulated resource: "npu#sim" is the emulator of an NPU, "npu" a real one.
+inline constexpr std::string_view kSimulatedTag = "sim";
+
 struct Resource {
   std::string id;            // "cpu:0", "gpu:1", "cpu:0/1"; unique on its machine
   ResourceKind kind = ResourceKind::kCpu;

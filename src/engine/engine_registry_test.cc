@@ -121,6 +121,29 @@ TEST(EngineRegistry, JoinsResourcesByAddressNeverByName) {
   EXPECT_EQ(reported[3].resource.id, "GPU.2");
 }
 
+TEST(EngineRegistry, ASimulatedResourceIsTaggedAndTakesNoRealOnesId) {
+  Machine machine;
+  machine.resources.resize(1);
+  machine.resources[0].id = "npu:0";
+  machine.resources[0].kind = ResourceKind::kNpu;
+  std::vector<EngineResource> reported(2);
+  reported[0].engine_id = "npu:0";
+  reported[0].resource.kind = ResourceKind::kNpu;
+  reported[0].resource.simulated = true;
+  reported[1].engine_id = "npu:0";
+  reported[1].resource.kind = ResourceKind::kNpu;
+  join_resources(machine, reported);
+  EXPECT_EQ(reported[0].resource.id, "npu:1");
+  EXPECT_EQ(reported[0].resource.index, 1);
+  EXPECT_EQ(reported[0].resource.tags, (std::vector<std::string>{"sim"}));
+  EXPECT_EQ(reported[1].resource.id, "npu:0");
+  EXPECT_TRUE(reported[1].resource.tags.empty());
+  machine.resources.clear();
+  join_resources(machine, reported);
+  EXPECT_EQ(reported[0].resource.id, "npu:0");
+  EXPECT_EQ(reported[0].resource.index, 0);
+}
+
 TEST(RegisterEngine, AddsToEveryRegistryOnce) {
   static FakeEngine* const fake = new FakeEngine("registered");  // stays registered for the life of the process
   EngineRegistryOptions options;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "axle/engine.h"
+#include "spec/resource.h"
 
 namespace axle {
 namespace {
@@ -23,13 +24,25 @@ const Resource* joined(const Machine& machine, const Resource& reported) {
   return reported.kind == ResourceKind::kCpu && !reported.simulated && cpus == 1 ? first_cpu : nullptr;
 }
 
+// One that only the engine knows of. It keeps the engine's name for it, unless that is the id of something real here.
+void stand_alone(const Machine& machine, EngineResource& item) {
+  Resource& resource = item.resource;
+  resource.id = item.engine_id;
+  if (const auto named = parse_selector(item.engine_id); named && named->index) resource.index = *named->index;
+  if (!resource.simulated) return;
+  resource.tags = {std::string(kSimulatedTag)};
+  while (std::any_of(machine.resources.begin(), machine.resources.end(),
+                     [&](const Resource& other) { return !other.simulated && other.id == resource.id; }))
+    resource.id = resource_id(resource.kind, ++resource.index);
+}
+
 }  // namespace
 
 void join_resources(const Machine& machine, std::vector<EngineResource>& resources) {
   for (EngineResource& item : resources) {
     const Resource* match = joined(machine, item.resource);
     if (match == nullptr) {
-      item.resource.id = item.engine_id;
+      stand_alone(machine, item);
       continue;
     }
     // The engine's own attributes stay; what the machine knows is the truth about the rest.

@@ -105,11 +105,22 @@ Gate gate_resource_rules(const PlanningContext& context, const Demand&, const Re
   return std::nullopt;
 }
 
+// Who asks for an "npu" asks for a real one.
+bool names_simulated(const std::vector<std::string>& targets, const Resource& resource) {
+  return std::any_of(targets.begin(), targets.end(), [&](const std::string& text) {
+    const Result<Selector> selector = parse_selector(text);
+    return selector.has_value() && matches(*selector, resource) && holds(selector->tags, kSimulatedTag);
+  });
+}
+
 Gate gate_resource_simulated(const PlanningContext& context, const Demand& demand, const Resource& resource) {
-  if (!resource.simulated || context.input.policy.resources.allow_simulated || !demand.targets.empty()) return std::nullopt;
-  if (named_by_pin(context, resource)) return std::nullopt;
-  return Rejection{
-      "SIMULATED", fmt::format("{} is simulated: name it as the target, or set resources.allow_simulated", resource.id), {}};
+  if (!resource.simulated || context.input.policy.resources.allow_simulated) return std::nullopt;
+  if (names_simulated(demand.targets, resource) || named_by_pin(context, resource)) return std::nullopt;
+  return Rejection{"SIMULATED",
+                   fmt::format("{} is simulated ({}): ask for it as {}#{}, or allow simulated resources (--allow-simulated, "
+                               "resources.allow_simulated)",
+                               resource.id, resource.name, resource.id, kSimulatedTag),
+                   {}};
 }
 
 // ---- an engine on a resource

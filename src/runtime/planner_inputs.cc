@@ -1,11 +1,15 @@
 #include "runtime/planner_inputs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/logging.h"
+#include "base/text.h"
 #include "engine/engine.h"
 #include "model/bind_axes.h"
 #include "model/model_graph.h"
@@ -24,6 +28,8 @@
 
 namespace axle {
 namespace {
+
+constexpr const char* kAllowSimulated = "AXLE_ALLOW_SIMULATED";
 
 // Precisions worth asking an engine about: the model's own, and what the policy names.
 std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy& policy, const Capability& capability) {
@@ -151,6 +157,16 @@ std::vector<NamedTensor> assumed_samples(const Model& model, const Policy& polic
   return generated ? std::move(*generated) : std::vector<NamedTensor>{};
 }
 
+// For programs that are not to be changed. The plan's policy says that it was allowed, as if it had been written there.
+Status allow_simulated_by_environment(Policy& policy) {
+  const char* word = std::getenv(kAllowSimulated);
+  if (word == nullptr || word[0] == '\0' || std::string_view(word) == "0") return ok_status();
+  if (std::string_view(word) != "1")
+    return invalid_argument_error(fmt::format("{} is \"{}\"", kAllowSimulated, printable(word, 64))).with_hint("1, 0 or unset");
+  policy.resources.allow_simulated = true;
+  return ok_status();
+}
+
 }  // namespace
 
 // A recorded machine cannot be asked: the engines that are present here answer for its CPU, if they have one.
@@ -221,6 +237,7 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const std::shared_ptr<cons
 Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model, const PlanRequest& request) {
   PlannerInput input;
   input.policy = request.policy;
+  AXLE_RETURN_IF_ERROR(allow_simulated_by_environment(input.policy));
   AXLE_RETURN_IF_ERROR(pin_custom_ops(input.policy));
   input.as_of_unix_s = unix_seconds();
   if (!request.samples.empty()) AXLE_RETURN_IF_ERROR(check_feeds(model.inputs(), request.samples));

@@ -108,6 +108,7 @@ class Parser {
     resource.index = static_cast<int32_t>(number_of(resource.id.substr(resource.id.find(':') + 1)));
     resource.name = "simulated device";
     resource.simulated = true;
+    resource.tags = {std::string(kSimulatedTag)};
     return resource;
   }
 
