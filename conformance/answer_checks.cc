@@ -58,13 +58,13 @@ void unknown_resource_is_refused(const Subject& subject) {
   const axle_text_t resource{"nosuch:9", 8};
   const Engine& engine = subject.engine();
   EXPECT_FALSE(document(engine, engine.plugin().api().capability(engine.handle(), resource, &buffer), buffer).ok());
-  EngineLoadRequest request = subject.request(dynamic_graph());
+  EngineLoadRequest request = subject.request(dynamic_graph(subject.rows(1)));
   request.resource = "nosuch:9";
   EXPECT_THAT(subject.engine().load(request), StatusIs(StatusCode::kNotFound));
 }
 
 void unknown_op_is_never_promised(const Subject& subject) {
-  const SymbolicShape shape{{-1, "n"}, {4, ""}};
+  const SymbolicShape shape{rows_axis(subject.rows(2)), {4, ""}};
   const auto graph = with_onnx_bytes(GraphBuilder()
                                          .input("x", shape)
                                          .node("Relu", {"x"}, "v", shape)
@@ -85,7 +85,8 @@ void unknown_op_is_never_promised(const Subject& subject) {
 }
 
 void yes_means_it_loads(const Subject& subject) {
-  for (const auto& graph : {dynamic_graph(), static_graph(), scalar_graph(), two_output_graph()}) {
+  for (const auto& graph :
+       {dynamic_graph(subject.rows(2)), static_graph(), scalar_graph(), two_output_graph(subject.rows(2))}) {
     AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, subject.engine().support(subject.request(graph)));
     if (verdict.graph.kind != VerdictKind::kYes) continue;
     for (uint32_t i = 0; i < graph->nodes.size(); ++i)
@@ -101,7 +102,8 @@ void listed_ops_are_supported(const Subject& subject) {
   for (const OpSpec& op : capability.ops) {
     if (op.domain.empty()) listed.insert(op.op_type);
   }
-  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, subject.engine().support(subject.request(dynamic_graph())));
+  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict,
+                            subject.engine().support(subject.request(dynamic_graph(subject.rows(1)))));
   const std::vector<std::string> ops = {"Add", "Relu"};
   for (uint32_t i = 0; i < ops.size(); ++i) {
     EXPECT_EQ(listed.count(ops[i]) == 1, verdict.of_node(i).kind == VerdictKind::kYes) << ops[i];
@@ -109,18 +111,18 @@ void listed_ops_are_supported(const Subject& subject) {
 }
 
 void unknown_precision_is_refused(const Subject& subject) {
-  EngineLoadRequest request = subject.request(dynamic_graph());
+  EngineLoadRequest request = subject.request(dynamic_graph(subject.rows(1)));
   request.precision = "f7";
   EXPECT_FALSE(subject.engine().load(request).ok());
 }
 
 void options_outside_their_domain_are_refused(const Subject& subject) {
-  EngineLoadRequest request = subject.request(dynamic_graph());
+  EngineLoadRequest request = subject.request(dynamic_graph(subject.rows(1)));
   request.options["no_such_option"] = "1";
   EXPECT_THAT(subject.engine().load(request), StatusIs(StatusCode::kInvalidArgument));
   for (const OptionSpec& option : subject.capability().options) {
     if (option.type == OptionType::kText) continue;
-    request = subject.request(dynamic_graph());
+    request = subject.request(dynamic_graph(subject.rows(1)));
     request.options[option.name] = "no such value";
     const Status status = subject.engine().load(request).status();
     EXPECT_FALSE(status.ok()) << option.name;
@@ -131,7 +133,7 @@ void options_outside_their_domain_are_refused(const Subject& subject) {
 void every_preset_loads(const Subject& subject) {
   const Capability capability = subject.capability();
   for (const Preset& preset : capability.presets) {
-    EngineLoadRequest request = subject.request(dynamic_graph());
+    EngineLoadRequest request = subject.request(dynamic_graph(subject.rows(1)));
     AXLE_ASSERT_OK_AND_ASSIGN(request.options, resolve_options(capability, preset.name, {}));
     AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.engine().load(request));
     for (const auto& [name, value] : executable->effective().options) {
@@ -143,7 +145,7 @@ void every_preset_loads(const Subject& subject) {
 }
 
 void io_names_are_those_of_the_graph(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(two_output_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(two_output_graph(subject.rows(1))));
   const EngineIo& io = executable->io();
   ASSERT_EQ(io.inputs.size(), 1u);
   ASSERT_EQ(io.outputs.size(), 2u);
@@ -156,10 +158,10 @@ void io_names_are_those_of_the_graph(const Subject& subject) {
 }
 
 void effective_values_are_told(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   const EffectiveValues& effective = executable->effective();
   EXPECT_EQ(effective.precision, "f32");
-  EXPECT_EQ(effective.threads, 1);
+  EXPECT_TRUE(effective.threads == 1 || effective.threads == 0) << effective.threads;  // 0: it cannot tell
   EXPECT_FALSE(effective.spin) << "asked not to spin";
   EXPECT_TRUE(effective.fallbacks.empty()) << "nothing may run elsewhere than asked without being told as a fallback";
 }
@@ -167,7 +169,7 @@ void effective_values_are_told(const Subject& subject) {
 void compiled_artefact_runs_the_same(const Subject& subject) {
   if (!subject.engine().can_compile()) GTEST_SKIP() << "no artefacts";
   AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir scratch, ScratchDir::create());
-  EngineLoadRequest request = subject.request(dynamic_graph());
+  EngineLoadRequest request = subject.request(dynamic_graph(subject.rows(2)));
   request.scratch_folder = scratch.path();
   AXLE_ASSERT_OK_AND_ASSIGN(const ArtefactManifest manifest, subject.engine().compile(request, 1));
   ASSERT_FALSE(manifest.blobs.empty());
@@ -190,7 +192,7 @@ void compiled_artefact_runs_the_same(const Subject& subject) {
 }
 
 void counters_are_numbers(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   EXPECT_THAT(executable->counters(), IsOk());
 }
 

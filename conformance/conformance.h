@@ -18,9 +18,12 @@ namespace axle::conformance {
 struct Target {
   std::string name;  // first part of the tests' names
   std::function<Result<std::shared_ptr<Engine>>()> open;  // a failure skips every check, with its reason
-  std::string resource = "cpu:0";                         // the machine's id
-  std::map<std::string, std::string> skip;                // check -> reason: known faults of the vendor, said
+  std::string resource;  // the machine's id; "" = cpu:0 if the engine has it, else its first
+  std::map<std::string, std::string> skip;  // check -> reason: known faults of the vendor, said
 };
+
+// The resource that an engine is checked on.
+std::string resource_of(const Target& target, const Engine& engine);
 
 void register_conformance(const Target& target);
 // The ONNX backend node tests (onnx/backend/test/data/node of the onnx package) found below `folder`, one test each.

@@ -12,7 +12,7 @@ namespace axle::conformance {
 namespace {
 
 void cancelled_before_it_starts(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(long_graph(50)));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(long_graph(50, subject.rows(4))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{4, 1024}, std::vector<float>(4096, 0.5f)};
   ASSERT_THAT(context.bind_input(0, x.abi()), IsOk());
@@ -26,7 +26,7 @@ void cancelled_before_it_starts(const Subject& subject) {
 
 // Whatever happens, the buffers are the caller's again when run returns.
 void cancel_while_running_gives_buffers_back(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(long_graph(200)));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(long_graph(200, subject.rows(64))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   for (int i = 0; i < 5; ++i) {
     auto x = std::make_unique<FloatTensor>(FloatTensor{{64, 1024}, std::vector<float>(65536, 0.5f)});
@@ -46,13 +46,13 @@ void cancel_while_running_gives_buffers_back(const Subject& subject) {
     ASSERT_THAT(context.unbind_input(0), IsOk());
     x.reset();
   }
-  FloatTensor x{{1, 1024}, std::vector<float>(1024, 0.5f)};
+  FloatTensor x{{64, 1024}, std::vector<float>(65536, 0.5f)};
   ASSERT_THAT(context.bind_input(0, x.abi()), IsOk());
   EXPECT_THAT(context.run(), IsOk());
 }
 
 void unload_leaves_nothing(const Subject& subject) {
-  const auto graph = dynamic_graph();
+  const auto graph = dynamic_graph(subject.rows(2));
   const auto once = [&] {
     AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(graph));
     for (int i = 0; i < 3; ++i) {
@@ -71,7 +71,7 @@ void unload_leaves_nothing(const Subject& subject) {
 }
 
 void context_may_be_destroyed_while_bound(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(2))));
   for (int i = 0; i < 3; ++i) {
     FloatTensor x{{2, 4}, ramp(8)}, y{{2, 4}, std::vector<float>(8)};
     AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
@@ -85,7 +85,7 @@ void context_may_be_destroyed_while_bound(const Subject& subject) {
 void graph_may_go_after_load(const Subject& subject) {
   std::shared_ptr<const Executable> executable;
   {
-    AXLE_ASSERT_OK_AND_ASSIGN(executable, subject.load(dynamic_graph()));
+    AXLE_ASSERT_OK_AND_ASSIGN(executable, subject.load(dynamic_graph(subject.rows(1))));
   }
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{1, 4}, ramp(4)};
@@ -97,7 +97,7 @@ void graph_may_go_after_load(const Subject& subject) {
 // Each allocation through the host's table fails once: an error or no harm, never a crash, and it works afterwards.
 void every_failing_allocation_is_survived(const Subject& subject) {
   constexpr int64_t kMostPoints = 200;
-  const auto graph = dynamic_graph();
+  const auto graph = dynamic_graph(subject.rows(2));
   const auto attempt = [&]() -> Status {
     AXLE_ASSIGN_OR_RETURN(const auto executable, subject.load(graph));
     AXLE_ASSIGN_OR_RETURN(Context context, executable->make_context());
@@ -126,7 +126,7 @@ void writes_only_into_the_scratch_folder(const Subject& subject) {
   char* old = ::realpath(".", nullptr);
   ASSERT_NE(old, nullptr);
   ASSERT_EQ(::chdir(folder.path().c_str()), 0);
-  EngineLoadRequest request = subject.request(dynamic_graph());
+  EngineLoadRequest request = subject.request(dynamic_graph(subject.rows(1)));
   request.scratch_folder = folder.file("scratch");
   const auto executable = subject.engine().load(request);
   ASSERT_EQ(::chdir(old), 0);

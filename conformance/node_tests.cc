@@ -162,7 +162,8 @@ class NodeTest final : public ::testing::Test {
   void TestBody() override {
     const auto engine = target_.open();
     if (!engine.ok()) GTEST_SKIP() << engine.status().to_string();
-    const auto trial = attempt(**engine, target_.resource, folder_);
+    const std::string resource = resource_of(target_, **engine);
+    const auto trial = attempt(**engine, resource, folder_);
     ASSERT_THAT(trial, IsOk());
     if (const char* list = std::getenv("AXLE_NODE_LIST_OUT")) return record(list, *trial);
     if (!expected_.wrong.empty()) {

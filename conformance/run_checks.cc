@@ -24,7 +24,7 @@ Result<std::vector<float>> run_once(Context& context, FloatTensor& x) {
 }
 
 void runs_and_agrees(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(3))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{3, 4}, ramp(12)};
   AXLE_ASSERT_OK_AND_ASSIGN(const auto y, run_once(context, x));
@@ -32,7 +32,7 @@ void runs_and_agrees(const Subject& subject) {
 }
 
 void two_outputs(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(two_output_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(two_output_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{1, 4}, {-1, 1, -2, 8}};
   ASSERT_THAT(context.bind_input(0, x.abi()), IsOk());
@@ -55,7 +55,7 @@ void nan_and_infinity_pass(const Subject& subject) {
 
 void dynamic_batch(const Subject& subject) {
   if (subject.capability().dynamic_shapes == DynamicShapes::kNo) GTEST_SKIP() << "no dynamic shapes";
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   for (const int64_t batch : {1, 5, 2, 64, 1}) {
     FloatTensor x{{batch, 4}, ramp(static_cast<size_t>(batch) * 4)};
@@ -70,7 +70,7 @@ void dynamic_batch(const Subject& subject) {
 
 void zero_size_tensors(const Subject& subject) {
   if (subject.capability().dynamic_shapes == DynamicShapes::kNo) GTEST_SKIP() << "no dynamic shapes";
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{0, 4}, {}};
   ASSERT_THAT(context.bind_input(0, x.abi()), IsOk());
@@ -90,7 +90,7 @@ void scalar_io(const Subject& subject) {
 }
 
 void output_modes_agree(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(2))));
   if (executable->io().output_modes[0] != OutputMode::kEither) GTEST_SKIP() << "one output mode only";
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{2, 4}, ramp(8)}, bound{{2, 4}, std::vector<float>(8, -99)};
@@ -107,7 +107,7 @@ void output_modes_agree(const Subject& subject) {
 }
 
 void inputs_are_read_at_each_run(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{1, 4}, {1, 2, 3, 4}};
   AXLE_ASSERT_OK_AND_ASSIGN(const auto first, run_once(context, x));
@@ -118,7 +118,7 @@ void inputs_are_read_at_each_run(const Subject& subject) {
 }
 
 void wrong_inputs_are_refused(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   const auto refused = [&](const axle_tensor_t& tensor) {
     const Status status = context.bind_input(0, tensor);
@@ -149,7 +149,7 @@ void wrong_inputs_are_refused(const Subject& subject) {
 }
 
 void unbound_input_is_refused(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   EXPECT_FALSE(context.run().ok());
   FloatTensor x{{1, 4}, {1, 2, 3, 4}};
@@ -160,13 +160,13 @@ void unbound_input_is_refused(const Subject& subject) {
 }
 
 void output_before_the_first_run_is_refused(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   EXPECT_FALSE(context.output(0).ok());
 }
 
 void too_small_output_says_what_it_needs(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(4))));
   if (executable->io().output_modes[0] == OutputMode::kEngine) GTEST_SKIP() << "outputs cannot be bound";
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{4, 4}, ramp(16)};
@@ -182,7 +182,7 @@ void too_small_output_says_what_it_needs(const Subject& subject) {
 }
 
 void repeated_runs_are_equal(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(long_graph(20)));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(long_graph(20, subject.rows(2))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   FloatTensor x{{2, 1024}, std::vector<float>(2048, 0.9f)};
   AXLE_ASSERT_OK_AND_ASSIGN(const auto first, run_once(context, x));
@@ -198,14 +198,15 @@ void repeated_runs_are_equal(const Subject& subject) {
 }
 
 void contexts_run_in_parallel(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
+  const int64_t fixed = subject.rows(1);
   std::vector<std::future<bool>> workers;
   for (int worker = 0; worker < 4; ++worker) {
-    workers.push_back(std::async(std::launch::async, [&executable, worker] {
+    workers.push_back(std::async(std::launch::async, [&executable, worker, fixed] {
       auto context = executable->make_context();
       if (!context.ok()) return false;
       for (int i = 0; i < 25; ++i) {
-        const int64_t batch = 1 + (worker + i) % 3;
+        const int64_t batch = fixed > 0 ? fixed : 1 + (worker + i) % 3;
         FloatTensor x{{batch, 4}, ramp(static_cast<size_t>(batch) * 4)};
         for (float& value : x.values) value += static_cast<float>(worker);
         const auto y = run_once(*context, x);
@@ -218,7 +219,7 @@ void contexts_run_in_parallel(const Subject& subject) {
 }
 
 void asynchronous_run_completes(const Subject& subject) {
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph()));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(2))));
   AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
   if (!context.runs_async()) GTEST_SKIP() << "no asynchronous run";
   FloatTensor x{{2, 4}, ramp(8)};
@@ -255,7 +256,7 @@ void cpu_set_is_honoured_or_declared(const Subject& subject) {
   int last = -1;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) last = CPU_ISSET(cpu, &allowed) ? cpu : last;
   const auto before = threads_and_cpus();
-  EngineLoadRequest request = subject.request(long_graph(8));
+  EngineLoadRequest request = subject.request(long_graph(8, subject.rows(64)));
   request.cpu_set = {last};
   request.threads = 2;
   AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.engine().load(request));

@@ -21,30 +21,34 @@ using axle::testing::StatusIs;
 
 class Subject {
  public:
-  Subject(const Target& target, std::shared_ptr<Engine> engine) : target_(target), engine_(std::move(engine)) {}
+  Subject(const Target& target, std::shared_ptr<Engine> engine)
+      : engine_(std::move(engine)), resource_(resource_of(target, *engine_)) {}
 
   Engine& engine() const { return *engine_; }
-  const std::string& resource() const { return target_.resource; }
+  const std::string& resource() const { return resource_; }
   Capability capability() const;
+  // The size to give the open axis of a graph that will be run with `rows`: open for an engine that takes open axes.
+  int64_t rows(int64_t rows) const { return capability().dynamic_shapes == DynamicShapes::kNo ? rows : -1; }
   // f32, one thread, default options.
   EngineLoadRequest request(const std::shared_ptr<const Graph>& graph) const;
   Result<std::shared_ptr<const Executable>> load(const std::shared_ptr<const Graph>& graph) const;
 
  private:
-  const Target& target_;
   std::shared_ptr<Engine> engine_;
+  std::string resource_;
 };
 
-// y = relu(x + w), x: [n, 4]; w = 1, -2, 3, -4.
-std::shared_ptr<const Graph> dynamic_graph();
+// y = relu(x + w), x: [rows, 4]; w = 1, -2, 3, -4. Here and below, rows of -1 are an open axis.
+std::shared_ptr<const Graph> dynamic_graph(int64_t rows);
+Dim rows_axis(int64_t rows);
 // y = x + x, x: [2, 3].
 std::shared_ptr<const Graph> static_graph();
 // y = x + x, x: scalar.
 std::shared_ptr<const Graph> scalar_graph();
 // a = x + w, b = relu(x): two outputs.
-std::shared_ptr<const Graph> two_output_graph();
-// A chain of `length` additions over [n, 1024].
-std::shared_ptr<const Graph> long_graph(int length);
+std::shared_ptr<const Graph> two_output_graph(int64_t rows);
+// A chain of `length` additions over [rows, 1024].
+std::shared_ptr<const Graph> long_graph(int length, int64_t rows);
 // dynamic_graph's result for x.
 std::vector<float> expected_dynamic(const std::vector<float>& x);
 std::vector<float> ramp(size_t count);

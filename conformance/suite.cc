@@ -22,8 +22,16 @@ class CheckTest final : public ::testing::Test {
 
 }  // namespace
 
+std::string resource_of(const Target& target, const Engine& engine) {
+  if (!target.resource.empty() || engine.resources().empty()) return target.resource;
+  for (const EngineResource& resource : engine.resources()) {
+    if (resource.resource.id == "cpu:0") return resource.resource.id;
+  }
+  return engine.resources().front().resource.id;
+}
+
 Capability Subject::capability() const {
-  auto capability = engine_->capability(target_.resource);
+  auto capability = engine_->capability(resource_);
   EXPECT_THAT(capability, IsOk());
   return capability.ok() ? *capability : Capability();
 }
@@ -31,7 +39,7 @@ Capability Subject::capability() const {
 EngineLoadRequest Subject::request(const std::shared_ptr<const Graph>& graph) const {
   EngineLoadRequest request;
   request.graph = axle::testing::index_of(graph);
-  request.resource = target_.resource;
+  request.resource = resource_;
   if (auto options = resolve_options(capability(), "default", {}); options.ok()) request.options = *std::move(options);
   return request;
 }
@@ -40,7 +48,19 @@ Result<std::shared_ptr<const Executable>> Subject::load(const std::shared_ptr<co
   return engine_->load(request(graph));
 }
 
-std::shared_ptr<const Graph> dynamic_graph() { return with_onnx_bytes(axle::testing::small_graph()); }
+std::shared_ptr<const Graph> dynamic_graph(int64_t rows) {
+  if (rows < 0) return with_onnx_bytes(axle::testing::small_graph());
+  const SymbolicShape shape{{rows, ""}, {4, ""}};
+  return with_onnx_bytes(GraphBuilder()
+                             .input("x", shape)
+                             .weight("w", {4}, {1, -2, 3, -4})
+                             .node("Add", {"x", "w"}, "v", shape)
+                             .node("Relu", {"v"}, "y", shape)
+                             .output("y")
+                             .build());
+}
+
+Dim rows_axis(int64_t rows) { return rows < 0 ? Dim{-1, "n"} : Dim{rows, ""}; }
 
 std::shared_ptr<const Graph> static_graph() {
   const SymbolicShape shape{{2, ""}, {3, ""}};
@@ -51,8 +71,8 @@ std::shared_ptr<const Graph> scalar_graph() {
   return with_onnx_bytes(GraphBuilder().input("x", {}).node("Add", {"x", "x"}, "y", SymbolicShape{}).output("y").build());
 }
 
-std::shared_ptr<const Graph> two_output_graph() {
-  const SymbolicShape shape{{-1, "n"}, {4, ""}};
+std::shared_ptr<const Graph> two_output_graph(int64_t rows) {
+  const SymbolicShape shape{rows_axis(rows), {4, ""}};
   return with_onnx_bytes(GraphBuilder()
                              .input("x", shape)
                              .weight("w", {4}, {1, -2, 3, -4})
@@ -63,8 +83,8 @@ std::shared_ptr<const Graph> two_output_graph() {
                              .build());
 }
 
-std::shared_ptr<const Graph> long_graph(int length) {
-  const SymbolicShape shape{{-1, "n"}, {1024, ""}};
+std::shared_ptr<const Graph> long_graph(int length, int64_t rows) {
+  const SymbolicShape shape{rows_axis(rows), {1024, ""}};
   GraphBuilder builder;
   builder.input("x", shape);
   std::string last = "x";

@@ -91,6 +91,15 @@ TEST_F(QnnEngine, NamesTheNodesThatItDoesNotTake) {
   EXPECT_EQ(verdict.of_node(2).kind, VerdictKind::kYes);
 }
 
+// The provider promises such nodes and fails when it runs them.
+TEST_F(QnnEngine, RefusesOutputsWhoseSizeDependsOnValues) {
+  const auto made = graph_of_text(R"(<ir_version: 8, opset_import: ["": 17]>
+      g (float[4] x) => (int64[1, m] y) { y = NonZero(x) })");
+  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, engine_->support(request(made)));
+  EXPECT_EQ(verdict.graph.kind, VerdictKind::kNo);
+  EXPECT_EQ(verdict.of_node(0).code, "DYNAMIC_SHAPE");
+}
+
 // Its CPU may not stand in: a node that the NPU lacks is an error at load, too.
 TEST_F(QnnEngine, RunsNothingOnTheCpu) {
   EXPECT_THAT(engine_->load(request(graph_of_text(kWithDet))), StatusIs(StatusCode::kUnknown, "QNN cannot compile the model"));

@@ -1,5 +1,7 @@
 #include "qnn_support.h"
 
+#include <algorithm>
+#include <array>
 #include <mutex>
 #include <set>
 
@@ -81,6 +83,13 @@ Assignment assign(const Library& library, const kit::SupportArgs& args) {
   return assignment;
 }
 
+// The provider takes these and fails when it runs them: how large their outputs are depends on values.
+constexpr std::array<std::string_view, 4> kDataDependent = {"NonZero", "Unique", "Compress", "NonMaxSuppression"};
+
+bool is_data_dependent(const kit::Node& node) {
+  return node.domain().empty() && std::ranges::find(kDataDependent, node.op_type()) != kDataDependent.end();
+}
+
 bool has_open_axes(const kit::Graph& graph) {
   for (uint32_t i = 0; i < graph.input_count(); ++i) {
     const kit::Value input = graph.input(i);
@@ -143,14 +152,21 @@ kit::Support answer_support(const Library& library, const kit::SupportArgs& args
     support.otherwise = {kit::VerdictKind::kUnknown, "OTHER", error.message(), -1};
     return support;
   }
-  if (assignment.elsewhere.empty()) return support;
   const auto reasons = reasons_in(assignment.log);
   for (const kit::Node& node : graph.nodes()) {
+    if (is_data_dependent(node)) {
+      assignment.elsewhere.emplace(node.name());
+      support.nodes.push_back(
+          {node.index(),
+           refusal("DYNAMIC_SHAPE", "the size of its output depends on values, and QNN takes fixed shapes only")});
+      continue;
+    }
     if (!assignment.elsewhere.contains(node.name())) continue;
     const auto reason = reasons.find(node.name());
     const std::string text = reason == reasons.end() ? "QNN's HTP backend does not take it as it stands here" : reason->second;
     support.nodes.push_back({node.index(), refusal("UNSUPPORTED_OP", text)});
   }
+  if (assignment.elsewhere.empty()) return support;
   support.graph = refusal("UNSUPPORTED_OP", "QNN does not take " + std::to_string(assignment.elsewhere.size()) + " nodes");
   // Nodes that the optimiser made, whatever they were made of: parts of the graph will tell.
   if (support.nodes.empty()) support.otherwise = {kit::VerdictKind::kUnknown, "OTHER", support.graph.text, -1};
