@@ -1,7 +1,10 @@
-// axle engines: what can run models here, and what is absent and why; and the user's engine descriptions (add, check, remove).
+// axle engines: what can run models here, and what is absent and why; installing what engines need, and the user's engine
+// descriptions (add, check, remove).
+#include <algorithm>
 #include <cstdio>
 
 #include "axle/engine_description.h"
+#include "axle/engine_packages.h"
 #include "axle/explain.h"
 #include "axle/runtime.h"
 #include "choice.h"
@@ -91,8 +94,35 @@ Status remove(const EngineArguments& arguments) {
   return ok_status();
 }
 
+std::string known_engines(const std::vector<EnginePackages>& all) {
+  std::string names;
+  for (const EnginePackages& one : all) names += (names.empty() ? "" : ", ") + one.engine;
+  return names;
+}
+
+Status install(const EngineArguments& arguments) {
+  AXLE_ASSIGN_OR_RETURN(const std::vector<EnginePackages> all, engine_packages());
+  const std::string& engine = arguments.what;
+  const auto found = std::ranges::find(all, engine, &EnginePackages::engine);
+  if (found == all.end()) {
+    return not_found_error(engine.empty() ? "install what?" : "axle installs nothing for an engine '" + engine + "'")
+        .with_hint("it can install: " + known_engines(all) + "; `axle engines` says how others are installed");
+  }
+  const bool quiet = arguments.output.quiet;
+  if (!quiet) std::fprintf(stderr, "%s\nlicence: %s\n", found->what.c_str(), found->licence.c_str());
+  ProgressLine progress;
+  InstallOptions options;
+  options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
+  options.cancel = interrupt_token();
+  AXLE_ASSIGN_OR_RETURN(const bool installed, install_engine_packages(*found, options));
+  progress.clear();
+  if (!quiet) std::fprintf(stderr, "%s in %s\n", installed ? "installed" : "was installed already", found->folder.c_str());
+  return ok_status();
+}
+
 Status run(const EngineArguments& arguments) {
   if (arguments.action.empty()) return list(arguments.output);
+  if (arguments.action == "install") return install(arguments);
   if (arguments.what.empty())
     return invalid_argument_error("axle engines " + arguments.action + " needs a file, or a name to remove");
   if (arguments.action == "add") return add(arguments);
@@ -105,16 +135,18 @@ int run_engines(int argc, char** argv) {
   EngineArguments arguments;
   Arguments spec(
       "engines",
-      "Engines with library path, version, ABI, resources, formats, precisions and kernels; add FILE, check FILE and remove "
-      "NAME for engines that are described in a file.");
-  spec.positional(arguments.action, "ACTION", "none to list; add, check or remove", false);
-  spec.positional(arguments.what, "WHAT", "add, check: an engine description; remove: an engine's name", false);
+      "Engines with library path, version, ABI, resources, formats, precisions and kernels; install ENGINE for what one needs; "
+      "add FILE, check FILE and remove NAME for engines that are described in a file.");
+  spec.positional(arguments.action, "ACTION",
+                  "none to list; install (pip, pinned, digests checked, a folder of yours), add, check or remove", false);
+  spec.positional(arguments.what, "WHAT", "add, check: an engine description; install, remove: an engine's name", false);
   arguments.output.declare(spec);
   spec.example("axle engines", "what can run models here");
+  spec.example("axle engines install qnn", "fetch Qualcomm's libraries; shows their licence");
   spec.example("axle engines add npu.toml", "a vendor's compiler and runtime, described in npu.toml");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   const std::string& action = arguments.action;
-  if (!action.empty() && action != "add" && action != "check" && action != "remove") {
+  if (!action.empty() && action != "install" && action != "add" && action != "check" && action != "remove") {
     std::fprintf(stderr, "axle: there is no 'axle engines %s'\n  see: axle engines --help\n", action.c_str());
     return 2;
   }

@@ -21,6 +21,7 @@ constexpr std::array kEnvironment = {
     Row{"AXLE_ENGINE_DESCRIPTIONS", "folders with more engine descriptions, separated by colons"},
     Row{"AXLE_CUSTOM_OPS_PATH",
         "folders with libraries of custom operators, separated by colons; else ~/.local/share/axle/custom-ops"},
+    Row{"AXLE_ALLOW_SIMULATED", "1: emulated devices count as devices everywhere, as with --allow-simulated"},
     Row{"AXLE_NAME_LIBRARY",
         "the vendor library of engine NAME, for example AXLE_ONNXRUNTIME_LIBRARY=/opt/ort/libonnxruntime.so"},
     Row{"AXLE_LOG", "what is logged to stderr: LEVEL[,module=LEVEL], with the levels trace, debug, info, warning, error"},

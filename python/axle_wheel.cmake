@@ -16,7 +16,10 @@ endforeach()
 set_target_properties(axle_cli PROPERTIES INSTALL_RPATH "$ORIGIN/..")
 install(TARGETS axle_cli RUNTIME DESTINATION axle/bin COMPONENT python)
 
-foreach(engine onnxruntime openvino)
+file(GLOB lists ${PROJECT_SOURCE_DIR}/requirements/engines/*.txt)
+install(FILES ${lists} DESTINATION axle/engine-packages COMPONENT python)
+
+foreach(engine onnxruntime openvino qnn)
   if(TARGET axle_engine_${engine})
     install(TARGETS axle_engine_${engine} LIBRARY DESTINATION axle/engines COMPONENT python)
   endif()

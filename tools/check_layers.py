@@ -48,6 +48,7 @@ PUBLIC = {
     "plan_diff": "planner",
     "runtime": "runtime",
     "convert": "runtime",
+    "engine_packages": "runtime",
     "session": "runtime",
     "lock_check": "runtime",
     "tune": "runtime",

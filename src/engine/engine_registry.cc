@@ -60,6 +60,14 @@ std::string library_variable(const std::string& engine) {
   return name;
 }
 
+// What was installed for this engine alone comes first, unless others may write there.
+std::vector<std::string> search_folders_of(const std::string& engine) {
+  std::vector<std::string> folders = python_site_folders();
+  const std::string own = engine_folder(engine);
+  if (check_private_folder(own).ok()) folders.insert(folders.begin(), own);
+  return folders;
+}
+
 struct Entry {
   std::string name;
   std::string path;                     // "" = in-process
@@ -219,7 +227,7 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
   EngineCreateOptions create;
   if (const char* explicit_path = std::getenv(library_variable(entry.name).c_str())) create.library_path = explicit_path;
   if (const auto set = options.libraries.find(entry.name); set != options.libraries.end()) create.library_path = set->second;
-  create.search_folders = python_site_folders();
+  create.search_folders = search_folders_of(entry.name);
   if (const auto set = options.engine_options.find(entry.name); set != options.engine_options.end())
     create.options = set->second;
   if (!entry.description.empty()) create.options["description"] = entry.description;

@@ -77,6 +77,15 @@ std::vector<std::string> default_plugin_folders() {
   return folders;
 }
 
+std::string data_folder() {
+  const char* data = std::getenv("XDG_DATA_HOME");
+  if (data != nullptr && *data == '/') return std::string(data) + "/axle";
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr && *home == '/' ? home : "/") + "/.local/share/axle";
+}
+
+std::string engine_folder(const std::string& engine) { return data_folder() + "/engines/" + engine; }
+
 std::vector<std::string> python_site_folders() {
   std::vector<std::string> folders;
   for (const std::string& folder : split_path_list(std::getenv("AXLE_PYTHON_SITE"))) add(folders, folder);

@@ -17,6 +17,12 @@ std::vector<std::string> default_plugin_folders();
 // beside or above the library, the system's. Existing folders only, each once.
 std::vector<std::string> python_site_folders();
 
+// Where this user's engines, custom operators and such are kept: $XDG_DATA_HOME/axle, else ~/.local/share/axle.
+std::string data_folder();
+
+// Where `axle engines install` puts what an engine of this name needs; looked at before python_site_folders() for it.
+std::string engine_folder(const std::string& engine);
+
 // Splits at ':'; empty pieces and relative paths are dropped.
 std::vector<std::string> split_path_list(const char* text);
 

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 
@@ -13,7 +11,7 @@
 #include "base/json.h"
 #include "base/subprocess.h"
 #include "base/text.h"
-#include "engine/search_folders.h"
+#include "runtime/installed_files.h"
 #include "runtime/plan_memo.h"
 #include "runtime/runtime_state.h"
 #include "spec/json_fields.h"
@@ -27,38 +25,6 @@ namespace fs = std::filesystem;
 constexpr const char* kScript = "axle-convert.py";
 constexpr size_t kMaxVersionBytes = 200;
 constexpr size_t kLastWordsBytes = 600;
-
-bool is_program(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
-}
-
-// <prefix>/bin/python3 where this library lies in <prefix>/lib/python3.N/site-packages/axle.
-std::string installed_python() {
-  const fs::path packages = fs::path(own_library_folder()).parent_path();
-  if (packages.filename() != "site-packages") return "";
-  return (packages.parent_path().parent_path().parent_path() / "bin" / "python3").string();
-}
-
-std::string python_in_path() {
-  const char* path = std::getenv("PATH");
-  for (const std::string& folder : split_path_list(path)) {
-    if (is_program(folder + "/python3")) return folder + "/python3";
-  }
-  return "";
-}
-
-std::vector<std::string> pythons() {
-  if (const char* chosen = std::getenv("AXLE_PYTHON"); chosen != nullptr && chosen[0] != '\0') return {chosen};
-  std::vector<std::string> found = {installed_python()};
-  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    if (const char* prefix = std::getenv(variable); prefix != nullptr && prefix[0] == '/')
-      found.push_back(std::string(prefix) + "/bin/python3");
-  }
-  found.push_back(python_in_path());
-  std::erase_if(found, [](const std::string& path) { return path.empty() || !is_program(path); });
-  return found;
-}
 
 // The last line: what a program dies of.
 std::string last_words(const std::string& text) {
@@ -96,27 +62,16 @@ Result<std::string> probe(Runtime& runtime, const std::string& python, const std
   return version;
 }
 
-Result<std::string> find_script() {
-  const std::string own = own_library_folder();
-  std::vector<std::string> places = {own + "/axle/" + kScript, own + "/" + kScript, own + "/../lib/axle/" + kScript};
-  std::string up = own;  // tests and tools somewhere below the build folder
-  for (int level = 0; level < 4 && up.size() > 1; ++level, up = up.substr(0, up.rfind('/'))) {
-    if (fs::exists(up + "/CMakeCache.txt")) places.push_back(up + "/lib/axle/" + kScript);
-  }
-  for (const std::string& place : places) {
-    if (!own.empty() && fs::is_regular_file(place)) return place;
-  }
-  return not_found_error(fmt::format("{} is not installed beside libaxle: looked for {}", kScript, join(places, ", ")))
-      .with_hint("install axle whole: making a copy of a model at a lower precision needs it");
-}
-
 }  // namespace
 
 Result<Converter> find_converter(Runtime& runtime) {
   Converter converter;
-  AXLE_ASSIGN_OR_RETURN(converter.script, find_script());
+  auto script = find_installed_file(kScript);
+  if (!script)
+    return std::move(script).error().with_hint("install axle whole: making a copy of a model at a lower precision needs it");
+  converter.script = *std::move(script);
   std::vector<std::string> tried;
-  for (const std::string& python : pythons()) {
+  for (const std::string& python : python_programs()) {
     const std::string key = "converter\t" + python;
     const std::string surroundings = library_surroundings(runtime, {python, converter.script});
     converter.python = python;

@@ -88,10 +88,7 @@ Result<std::vector<Library>> find_libraries(std::string_view value) {
 std::vector<std::string> custom_ops_folders() {
   if (const char* given = std::getenv("AXLE_CUSTOM_OPS_PATH"); given != nullptr && *given != '\0')
     return split_path_list(given);
-  const char* data = std::getenv("XDG_DATA_HOME");
-  if (data != nullptr && *data == '/') return {std::string(data) + "/axle/custom-ops"};
-  const char* home = std::getenv("HOME");
-  return {std::string(home != nullptr && *home == '/' ? home : "/") + "/.local/share/axle/custom-ops"};
+  return {data_folder() + "/custom-ops"};
 }
 
 Result<std::string> pin_custom_ops(std::string_view value) {

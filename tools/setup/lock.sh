@@ -14,3 +14,11 @@ for set in onnx-source run test lint; do
   UV_SYSTEM_CERTS=1 "$uv_dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --custom-compile-command tools/setup/lock.sh "${options[@]}" "$set.in" -o "$set.txt"
 done
+
+# What `axle engines install` installs: exactly the packages named, without what Python programs would need beside them. The lines
+# that begin with "#:" are shown to users.
+for list in engines/*.in; do
+  compiled=$(UV_SYSTEM_CERTS=1 "$uv_dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-deps \
+    --custom-compile-command tools/setup/lock.sh "$list")
+  { grep '^#:' "$list"; printf '%s\n' "$compiled"; } > "${list%.in}.txt"
+done
