@@ -16,7 +16,8 @@ try:
     import onnx
     import onnx.version_converter
     import onnxruntime
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize, quantize_static
+    from onnxruntime.quantization.execution_providers.qnn import get_qnn_qdq_config
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.quantization.shape_inference import quant_pre_process
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -90,6 +91,23 @@ def with_plain_names(model: str, folder: str) -> str:
     return path
 
 
+def quantise_for_qnn(model: str, output: str, options: dict[str, str], calibration: list[str]) -> None:
+    """Write a copy by the rules that Qualcomm's provider has beyond the format's: per tensor where it knows no channels, and such.
+
+    Every operator is quantised: what stays in floats is f16 on the processor.
+    """
+    config = get_qnn_qdq_config(
+        model,
+        Calibration(calibration),
+        calibrate_method=CalibrationMethod[options["calibrate_method"]],
+        activation_type=QuantType[options["activation_type"]],
+        weight_type=QuantType[options["weight_type"]],
+        per_channel=options["per_channel"] == "true",
+    )
+    config.use_external_data_format = False  # a copy is one file; too large a one fails when it is written
+    quantize(model, output, config)
+
+
 def quantise(model: str, output: str, options: dict[str, str], calibration: list[str], folder: str) -> None:
     """Write a copy with QuantizeLinear and DequantizeLinear around what runs in integers."""
     model = foldable(model, folder, PER_CHANNEL_OPSET)
@@ -100,6 +118,9 @@ def quantise(model: str, output: str, options: dict[str, str], calibration: list
         model = prepared
     except Exception as error:  # whatever its optimiser and its shape inference raise
         print(f"axle-convert: not simplified before: {error}", file=sys.stderr)
+    if options.get("recipe") == "qnn":
+        quantise_for_qnn(with_plain_names(model, folder), output, options, calibration)
+        return
     quantize_static(
         with_plain_names(model, folder),
         output,

@@ -48,11 +48,29 @@ bool has_any(const std::vector<std::string>& isa, std::initializer_list<std::str
                      [&](const std::string& have) { return std::ranges::find(features, have) != features.end(); });
 }
 
+// Copies for Qualcomm's NPU are made by its own rules, for a policy that asks for an NPU and where its engine is.
+bool for_qnn(Runtime& runtime, const Policy& policy) {
+  const bool asked = std::ranges::any_of(policy.execution.targets, [](const std::string& target) {
+    const auto selector = parse_selector(target);
+    return selector && selector->kind == ResourceKind::kNpu;
+  });
+  if (!asked) return false;
+  const auto state = runtime.engines().state("qnn");
+  return state && state->present && may_serve(engine_facts(*state), policy);
+}
+
 // Products of 8-bit numbers are summed in pairs of 16 bits where there is no instruction for them: ranges of 7 bits keep that
 // from overflowing (ONNX Runtime's documentation on quantisation says so of AVX2 and AVX-512 without VNNI).
 // Of a transformer only products are quantised: its norms and softmaxes lose most of their meaning in 8 bits and cost little.
-std::map<std::string, std::string> options_of(const Kind& kind, const Machine& machine, const std::string& op_types) {
+std::map<std::string, std::string> options_of(const Kind& kind, const Machine& machine, const std::string& op_types, bool qnn) {
   if (!kind.calibrated) return {{"keep_io_types", "true"}};
+  if (qnn) {
+    return {{"activation_type", "QUInt8"},
+            {"calibrate_method", "MinMax"},
+            {"per_channel", "true"},
+            {"recipe", "qnn"},
+            {"weight_type", "QInt8"}};
+  }
   const bool x86 = has_any(machine.isa, {"avx2", "avx512f"});
   const bool sums_32 = has_any(machine.isa, {"avx512_vnni", "avx_vnni", "amx_int8"});
   return {{"activation_type", "QUInt8"},
@@ -142,13 +160,14 @@ Result<std::vector<Wanted>> wanted_variants(Runtime& runtime, const Model& model
                                             const std::string& ops, const std::string& converter) {
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   const Machine& machine = request.machine != nullptr ? *request.machine : here;
+  const bool qnn = for_qnn(runtime, request.policy);
   std::vector<Wanted> wanted;
   for (const Kind& kind : kKinds) {
     if (!asks_for_variant(request.policy, kind.precision)) continue;
     Wanted& one = wanted.emplace_back(Wanted{kind, {}, {}});
     one.variant.kind = kind.word;
     one.variant.converter = converter;
-    one.variant.options = options_of(kind, machine, ops);
+    one.variant.options = options_of(kind, machine, ops, qnn);
     if (!kind.calibrated) continue;
     AXLE_ASSIGN_OR_RETURN(one.source, source_of(runtime, model, request));
     one.variant.calibration_digest = one.source.digest;
