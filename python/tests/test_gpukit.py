@@ -338,3 +338,19 @@ def test_names_of_the_documents_packages():
     assert gpukit.inference.InferenceSession is gk.InferenceSession
     assert gpukit.policies.KernelPolicy is gk.KernelPolicy
     assert gpukit.runtime.devices is gk.devices
+
+
+def test_the_emulator_of_an_npu_runs_what_asks_for_it(quantised, x, monkeypatch):
+    state = next(engine for engine in axle.engines() if engine.name == "qnn")
+    if not state.present:
+        pytest.skip(f"qnn is absent: {state.reason}")
+    policy = gk.ExecutionPolicy(target="npu", precision="int8", static_shape=True)
+    with pytest.raises(axle.FailedPreconditionError, match="simulated"):
+        gk.InferenceSession(quantised, exec_policy=policy, samples={"input": x})
+    monkeypatch.setenv("AXLE_ALLOW_SIMULATED", "1")
+    sess = gk.InferenceSession(quantised, backend="qnn", exec_policy=policy, samples={"input": x})
+    (part,) = sess.plan.partitions
+    assert (part.candidate.engine, part.simulated) == ("qnn", True)
+    assert sess.substitutions == []
+    cpu = gk.InferenceSession(quantised, device="cpu", engine="onnxrt", samples={"input": x}).run({"input": x})["logits"]
+    assert np.argmax(sess.run({"input": x})["logits"]) == np.argmax(cpu)

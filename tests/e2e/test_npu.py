@@ -1,0 +1,275 @@
+"""The NPU policy path on Qualcomm's emulator: nothing runs on it unasked, compiled once, reloaded elsewhere, never silently on the CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "npu.md"
+EMULATOR = "Qualcomm HTP x86 emulator"
+
+
+@pytest.fixture(autouse=True)
+def qnn(axle):
+    """Skip, saying why, where the vendor's package is not installed."""
+    engine = next((e for e in axle("engines", "--json").json["engines"] if e["name"] == "qnn"), None)
+    if engine is None:
+        pytest.skip("the qnn engine is not built")
+    if not engine["present"]:
+        pytest.skip(f"{engine['reason']} ({engine['install_command']})")
+    return engine
+
+
+def weight(random, name, *shape):
+    return numpy_helper.from_array((random.standard_normal(shape) * 0.3).astype(np.float32), name)
+
+
+def save(folder: Path, nodes, weights, outputs, name="model.onnx") -> Path:
+    """Save a model of one image and one set of inputs for it beside it."""
+    random = np.random.default_rng(1)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 32, 32])
+    model = helper.make_model(helper.make_graph(nodes, "small", [image], outputs, weights), opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, folder / name)
+    np.savez(folder / "samples.npz", image=random.standard_normal((1, 3, 32, 32)).astype(np.float32))
+    np.savez(folder / "calibration.npz", image=random.standard_normal((16, 3, 32, 32)).astype(np.float32))
+    return folder / name
+
+
+def layers(random, tail=()):
+    nodes = [
+        helper.make_node("Conv", ["image", "w1", "b1"], ["c1"], name="conv1", strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c1"], ["r1"], name="relu1"),
+        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], name="depthwise", group=8, pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c2"], ["r2"], name="relu2"),
+        helper.make_node("GlobalAveragePool", ["r2"], ["pooled"], name="pool"),
+        helper.make_node("Flatten", ["pooled"], ["flat"], name="flatten"),
+        helper.make_node("Gemm", ["flat", "w3", "b3"], ["scores"], name="fc"),
+        *tail,
+    ]
+    weights = [
+        weight(random, "w1", 8, 3, 3, 3),
+        weight(random, "b1", 8),
+        weight(random, "w2", 8, 1, 3, 3),
+        weight(random, "b2", 8),
+        weight(random, "w3", 8, 9),
+        weight(random, "b3", 9),
+    ]
+    return nodes, weights
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    nodes, weights = layers(np.random.default_rng(0))
+    return save(tmp_path, nodes, weights, [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 9])])
+
+
+@pytest.fixture
+def with_det(tmp_path) -> Path:
+    """Save the same with a determinant at the end, which the NPU does not have."""
+    tail = [
+        helper.make_node("Reshape", ["scores", "square"], ["matrix"], name="square_it"),
+        helper.make_node("Det", ["matrix"], ["volume"], name="det"),
+    ]
+    nodes, weights = layers(np.random.default_rng(0), tail)
+    weights.append(numpy_helper.from_array(np.array([1, 3, 3], np.int64), "square"))
+    return save(tmp_path, nodes, weights, [helper.make_tensor_value_info("volume", TensorProto.FLOAT, [1])], "with_det.onnx")
+
+
+def rules(folder: Path, text: str) -> Path:
+    path = folder / "policy.toml"
+    path.write_text(text)
+    return path
+
+
+def run(axle, model: Path, *flags, **environment):
+    """Give the document of a run and its outputs by name."""
+    out = model.parent / "out"
+    answer = axle("run", model, "--inputs", model.parent / "samples.npz", "--output-dir", out, "--json", *flags, **environment)
+    assert answer.code == 0, answer.out + answer.err
+    with np.load(out / "outputs.npz") as outputs:
+        return answer.json, {name: outputs[name] for name in outputs.files}
+
+
+def reference(axle, model: Path):
+    return run(axle, model, "--device", "cpu", "--engine", "onnxruntime")[1]
+
+
+NPU = ("--device", "npu", "--allow-simulated")
+
+
+def test_nothing_runs_on_the_emulator_unasked(axle, small):
+    answer = axle("run", small, "--inputs", small.parent / "samples.npz", "--device", "npu")
+    assert answer.code == 4, answer.out + answer.err
+    assert "simulated" in answer.err
+    assert EMULATOR in answer.err
+    assert "--allow-simulated" in answer.err
+    document, _ = run(axle, small)
+    assert all(not part["simulated"] for part in document["plan"]["partitions"])
+
+
+@pytest.mark.parametrize("how", ["flag", "environment", "policy", "tag"])
+def test_it_runs_on_the_emulator_when_asked_in_words(axle, small, how):
+    flags, environment = ("--device", "npu"), {}
+    if how == "flag":
+        flags = NPU
+    elif how == "environment":
+        environment = {"AXLE_ALLOW_SIMULATED": "1"}
+    elif how == "policy":
+        flags = (*flags, "--policy", rules(small.parent, "[resources]\nallow_simulated = true\n"))
+    else:
+        flags = ("--device", "npu#sim")
+    document, outputs = run(axle, small, *flags, **environment)
+    (part,) = document["plan"]["partitions"]
+    assert part["engine"] == "qnn"
+    assert part["resource"] == "npu:0"
+    assert part["simulated"] is True
+    assert part["precision"] == "f32"
+    np.testing.assert_allclose(outputs["scores"], reference(axle, small)["scores"], atol=1e-4)
+
+
+def test_another_word_for_the_environment_is_refused(axle, small):
+    answer = axle("plan", small, "--device", "npu", AXLE_ALLOW_SIMULATED="yes")
+    assert answer.code == 3
+    assert "AXLE_ALLOW_SIMULATED" in answer.err
+
+
+def test_it_is_compiled_once_and_reloaded_by_another_process(axle, small):
+    first, cold = run(axle, small, *NPU)
+    assert first["timing"]["cache"] == "miss"
+    second, warm = run(axle, small, *NPU)
+    assert second["timing"]["cache"] == "hit"
+    np.testing.assert_array_equal(cold["scores"], warm["scores"])
+
+
+def test_a_flipped_bit_is_a_new_compile_and_never_a_wrong_number(axle, small, tmp_path):
+    _, good = run(axle, small, *NPU)
+    binary = max((path for path in (tmp_path / "cache").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(binary.read_bytes())
+    assert b"PICKLE/" in content, "the largest file is not the compiled graph"
+    times = binary.stat()
+    content[len(content) // 2] ^= 0x10
+    binary.chmod(0o600)
+    binary.write_bytes(content)
+    binary.chmod(0o400)
+    os.utime(binary, ns=(times.st_atime_ns, times.st_mtime_ns))
+    document, outputs = run(axle, small, *NPU)
+    assert document["timing"]["cache"] == "miss"
+    np.testing.assert_array_equal(outputs["scores"], good["scores"])
+
+
+def test_int8_is_a_copy_made_by_the_vendors_rules(axle, small):
+    folder = small.parent
+    policy = rules(
+        folder,
+        f'[execution]\ntarget = "npu"\nprecision = "int8"\nstatic_shape = true\n[resources]\nallow_simulated = true\n'
+        f'[accuracy]\nsamples = "{folder}/samples.npz"\ncalibration = "{folder}/calibration.npz"\n',
+    )
+    document, outputs = run(axle, small, "--policy", policy)
+    (part,) = document["plan"]["partitions"]
+    assert re.match(r"qnn@npu:0/int8~qdq-[0-9a-f]+/", part["candidate"])
+    assert part["simulated"] is True
+    assert part["effective"]["precision"] == "int8"
+    assert any("error" in note for note in document["plan"]["notes"]), document["plan"]["notes"]
+    wanted = reference(axle, small)["scores"]
+    assert np.abs(outputs["scores"] - wanted).max() < 0.05 * np.abs(wanted).max()
+    assert np.abs(outputs["scores"] - wanted).max() > 0
+
+
+def test_a_bound_that_int8_breaks_keeps_it_out(axle, small):
+    folder = small.parent
+    policy = rules(
+        folder,
+        f'[execution]\ntarget = "npu"\nprecision = ["int8", "f32"]\n[resources]\nallow_simulated = true\n'
+        f'[accuracy]\nmax_relative_error = 1e-6\nsamples = "{folder}/samples.npz"\ncalibration = "{folder}/calibration.npz"\n',
+    )
+    tuned = axle("tune", small, "--policy", policy, "--budget", "3s", "--json")
+    assert tuned.code == 0, tuned.err
+    document, _ = run(axle, small, "--policy", policy)
+    (part,) = document["plan"]["partitions"]
+    assert part["precision"] == "f32"
+    assert part["engine"] == "qnn"
+
+
+def test_a_node_that_it_lacks_is_named_and_nothing_runs(axle, with_det):
+    answer = axle("run", with_det, "--inputs", with_det.parent / "samples.npz", *NPU)
+    assert answer.code == 4, answer.out + answer.err
+    assert "Det" in answer.err
+    assert '"det"' in answer.err
+
+
+def test_the_cpu_takes_only_that_node_when_it_may(axle, with_det):
+    document, outputs = run(axle, with_det, *NPU, "--allow-fallback", "cpu")
+    parts = document["plan"]["partitions"]
+    assert [part["simulated"] for part in parts] == [True, False]
+    assert parts[0]["engine"] == "qnn"
+    assert parts[1]["resource"] == "cpu:0"
+    (taken,) = document["substitutions"]
+    assert "fallback.resource" in taken["allowed_by"]
+    assert "det" in json.dumps(taken)
+    np.testing.assert_allclose(outputs["volume"], reference(axle, with_det)["volume"], rtol=1e-3, atol=1e-5)
+
+
+def test_open_axes_need_sizes(axle, tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"], name="relu")],
+        "open",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "open.onnx")
+    np.savez(tmp_path / "samples.npz", x=np.array([[-1, 2, -3, 4], [5, -6, 7, -8]], np.float32))
+    refused = axle("plan", tmp_path / "open.onnx", *NPU)
+    assert refused.code == 4
+    assert "fixed shapes" in refused.err
+    policy = rules(tmp_path, "[execution]\nstatic_shape = true\n[shapes]\nbatch = [2]\n")
+    document, outputs = run(axle, tmp_path / "open.onnx", *NPU, "--policy", policy)
+    assert document["plan"]["partitions"][0]["engine"] == "qnn"
+    np.testing.assert_array_equal(outputs["y"], [[0, 2, 0, 4], [5, 0, 7, 0]])
+
+
+def test_documents_say_that_it_is_simulated(axle, small):
+    text = axle("plan", small, *NPU).out
+    assert "(simulated)" in text
+    explained = axle("explain", small, *NPU)
+    assert explained.code == 0, explained.err
+    assert "simulated" in explained.out
+    assert axle("tune", small, *NPU, "--budget", "1s").code == 0
+    rows = axle("evidence", "ls", "--json").json
+    assert [row["simulated"] for row in rows["rows"]] == [True] * len(rows["rows"])
+    assert rows["rows"]
+
+
+def test_nothing_but_the_document_is_on_standard_output(axle, small):
+    answer = axle("run", small, "--inputs", small.parent / "samples.npz", *NPU, "--json")
+    json.loads(answer.out)
+    assert answer.out.count("\n") == 1
+
+
+def test_the_guide_does_what_it_says(axle, small, monkeypatch):
+    monkeypatch.chdir(small.parent)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    (policy,) = [body for kind, body in blocks if kind == "toml"]
+    Path("npu.toml").write_text(policy)
+    commands = [line for kind, body in blocks if kind == "sh" for line in body.splitlines()]
+    assert len(commands) >= 4
+    for command in commands:
+        words = shlex.split(command)
+        assert words[0] == "axle"
+        if words[1:3] == ["engines", "install"]:
+            continue  # a download
+        answer = axle(*words[1:])
+        assert answer.code == 0, f"{command}\n{answer.err}"
+    (program,) = [body for kind, body in blocks if kind == "python"]
+    assert "InferenceSession" in program
