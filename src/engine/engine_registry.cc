@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 
 #include "axle/engine.h"
@@ -16,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/library_digest.h"
 #include "engine/search_folders.h"
+#include "engine/worker.h"
 
 namespace axle {
 namespace {
@@ -108,6 +110,7 @@ struct EngineRegistry::Impl {
   std::shared_ptr<Entry> find(std::string_view name);
   void open_entry(Entry& entry);
   Status try_open(Entry& entry);
+  Status ask_elsewhere(Entry& entry);
   void join_machine(Entry& entry);
   Status read_digest(Entry& entry);
 };
@@ -209,6 +212,19 @@ Status EngineRegistry::Impl::read_digest(Entry& entry) {
   return ok_status();
 }
 
+// A closed library is asked its questions in a process of its own too: it can end this one by answering. Where there is no axle-worker it is
+// asked here, which is said.
+Status EngineRegistry::Impl::ask_elsewhere(Entry& entry) {
+  if (const auto program = find_worker_program(); !program) {
+    entry.state.notes.push_back("it is asked in this process: " + program.error().message());
+    return ok_status();
+  }
+  WorkerOptions worker;
+  worker.plugin_path = std::filesystem::absolute(entry.path).string();
+  AXLE_ASSIGN_OR_RETURN(entry.plugin, start_worker(worker));
+  return ok_status();
+}
+
 Status EngineRegistry::Impl::try_open(Entry& entry) {
   if (entry.path.empty() && !entry.description.empty())
     return unavailable_error(
@@ -224,6 +240,7 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
     return unavailable_error(fmt::format("the plugin of '{}' calls itself '{}'", entry.name, entry.state.info.name))
         .with_hint("rename the file to libaxle_engine_" + entry.state.info.name + ".so");
   }
+  if (entry.state.info.closed && entry.query == nullptr) AXLE_RETURN_IF_ERROR(ask_elsewhere(entry));
   EngineCreateOptions create;
   if (const char* explicit_path = std::getenv(library_variable(entry.name).c_str())) create.library_path = explicit_path;
   if (const auto set = options.libraries.find(entry.name); set != options.libraries.end()) create.library_path = set->second;
