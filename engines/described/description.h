@@ -13,11 +13,12 @@
 
 namespace axle::described {
 
-// A program or a shared library of the vendor's, and where it may lie.
+// A program, a shared library or another file of the vendor's, and where it may lie.
 struct ToolSpec {
   std::string name;  // ${tool.NAME}
   std::string file;  // "npu-compile", "libnpu.so.1"
-  bool is_library = false;
+  bool is_program = true;
+  bool is_library = false;  // neither: a file that the others need
   std::string variable;  // environment variable that holds the file, or a folder that has it
   std::vector<std::string> paths;  // folders, in order; "python:..." = below each site-packages folder
   std::vector<std::string> version_argv;  // "" = has no version command

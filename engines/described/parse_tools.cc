@@ -22,7 +22,9 @@ ToolSpec read_tool(Section& section) {
   tool.file = section.required("file");
   if (section.ok() && tool.file.find('/') != std::string::npos)
     section.fail("file", invalid_argument_error("file is a name without '/'; folders are given by paths or a variable"));
-  tool.is_library = section.word_or("kind", {"program", "library"}, "program") == "library";
+  const std::string kind = section.word_or("kind", {"program", "library", "file"}, "program");
+  tool.is_program = kind == "program";
+  tool.is_library = kind == "library";
   tool.variable = section.text_or("variable");
   tool.paths = section.texts("paths");
   const Names names = {"folder", "home"};

@@ -159,6 +159,8 @@ Status write_configs(const std::vector<ConfigFile>& configs, const Values& value
         if (content.size() > kMaxConfigBytes) return resource_exhausted_error(path + " grows too large");
       }
     }
+    if (const size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0)
+      AXLE_RETURN_IF_ERROR(make_dirs(path.substr(0, slash), 0700));
     AXLE_RETURN_IF_ERROR(write_file_atomic(path, content, kPrivateFileMode));
   }
   return ok_status();

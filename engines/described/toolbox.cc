@@ -25,9 +25,9 @@ constexpr std::string_view kPython = "python:";
 constexpr const char* kSystemLibraries[] = {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
                                             "/usr/lib"};
 
-bool usable(const std::string& path, bool is_library) {
+bool usable(const std::string& path, bool is_program) {
   struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), is_library ? R_OK : X_OK) == 0;
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), is_program ? X_OK : R_OK) == 0;
 }
 
 void add_list(std::vector<std::string>& folders, const char* list) {
@@ -60,7 +60,7 @@ Result<std::vector<std::string>> candidates(const ToolSpec& tool, const Descript
     const std::string below = expanded.substr(kPython.size());
     for (const std::string& site : search.python_folders) folders.push_back(site + "/" + below);
   }
-  add_list(folders, std::getenv(tool.is_library ? "LD_LIBRARY_PATH" : "PATH"));
+  if (tool.is_program || tool.is_library) add_list(folders, std::getenv(tool.is_library ? "LD_LIBRARY_PATH" : "PATH"));
   if (tool.is_library) folders.insert(folders.end(), std::begin(kSystemLibraries), std::end(kSystemLibraries));
   for (const std::string& folder : folders) files.push_back(folder + "/" + tool.file);
   return files;
@@ -71,7 +71,10 @@ Status missing(const Description& description, const ToolSpec& tool, const std::
   for (size_t i = 0; i < files.size() && i < 4; ++i) places += (i == 0 ? "" : ", ") + files[i];
   const std::string variable = tool.variable.empty() ? "" : fmt::format(", or set {} to its folder", tool.variable);
   return unavailable_error(fmt::format("the {} '{}' ({}) was not found; looked for {}{}",
-                                       tool.is_library ? "library" : "program", tool.file, tool.name, places,
+                                       tool.is_program   ? "program"
+                                       : tool.is_library ? "library"
+                                                         : "file",
+                                       tool.file, tool.name, places,
                                        files.size() > 4 ? fmt::format(" and {} more", files.size() - 4) : ""))
       .with_hint(description.info.install_command + variable);
 }
@@ -84,7 +87,7 @@ Result<std::string> version_of(const ToolSpec& tool, const std::string& path, co
   values["private"] = scratch.file("home");
   values["scratch"] = scratch.path();
   SubprocessOptions options;
-  if (!tool.is_library) options.argv.push_back(path);
+  if (tool.is_program) options.argv.push_back(path);
   for (const std::string& argument : tool.version_argv) {
     AXLE_ASSIGN_OR_RETURN(std::string expanded, expand(argument, values));
     options.argv.push_back(std::move(expanded));
@@ -109,7 +112,7 @@ Result<std::string> path_of(const ToolSpec& tool, const std::string& explicit_pa
   }
   searched.insert(searched.end(), files.begin(), files.end());
   const auto found =
-      std::find_if(files.begin(), files.end(), [&](const std::string& file) { return usable(file, tool.is_library); });
+      std::find_if(files.begin(), files.end(), [&](const std::string& file) { return usable(file, tool.is_program); });
   if (found == files.end()) return missing(description, tool, files);
   std::error_code error;
   const std::string real = fs::canonical(*found, error).string();
