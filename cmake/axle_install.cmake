@@ -5,6 +5,7 @@ set(axle_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/axle)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/descriptions/ DESTINATION ${CMAKE_INSTALL_DATADIR}/axle/descriptions FILES_MATCHING PATTERN "*.toml")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # What an engine plugin sees: the ABI and the kit, no library.
