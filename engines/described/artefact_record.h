@@ -1,5 +1,5 @@
-// What axle itself keeps beside the vendor's files of an artefact, in axle-record.json: the model's inputs and outputs, so that the
-// artefact runs without the model, and the values that must be equal when it is loaded again.
+// What axle itself keeps beside the vendor's files of an artefact, in axle-record.json: the model's inputs and outputs, so that
+// the artefact runs without the model, and the values that must be equal when it is loaded again.
 #pragma once
 
 #include <map>

@@ -33,8 +33,8 @@ class ConfigFileCompilerAdapter final : public CliCompilerAdapter {
 
 std::unique_ptr<CliCompilerAdapter> make_compiler_adapter(const Step& step);
 
-// Compiles the graph into args.scratch_folder; on failure nothing that could be taken for an artefact is left there. Throws only
-// what the kit throws.
+// Compiles the graph into args.scratch_folder; on failure nothing that could be taken for an artefact is left there. Throws
+// only what the kit throws.
 Result<kit::Manifest> compile_described(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args);
 
 // The values of the description's compatibility entries, for the artefact in `folder`.

@@ -1,4 +1,5 @@
-// What a vendor's black box is and how it is called: an engine description (docs/formats/engine-description.md) as plain values.
+// What a vendor's black box is and how it is called: an engine description (docs/formats/engine-description.md) as plain
+// values.
 #pragma once
 
 #include <cstdint>

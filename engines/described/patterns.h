@@ -1,4 +1,5 @@
-// Patterns over what vendors print: POSIX extended regular expressions, matched line by line. (std::regex recurses once per character.)
+// Patterns over what vendors print: POSIX extended regular expressions, matched line by line. (std::regex recurses once per
+// character.)
 #pragma once
 
 #include <optional>
@@ -12,7 +13,8 @@ namespace axle::described {
 inline constexpr size_t kMaxPatternBytes = 512;
 inline constexpr size_t kMaxLineBytes = 4096;  // what is longer is cut
 
-// OK when `pattern` can be used: short, no counted repetitions (their cost grows with the numbers), and with `groups` groups at least.
+// OK when `pattern` can be used: short, no counted repetitions (their cost grows with the numbers), and with `groups` groups at
+// least.
 Status check_pattern(std::string_view pattern, size_t groups = 0);
 
 struct PatternMatch {

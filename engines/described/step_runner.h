@@ -32,8 +32,8 @@ struct StepContext {
 inline constexpr size_t kMaxLogBytes = 4u << 20;         // of each stream of a step: what is judged
 inline constexpr size_t kMaxKeptLogBytes = 256u << 10;  // of a step: what is kept
 
-// Config files are written before, by the caller. Appends what it printed, and what was found, to `log`. CANCELLED, DEADLINE_EXCEEDED; what the failure table says; UNAVAILABLE
-// when a signal ended it; UNKNOWN when a predicate does not hold.
+// Config files are written before, by the caller. Appends what it printed, and what was found, to `log`. CANCELLED,
+// DEADLINE_EXCEEDED; what the failure table says; UNAVAILABLE when a signal ended it; UNKNOWN when a predicate does not hold.
 Status run_step(const Step& step, const StepContext& context, std::string& log);
 
 // Expands the argument list; groups are repeated.

@@ -242,8 +242,8 @@ class Engine;  // internal: src/engine/engine.h
 
 struct EngineRegistryOptions {
   std::vector<std::string> plugin_folders;  // searched first; then AXLE_ENGINE_PATH, then the installed or build-tree folder
-  // Engine descriptions (docs/formats/engine-description.md), files or folders; then AXLE_ENGINE_DESCRIPTIONS, the user's and the
-  // installed folder.
+  // Engine descriptions (docs/formats/engine-description.md), files or folders; then those of AXLE_ENGINE_DESCRIPTIONS, of the
+  // user's and of the installed folder.
   std::vector<std::string> descriptions;
   bool default_folders = true;  // false: plugin_folders and descriptions only (tests)
   std::vector<std::string> only;  // names; empty = all

@@ -1,5 +1,5 @@
-// Engine descriptions: TOML files that make an engine of a vendor's closed compiler and runtime (docs/formats/engine-description.md).
-// Checking one, and the user's own folder of them. Thread-safe; nothing is kept between calls.
+// Engine descriptions: TOML files that make an engine of a vendor's closed compiler and runtime (docs/formats/engine-
+// description.md). Checking one, and the user's own folder of them. Thread-safe; nothing is kept between calls.
 #pragma once
 
 #include <string>

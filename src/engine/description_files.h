@@ -1,5 +1,5 @@
-// Engine descriptions as the registry sees them: where they lie and what they are called. What stands in one is read by the plugin
-// `described` (engines/described), which makes an engine of it.
+// Engine descriptions as the registry sees them: where they lie and what they are called. What stands in one is read by the
+// plugin `described` (engines/described), which makes an engine of it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// TOSA in MLIR's text form: the signature of the first public function, and what it is made of. What stands inside is the vendor's to read.
+// TOSA in MLIR's text form: the signature of the first public function, and what it is made of. What stands inside is the
+// vendor's to read.
 #include <fmt/core.h>
 
 #include <algorithm>

@@ -5,8 +5,8 @@
 #include "axle/policy.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "policy/policy_values.h"
 #include "base/toml_document.h"
+#include "policy/policy_values.h"
 #include "spec/policy_names.h"
 
 namespace axle {

@@ -117,8 +117,8 @@ int64_t Array::count() const {
   return count;
 }
 
-// Text lines; the numbers of a constant follow its line as raw bytes. "end" tells a whole file from half a one, and nothing tells a
-// changed number: as with real vendors.
+// Text lines; the numbers of a constant follow its line as raw bytes. "end" tells a whole file from half a one, and nothing
+// tells a changed number: as with real vendors.
 std::string save(const Program& program) {
   std::ostringstream out;
   out << kMagic << '\n';
