@@ -24,8 +24,8 @@ Status file_error(const std::error_code& error, const std::string& what) {
   return Status(code, fmt::format("{}: {}", what, error.message()));
 }
 
-// A vendor's tool sees the files that hold weights where the model says they are.
-Status link_weights(const kit::Graph& graph, const std::string& source, const std::string& target) {
+// A vendor's tool sees the files that hold weights where the model says they are: copies, since it may write into its input.
+Status copy_weights(const kit::Graph& graph, const std::string& source, const std::string& target) {
   for (uint32_t i = 0; !source.empty() && i < graph.weight_count(); ++i) {
     const kit::Weight weight = graph.weight(i);
     const std::string path(kit::text(weight.info().path));
@@ -37,8 +37,7 @@ Status link_weights(const kit::Graph& graph, const std::string& source, const st
     std::error_code error;
     if (fs::exists(to, error)) continue;
     fs::create_directories(to.parent_path(), error);
-    fs::create_hard_link(path, to, error);
-    if (error) fs::copy_file(path, to, error);
+    fs::copy_file(path, to, error);
     if (error) return file_error(error, "cannot hand over " + path);
   }
   return ok_status();
@@ -54,7 +53,7 @@ Result<std::string> model_file(const kit::Graph& graph, const std::string& folde
   }
   AXLE_RETURN_IF_ERROR(make_dirs(folder, 0700));
   const kit::OnnxModel onnx = graph.onnx();
-  AXLE_RETURN_IF_ERROR(link_weights(graph, std::string(onnx.folder), folder));
+  AXLE_RETURN_IF_ERROR(copy_weights(graph, std::string(onnx.folder), folder));
   const std::string path = folder + "/model.onnx";
   AXLE_RETURN_IF_ERROR(write_file_atomic(path, onnx.bytes, kPrivateFileMode));
   return path;

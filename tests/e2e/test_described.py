@@ -297,3 +297,20 @@ def test_a_format_handed_over_whole_by_a_description_written_here(axle, vendor, 
     assert answer.code == 0, answer.out + answer.err
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "output0.npy"), values)
     assert answer.json["model"]["format"] == "tosa-mlir"
+
+
+def test_weights_outside_the_model_file_are_handed_over_too(axle, vendor, tmp_path):
+    text = COPYING_VENDOR.replace('"tosa-mlir"', '"onnx"').replace("[capability]", '[[tool]]\nname = "sh"\nfile = "sh"\n[capability]')
+    script = "test $(stat -c %s '${model.folder}/weights.bin') = 4096 && cp '${model}' '${out}/model.bin'"
+    text = text.replace('["${tool.cp}", "${model}", "${out}/model.bin"]', f'["${{tool.sh}}", "-c", "{script.replace("$(", "$$(")}"]')
+    (tmp_path / "descriptions" / "copier.toml").write_text(text, encoding="utf-8")
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1024]) for name in "xy"]
+    weight = numpy_helper.from_array(np.zeros(1024, np.float32), "w")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"], name="add")], "g", ports[:1], ports[1:], [weight])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, tmp_path / "outside.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    values = np.arange(1024, dtype=np.float32)
+    np.savez(tmp_path / "in.npz", x=values)
+    answer = run(axle, tmp_path / "outside.onnx", "copier")
+    assert answer.code == 0, answer.out + answer.err
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "y.npy"), values)
