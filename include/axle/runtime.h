@@ -29,11 +29,11 @@ struct RuntimeOptions {
   std::string cache_folder;                 // "" = AXLE_CACHE_DIR, else $XDG_CACHE_HOME/axle, else ~/.cache/axle
   bool use_cache = true;                    // false: nothing is read from or written to disk
   std::vector<std::string> engine_folders;  // searched for plugins before AXLE_ENGINE_PATH and the installed folder
-  std::vector<std::string> engine_descriptions;  // files or folders, before AXLE_ENGINE_DESCRIPTIONS and the user's folder
   std::vector<std::string> engines;         // only these are looked at, examples too; empty = all found
   uint64_t worker_memory_bytes = 0;         // what an engine in a process of its own may allocate; 0 = no limit
   int64_t worker_timeout_ns = 0;            // a call that takes it longer ends its process; 0 = no limit
   int64_t converter_timeout_ns = 0;         // what making a variant of a model may take; 0 = 15 minutes
+  std::vector<std::string> engine_descriptions;  // files or folders, before AXLE_ENGINE_DESCRIPTIONS and the user's folder
 };
 
 // Called on the calling thread of a long operation; `fraction` in [0, 1], negative when unknown.

@@ -19,8 +19,10 @@ namespace axle::python {
 namespace {
 
 std::shared_ptr<Runtime> create(const std::string& cache_folder, bool use_cache, const std::vector<std::string>& engine_folders,
-                                const std::vector<std::string>& engines) {
-  return take(unlocked([&] { return Runtime::create({cache_folder, use_cache, engine_folders, engines}); }));
+                                const std::vector<std::string>& engines, const std::vector<std::string>& engine_descriptions) {
+  RuntimeOptions options{cache_folder, use_cache, engine_folders, engines};
+  options.engine_descriptions = engine_descriptions;
+  return take(unlocked([&] { return Runtime::create(std::move(options)); }));
 }
 
 Model open(const std::shared_ptr<Runtime>& runtime, const std::string& path, bool verify) {
@@ -86,7 +88,9 @@ void bind_runtime(nb::module_& module) {
       .def_static(
           "create", &create, nb::arg("cache_folder") = "", nb::arg("use_cache") = true,
           nb::arg("engine_folders") = std::vector<std::string>(), nb::arg("engines") = std::vector<std::string>(),
-          "A runtime of one's own. `engine_folders` are searched for plugins first; `engines`: only these, empty = all.\n"
+          nb::arg("engine_descriptions") = std::vector<std::string>(),
+          "A runtime of one's own. `engine_folders` are searched for plugins first; `engines`: only these, empty = all;\n"
+          "`engine_descriptions`: files or folders of engines described in TOML, looked at before the user's own.\n"
           "Never fails for a missing engine or an unusable cache folder: see problems().")
       .def_static(
           "default", [] { return take(unlocked([] { return default_runtime(); })); },
