@@ -57,7 +57,7 @@ void require_file(const std::string& path) {
 
 std::optional<std::string> refuse_precision(const kit::Graph& graph, std::string_view precision) {
   const ort::GraphTypes types = ort::types_of(graph);
-  if (precision == "f32") {
+  if (precision == "f32" || precision == "f16") {
     if (types.quantised) return "the model is quantised, and QNN computes it in its integers: ask for int8";
     return std::nullopt;
   }
@@ -65,7 +65,7 @@ std::optional<std::string> refuse_precision(const kit::Graph& graph, std::string
     if (types.quantised) return std::nullopt;
     return "the model is not quantised, and QNN does not quantise when it compiles";
   }
-  throw kit::unimplemented("qnn has no precision '" + std::string(precision) + "'").hint("it has f32 and int8");
+  throw kit::unimplemented("qnn has no precision '" + std::string(precision) + "'").hint("it has f32, f16 and int8");
 }
 
 kit::Manifest compile_artefact(const Library& library, const kit::CompileArgs& args) {
@@ -76,7 +76,8 @@ kit::Manifest compile_artefact(const Library& library, const kit::CompileArgs& a
   fs::create_directory(graphs);
   std::string kept;
   const ort::ModelSource source = ort::inline_source_of(args.graph, kept);
-  const auto session = make_session_options(library, settings, {.cpu_fallback = false, .graphs_folder = graphs});
+  const auto session = make_session_options(library, settings,
+                                            {.half = args.precision == "f16", .cpu_fallback = false, .graphs_folder = graphs});
   args.progress.report(0, 1, "compiling for the Hexagon processor v" + settings.htp_arch);
   try {
     compile_into(library, source, session.get(), folder + "/" + kContextFile);

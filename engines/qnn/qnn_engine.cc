@@ -68,7 +68,7 @@ class QnnEngine final : public kit::Engine {
     check_resource(resource);
     kit::Capability capability;
     capability.formats = {"onnx"};
-    capability.precisions = {{"f32", "f32", true}, {"int8", "i32", true}};
+    capability.precisions = {{"f32", "f32", true}, {"f16", "", true}, {"int8", "i32", true}};
     capability.dtypes = {"f32", "f16", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "bool"};
     capability.ops_probed = true;
     capability.dynamic_shapes = kit::DynamicShapes::kNo;

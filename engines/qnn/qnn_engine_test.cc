@@ -50,6 +50,26 @@ TEST_F(QnnEngine, ComputesAFloatModelInFloats) {
   EXPECT_EQ(counters.at("nodes_fixed8"), 0);
 }
 
+// The emulator really computes in f16: 2049 is none of its numbers.
+TEST_F(QnnEngine, ComputesAFloatModelInHalf) {
+  EngineLoadRequest old = request(graph_of_text(kFixedMlp), {{"htp_arch", "68"}});
+  old.precision = "f16";
+  EXPECT_THAT(engine_->load(old), StatusIs(StatusCode::kUnimplemented, "v68"));
+  for (const char* arch : {"69", "73", "75", "79", "81"}) {
+    EngineLoadRequest asked = request(graph_of_text(kFixedMlp), {{"htp_arch", arch}});
+    asked.precision = "f16";
+    AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, engine_->support(asked));
+    EXPECT_EQ(verdict.graph.kind, VerdictKind::kYes) << arch << ": " << verdict.graph.text;
+    const auto executable = load(asked);
+    ASSERT_NE(executable, nullptr) << arch;
+    EXPECT_EQ(executable->effective().precision, "f16");
+    EXPECT_FALSE(executable->effective().precision_read_back);  // the description says floats
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, run_once(*executable, {{"x", float_tensor({1, 4}, {2049, 0, 0, 0})}}));
+    EXPECT_NE(outputs.at("y").as<float>()[0], 2049.5f) << arch;
+    EXPECT_NEAR(outputs.at("y").as<float>()[0], 2049.5f, 2.0f) << arch;
+  }
+}
+
 TEST_F(QnnEngine, ComputesAQuantisedModelInIntegers) {
   EngineLoadRequest asked = request(graph_of_text(kQuantised));
   asked.precision = "int8";

@@ -51,13 +51,13 @@ void compile_here(const Library& library, const kit::LoadArgs& args, const Conte
   compile_artefact(library, compile);
 }
 
-std::shared_ptr<ort::Session> open_context(const Library& library, const Settings& settings, const std::string& file,
+std::shared_ptr<ort::Session> open_context(const Library& library, const Settings& settings, bool half, const std::string& file,
                                            const kit::Cancel& cancel) {
   ort::ModelSource source;
   source.path = file;
   const QuietStdout quiet;
   try {
-    return ort::Session::open(library.runtime, make_session_options(library, settings, {}),
+    return ort::Session::open(library.runtime, make_session_options(library, settings, {.half = half}),
                               std::make_unique<ort::WorkerThreads>(std::span<const int32_t>()), source, cancel);
   } catch (const kit::Error& error) {
     if (error.code() == AXLE_CANCELLED || error.code() == AXLE_RESOURCE_EXHAUSTED) throw;
@@ -71,8 +71,9 @@ std::shared_ptr<ort::Session> open_context(const Library& library, const Setting
 
 kit::Loaded load_executable(const Library& library, const std::optional<Version>& backend, const kit::LoadArgs& args) {
   const Settings settings = parse_settings(args.options);
-  if (args.precision != "f32" && args.precision != "int8")
-    throw kit::unimplemented("qnn has no precision '" + std::string(args.precision) + "'").hint("it has f32 and int8");
+  const bool half = args.precision == "f16";
+  if (!half && args.precision != "f32" && args.precision != "int8")
+    throw kit::unimplemented("qnn has no precision '" + std::string(args.precision) + "'").hint("it has f32, f16 and int8");
   auto files = std::make_unique<ContextFolder>(library, args.scratch_folder);
   if (args.blobs.empty()) {
     compile_here(library, args, *files);
@@ -81,12 +82,13 @@ kit::Loaded load_executable(const Library& library, const std::optional<Version>
     check_record(record_of(library, files->file(kContextFile)), backend, settings);
   }
   const std::optional<NodeTypes> types = types_in(files->file(kTypesFile));
-  auto session = open_context(library, settings, files->file(kContextFile), args.cancel);
+  auto session = open_context(library, settings, half, files->file(kContextFile), args.cancel);
   kit::Loaded loaded;
   kit::Effective& effective = loaded.effective;
-  // In what the vendor's own description of the graph says it computes; without one, in what was asked for, unconfirmed.
-  effective.precision = !types ? std::string(args.precision) : types->integers() ? "int8" : "f32";
-  effective.precision_read_back = types.has_value();
+  // In what the vendor's own description of the graph says it computes. It says floats, not how many bits they are computed in:
+  // f16 is what was asked for, unconfirmed, and so is anything without a description.
+  effective.precision = !types ? std::string(args.precision) : types->integers() ? "int8" : half ? "f16" : "f32";
+  effective.precision_read_back = types.has_value() && !(half && !types->integers());
   effective.options = to_texts(settings);
   loaded.executable = std::make_unique<QnnExecutable>(std::move(files), std::move(session), types);
   return loaded;

@@ -12,6 +12,8 @@ const std::vector<std::string> kArchitectures = {"68", "69", "73", "75", "79", "
 const std::vector<std::string> kPerformanceModes = {
     "default",          "burst",        "balanced",        "high_performance", "sustained_high_performance",
     "high_power_saver", "low_balanced", "low_power_saver", "power_saver",      "extreme_power_saver"};
+// The provider wants a model of processor named for f16: the phone's of each generation. The emulator of 68 computes in f32 all the same.
+const std::map<std::string, std::string> kSocModels = {{"69", "36"}, {"73", "43"}, {"75", "57"}, {"79", "69"}, {"81", "87"}};
 constexpr int64_t kLargestOptimization = 3;
 constexpr int64_t kLargestVtcm = 16;
 
@@ -89,6 +91,8 @@ std::map<std::string, std::string> to_texts(const Settings& s) {
           {"vtcm_mb", std::to_string(s.vtcm_mb)}};
 }
 
+bool has_half(const Settings& settings) { return kSocModels.contains(settings.htp_arch); }
+
 ort::Handle<OrtSessionOptions> make_session_options(const Library& library, const Settings& s, const SessionAsk& ask) {
   const ort::Api& api = library.runtime->api();
   ort::Settings base;
@@ -101,9 +105,13 @@ ort::Handle<OrtSessionOptions> make_session_options(const Library& library, cons
       {"htp_arch", s.htp_arch},
       {"htp_performance_mode", s.performance_mode},
       {"htp_graph_finalization_optimization_mode", std::to_string(s.optimization_mode)},
-      {"enable_htp_fp16_precision", "0"},      // f32 stays f32
+      {"enable_htp_fp16_precision", ask.half ? "1" : "0"},
       {"offload_graph_io_quantization", "0"},  // no part of the graph goes elsewhere
   };
+  if (ask.half) {
+    if (!has_half(s)) throw kit::unimplemented("the processor v" + s.htp_arch + " does not compute in f16");
+    entries["soc_model"] = kSocModels.at(s.htp_arch);
+  }
   if (s.vtcm_mb > 0) entries["vtcm_mb"] = std::to_string(s.vtcm_mb);
   if (!ask.graphs_folder.empty()) {
     entries["dump_json_qnn_graph"] = "1";

@@ -24,8 +24,12 @@ Settings parse_settings(const kit::Options& options);
 // Every option's value as text.
 std::map<std::string, std::string> to_texts(const Settings& settings);
 
+// Whether the processor that is asked for computes in f16.
+bool has_half(const Settings& settings);
+
 // What goes into a session beside the settings.
 struct SessionAsk {
+  bool half = false;          // f32 graphs are computed in f16
   bool cpu_fallback = false;  // only to learn which nodes it would take; never to run
   std::string graphs_folder;  // the provider describes the graphs that it makes there; empty: it does not
 };

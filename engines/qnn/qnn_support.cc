@@ -64,7 +64,8 @@ Assignment assign(const Library& library, const kit::SupportArgs& args) {
   const ort::Api& api = library.runtime->api();
   std::string kept;
   const ort::ModelSource source = ort::inline_source_of(args.graph, kept);
-  const auto options = make_session_options(library, parse_settings(args.options), {.cpu_fallback = true, .graphs_folder = ""});
+  const auto options = make_session_options(library, parse_settings(args.options),
+                                            {.half = args.precision == "f16", .cpu_fallback = true, .graphs_folder = ""});
   if (!source.external_folder.empty())
     ort::set_entry(api, options.get(), "session.model_external_initializers_file_folder_path", source.external_folder);
   SessionLog log;
@@ -140,6 +141,8 @@ kit::Support answer_support(const Library& library, const kit::SupportArgs& args
   };
   if (graph.format() != "onnx") return refuse(refusal("FORMAT", "QNN is given onnx, not " + std::string(graph.format())));
   if (const auto reason = refuse_precision(graph, args.precision)) return refuse(refusal("PRECISION", *reason));
+  if (args.precision == "f16" && !has_half(parse_settings(args.options)))
+    return refuse(refusal("PRECISION", "that processor does not compute in f16"));
   if (has_open_axes(graph)) return refuse(refusal("DYNAMIC_SHAPE", "QNN takes fixed shapes only"));
   args.cancel.check();
   Assignment assignment;
