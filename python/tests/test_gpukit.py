@@ -348,6 +348,7 @@ def test_the_emulator_of_an_npu_runs_what_asks_for_it(quantised, x, monkeypatch)
     with pytest.raises(axle.FailedPreconditionError, match="simulated"):
         gk.InferenceSession(quantised, exec_policy=policy, samples={"input": x})
     monkeypatch.setenv("AXLE_ALLOW_SIMULATED", "1")
+    policy = gk.ExecutionPolicy(target="npu", precision="int8", static_shape=True, allow_fallback="cpu")
     sess = gk.InferenceSession(quantised, backend="qnn", exec_policy=policy, samples={"input": x})
     (part,) = sess.plan.partitions
     assert (part.candidate.engine, part.simulated) == ("qnn", True)

@@ -205,7 +205,7 @@ std::string model_title(const RunDocument& document) {
 std::string places_of(const Plan& plan) {
   std::vector<std::string> names;
   for (const Partition& part : plan.partitions) {
-    const std::string name = part.candidate.format();
+    const std::string name = part.candidate.format() + (part.simulated ? " (simulated)" : "");
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   std::string line;

@@ -240,8 +240,9 @@ def test_open_axes_need_sizes(axle, tmp_path):
 
 
 def test_documents_say_that_it_is_simulated(axle, small):
-    text = axle("plan", small, *NPU).out
-    assert "(simulated)" in text
+    samples = small.parent / "samples.npz"
+    for command in (("plan", small), ("run", small, "--inputs", samples)):
+        assert "qnn@npu:0/f32/t1/default (simulated)" in axle(*command, *NPU).out
     explained = axle("explain", small, *NPU)
     assert explained.code == 0, explained.err
     assert "simulated" in explained.out
@@ -249,6 +250,15 @@ def test_documents_say_that_it_is_simulated(axle, small):
     rows = axle("evidence", "ls", "--json").json
     assert [row["simulated"] for row in rows["rows"]] == [True] * len(rows["rows"])
     assert rows["rows"]
+
+
+def test_in_a_process_of_its_own_it_computes_the_same(axle, small):
+    here = run(axle, small, *NPU)[1]
+    document, there = run(axle, small, *NPU, "--policy", rules(small.parent, '[engines.qnn]\nisolation = "process"\n'))
+    (part,) = document["plan"]["partitions"]
+    assert part["isolated"] is True
+    assert part["simulated"] is True
+    np.testing.assert_array_equal(here["scores"], there["scores"])
 
 
 def test_nothing_but_the_document_is_on_standard_output(axle, small):
