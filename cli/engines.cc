@@ -81,7 +81,7 @@ Status add(const EngineArguments& arguments) {
   }
   const bool simulated = !added.state.resources.empty() && added.state.resources.front().resource.simulated;
   std::printf("%snext: axle run MODEL --engine %s%s\n", what_it_is(added.state).c_str(), added.state.name.c_str(),
-              simulated ? " --device npu" : "");
+              simulated ? " --device 'npu#sim'" : "");
   return ok_status();
 }
 
@@ -141,7 +141,6 @@ int run_engines(int argc, char** argv) {
                   "none to list; install (pip, pinned, digests checked, a folder of yours), add, check or remove", false);
   spec.positional(arguments.what, "WHAT", "add, check: an engine description; install, remove: an engine's name", false);
   arguments.output.declare(spec);
-  spec.example("axle engines", "what can run models here");
   spec.example("axle engines install qnn", "fetch Qualcomm's libraries; shows their licence");
   spec.example("axle engines add npu.toml", "a vendor's compiler and runtime, described in npu.toml");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;

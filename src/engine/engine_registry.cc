@@ -62,14 +62,6 @@ std::string library_variable(const std::string& engine) {
   return name;
 }
 
-// What was installed for this engine alone comes first, unless others may write there.
-std::vector<std::string> search_folders_of(const std::string& engine) {
-  std::vector<std::string> folders = python_site_folders();
-  const std::string own = engine_folder(engine);
-  if (check_private_folder(own).ok()) folders.insert(folders.begin(), own);
-  return folders;
-}
-
 struct Entry {
   std::string name;
   std::string path;                     // "" = in-process

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/text.h"
 
 namespace axle {
@@ -42,6 +43,13 @@ void add_python_prefix(std::vector<std::string>& folders, const std::string& pre
 std::string parent(const std::string& path) { return fs::path(path).parent_path().string(); }
 
 }  // namespace
+
+std::vector<std::string> search_folders_of(const std::string& engine) {
+  std::vector<std::string> folders = python_site_folders();
+  const std::string own = engine_folder(engine);
+  if (check_private_folder(own).ok()) folders.insert(folders.begin(), own);
+  return folders;
+}
 
 std::vector<std::string> split_path_list(const char* text) {
   std::vector<std::string> paths;

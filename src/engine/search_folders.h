@@ -23,6 +23,9 @@ std::string data_folder();
 // Where `axle engines install` puts what an engine of this name needs; looked at before python_site_folders() for it.
 std::string engine_folder(const std::string& engine);
 
+// engine_folder(engine), unless others may write there, then python_site_folders().
+std::vector<std::string> search_folders_of(const std::string& engine);
+
 // Splits at ':'; empty pieces and relative paths are dropped.
 std::vector<std::string> split_path_list(const char* text);
 

@@ -116,11 +116,13 @@ bool names_simulated(const std::vector<std::string>& targets, const Resource& re
 Gate gate_resource_simulated(const PlanningContext& context, const Demand& demand, const Resource& resource) {
   if (!resource.simulated || context.input.policy.resources.allow_simulated) return std::nullopt;
   if (names_simulated(demand.targets, resource) || named_by_pin(context, resource)) return std::nullopt;
-  return Rejection{"SIMULATED",
-                   fmt::format("{} is simulated ({}): ask for it as {}#{}, or allow simulated resources (--allow-simulated, "
-                               "resources.allow_simulated)",
-                               resource.id, resource.name, resource.id, kSimulatedTag),
-                   {}};
+  return Rejection{
+      "SIMULATED",
+      fmt::format("{} is simulated ({}): ask for it as {}#{}, or allow simulated resources (--allow-simulated, "
+                  "resources.allow_simulated)",
+                  resource.id, resource.name,
+                  parse_selector(resource.id) ? resource.id : std::string(resource_kind_name(resource.kind)), kSimulatedTag),
+      {}};
 }
 
 // ---- an engine on a resource

@@ -20,6 +20,7 @@
 #include "runtime/model_facts.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/runtime_state.h"
+#include "runtime/variant_check.h"
 #include "spec/json_fields.h"
 
 namespace axle {
@@ -179,44 +180,6 @@ bool asks_for_any(const Policy& policy) {
   return std::any_of(kKinds.begin(), kKinds.end(), [&](const Kind& kind) { return asks_for_variant(policy, kind.precision); });
 }
 
-// ---- checking what a converter made
-
-Status check_same_io(const std::vector<IoSpec>& wanted, const std::vector<IoSpec>& got, const char* what) {
-  const auto text = [](const IoSpec& spec) {
-    return fmt::format("'{}' {}{}", spec.name, data_type_name(spec.dtype), format_shape(spec.shape));
-  };
-  for (size_t i = 0; i < wanted.size() || i < got.size(); ++i) {
-    const bool there = i < wanted.size() && i < got.size();
-    bool same = there && wanted[i].name == got[i].name && wanted[i].dtype == got[i].dtype &&
-                (!wanted[i].rank_known || wanted[i].shape.size() == got[i].shape.size());
-    for (size_t axis = 0; same && wanted[i].rank_known && axis < wanted[i].shape.size(); ++axis)
-      same = !wanted[i].shape[axis].is_static() || wanted[i].shape[axis].size == got[i].shape[axis].size;
-    if (!same)
-      return internal_error(fmt::format("the copy's {} {} is {}, the model's {}", what, i,
-                                        i < got.size() ? text(got[i]) : "missing",
-                                        i < wanted.size() ? text(wanted[i]) : "none"));
-  }
-  return ok_status();
-}
-
-// Reads the file as any model is read, checker included, and looks for what it claims to be.
-Result<std::string> check_copy(const Model& model, const Kind& kind, const std::string& path) {
-  ModelOptions options;
-  options.format = ModelFormat::kOnnx;
-  auto copy = Model::load(path, options);
-  if (!copy) return std::move(copy).error().with_context("the copy cannot be read");
-  if (copy->files().size() != 1) return internal_error("the copy is spread over several files");
-  AXLE_RETURN_IF_ERROR(check_same_io(model.inputs(), copy->inputs(), "input"));
-  AXLE_RETURN_IF_ERROR(check_same_io(model.outputs(), copy->outputs(), "output"));
-  AXLE_ASSIGN_OR_RETURN(const ModelFacts facts, model_facts(*copy, {}));
-  if (kind.calibrated ? !facts.quantised : facts.float_dtype != kind.precision)
-    return internal_error(
-        fmt::format("nothing of the copy is {}: the model has no operators that can be converted, or the "
-                    "converter did nothing",
-                    kind.precision));
-  return copy->digest();
-}
-
 // The model as a file: its own, or what was made in memory.
 Result<std::string> model_file(const Model& model, const std::string& folder) {
   AXLE_RETURN_IF_ERROR(model.check_unchanged());
@@ -241,7 +204,8 @@ Result<ManifestDraft> make_copy(Runtime& runtime, const Converter& converter, co
     AXLE_RETURN_IF_ERROR(save_npz(conversion.calibration.back(), set));
   }
   AXLE_RETURN_IF_ERROR(convert(runtime, converter, conversion, cancel));
-  AXLE_ASSIGN_OR_RETURN(const std::string digest, check_copy(model, wanted.kind, conversion.output));
+  AXLE_ASSIGN_OR_RETURN(const std::string digest,
+                        check_copy(model, wanted.kind.precision, wanted.kind.calibrated, conversion.output));
   ManifestDraft draft;
   draft.blobs.push_back({kBlob, "onnx-variant", "variant.onnx"});
   AXLE_ASSIGN_OR_RETURN(draft.compatibility_json, canonical_json({{"digest", digest}}));

@@ -69,7 +69,7 @@ def expected(model: Path) -> np.ndarray:
 
 
 def run(axle, model: Path, engine: str, *more, **environment):
-    common = ("run", model, "--inputs", model.parent / "in.npz", "--engine", engine, "--device", "npu", "--json")
+    common = ("run", model, "--inputs", model.parent / "in.npz", "--engine", engine, "--device", "npu#sim", "--json")
     return axle(*common, "--output-dir", model.parent / "out", *more, **environment)
 
 
@@ -84,7 +84,7 @@ def entries(axle) -> int:
 @pytest.mark.parametrize("engine", BOTH)
 def test_compiled_once_and_run_by_another_process(axle, vendor, model, engine):
     vendor(engine)
-    compiled = axle("compile", model, "--engine", engine, "--device", "npu", "--json")
+    compiled = axle("compile", model, "--engine", engine, "--device", "npu#sim", "--json")
     assert compiled.code == 0, compiled.out + compiled.err
     answer = run(axle, model, engine)
     assert answer.code == 0, answer.out + answer.err
@@ -180,7 +180,7 @@ def test_an_operator_that_the_vendor_lacks_is_named(axle, vendor, tmp_path):
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Sin", ["x"], ["y"], name="sine")], "g", value[:1], value[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "sin.onnx")
-    answer = axle("plan", tmp_path / "sin.onnx", "--engine", "fakenpu", "--device", "npu")
+    answer = axle("plan", tmp_path / "sin.onnx", "--engine", "fakenpu", "--device", "npu#sim")
     assert answer.code == 4
     assert "Sin is not in the description's list of operators" in answer.out + answer.err
 

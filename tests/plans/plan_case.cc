@@ -318,11 +318,9 @@ class Parser {
     row.recorded_unix_s = kNow - 86'400 * number_of(line.value("days", "1"));
     row.runs = number_of(line.value("runs", "400"));
     row.p50_ns = time_of(line.value("p50"));
-    row.p95_ns = time_of(line.value("p95"));
-    row.p99_ns = time_of(line.value("p99"));
+    row.p95_ns = time_of(line.value("p95")), row.p99_ns = time_of(line.value("p99"));
     row.peak_memory_bytes = size_of(line.value("peak"));
-    row.energy_pj = number_of(line.value("microjoules", "0")) * 1'000'000;
-    if (row.energy_pj > 0) row.energy_source = "rapl package-0";
+    if ((row.energy_pj = number_of(line.value("microjoules", "0")) * 1'000'000) > 0) row.energy_source = "rapl package-0";
     row.key.concurrency = static_cast<int32_t>(number_of(line.value("callers", "1")));
     if (!line.value("request").empty()) row.block_ns = {time_of(line.value("request"))};
     row.simulated = line.has("simulated");
