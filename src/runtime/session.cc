@@ -70,9 +70,9 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
     }
     // An engine that cannot do what it said is evidence like any other: the plan is made again with it, and says so.
     if (tries == kMostFailedLoads || !keep_failed_load(model, options, plan, session.error())) return session;
-    AXLE_ASSIGN_OR_RETURN(Plan again, plan_session(model, options));
-    if (again.digest() == plan.digest()) return session;
-    plan = std::move(again);
+    auto again = plan_session(model, options);
+    if (!again || again->digest() == plan.digest()) return session;
+    plan = *std::move(again);
   }
 }
 

@@ -242,7 +242,7 @@ def test_open_axes_need_sizes(axle, tmp_path):
 def test_documents_say_that_it_is_simulated(axle, small):
     samples = small.parent / "samples.npz"
     for command in (("plan", small), ("run", small, "--inputs", samples)):
-        assert "qnn@npu:0/f32/t1/default (simulated)" in axle(*command, *NPU).out
+        assert "qnn@npu:0/f32/t1/default+process (simulated)" in axle(*command, *NPU).out
     explained = axle("explain", small, *NPU)
     assert explained.code == 0, explained.err
     assert "simulated" in explained.out

@@ -36,7 +36,7 @@ def test_max_pool_is_exact_and_compiled_once(axle, vgf, tmp_path):
     model.write_text(MODEL, encoding="utf-8")
     values = np.random.default_rng(3).integers(-128, 127, (1, 4, 4, 1)).astype(np.int8)
     np.savez(tmp_path / "in.npz", arg0=values)
-    common = (model, "--engine", "vgf", "--device", "npu", "--json")
+    common = (model, "--engine", "vgf", "--device", "npu#sim", "--json")
     compiled = axle("compile", *common)
     assert compiled.code == 0, compiled.out + compiled.err
     answer = axle("run", *common, "--inputs", tmp_path / "in.npz", "--output-dir", tmp_path / "out")
@@ -51,7 +51,7 @@ def test_max_pool_is_exact_and_compiled_once(axle, vgf, tmp_path):
 def test_what_the_converter_refuses_is_told_in_its_words(axle, vgf, tmp_path):
     model = tmp_path / "bad.mlir"
     model.write_text(MODEL.replace("tosa.max_pool2d", "tosa.no_such_operator"), encoding="utf-8")
-    answer = axle("run", model, "--engine", "vgf", "--device", "npu", "--random", "1", "--json")
+    answer = axle("run", model, "--engine", "vgf", "--device", "npu#sim", "--random", "1", "--json")
     assert answer.code != 0
     assert answer.json["error"]["code"] == "UNIMPLEMENTED"
     assert "the converter does not take this model" in answer.json["error"]["message"]
