@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -110,18 +109,29 @@ std::string SubprocessResult::outcome() const {
   return ProcessEnd{exit_code, signal}.text();
 }
 
+namespace {
+
+// posix_spawn sets no limits, and one set afterwards misses what the program has started by then: a shell sets it and becomes the
+// program. It is given the words as they are and reads none of them.
+SubprocessOptions limited(const SubprocessOptions& options) {
+  SubprocessOptions with_limit = options;
+  if (options.memory_limit_bytes == 0 || options.argv.empty()) return with_limit;
+  const std::string kib = std::to_string(std::max<uint64_t>(options.memory_limit_bytes >> 10, 1));
+  with_limit.argv = {"/bin/sh", "-c", "ulimit -d " + kib + " && exec \"$@\"", "sh"};
+  with_limit.argv.insert(with_limit.argv.end(), options.argv.begin(), options.argv.end());
+  return with_limit;
+}
+
+}  // namespace
+
 Result<SubprocessResult> run_subprocess(const SubprocessOptions& options) {
   AXLE_ASSIGN_OR_RETURN(Pipe out, make_pipe());
   AXLE_ASSIGN_OR_RETURN(Pipe err, make_pipe());
   const Clock::time_point start = Clock::now();
-  AXLE_ASSIGN_OR_RETURN(const ChildProcess child, ChildProcess::start(options, out.write_end.get(), err.write_end.get()));
+  AXLE_ASSIGN_OR_RETURN(const ChildProcess child,
+                        ChildProcess::start(limited(options), out.write_end.get(), err.write_end.get()));
   out.write_end.reset();
   err.write_end.reset();
-  // posix_spawn sets no limits; the program has hardly begun to load.
-  if (options.memory_limit_bytes > 0) {
-    const rlimit limit{options.memory_limit_bytes, options.memory_limit_bytes};
-    ::prlimit(child.pid(), RLIMIT_DATA, &limit, nullptr);
-  }
   SubprocessResult result;
   Capture out_capture(std::move(out.read_end), options.max_stdout_bytes, result.stdout_text, result.stdout_truncated,
                       options.on_output);

@@ -27,7 +27,9 @@ struct SubprocessOptions {
   size_t max_stderr_bytes = 1u << 20;
   // Called on the calling thread with each piece of stdout and stderr as it comes, also with what is not kept.
   std::function<void(std::string_view)> on_output;
-  uint64_t memory_limit_bytes = 0;  // of what it allocates (RLIMIT_DATA, for each process of it); 0 = none
+  // Of what it allocates (RLIMIT_DATA, for each process of it); 0 = none. With one, /bin/sh sets it and becomes the program: one that is
+  // missing is then no failure to start but exit code 127.
+  uint64_t memory_limit_bytes = 0;
   std::optional<std::chrono::nanoseconds> timeout;   // nullopt = none
   std::chrono::nanoseconds grace = std::chrono::seconds(2);  // from SIGTERM to SIGKILL
   CancelToken cancel = CancelToken::none();          // treated like the timeout
