@@ -23,10 +23,11 @@ bool is_folder(const std::string& path) {
 }
 
 void add(std::vector<std::string>& folders, const std::string& path) {
+  if (!is_folder(path)) return;
   std::error_code error;
   const fs::path real = fs::weakly_canonical(path, error);
   const std::string text = error ? path : real.string();
-  if (is_folder(text) && std::find(folders.begin(), folders.end(), text) == folders.end()) folders.push_back(text);
+  if (std::find(folders.begin(), folders.end(), text) == folders.end()) folders.push_back(text);
 }
 
 // <prefix>/lib/python3.*/site-packages (dist-packages on Debian).
@@ -38,6 +39,16 @@ void add_python_prefix(std::vector<std::string>& folders, const std::string& pre
   }
   std::sort(found.begin(), found.end());
   for (const std::string& folder : found) add(folders, folder);
+}
+
+std::string find_own_library() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&own_library_folder), &info) == 0 || info.dli_fname == nullptr) return "";
+  std::error_code error;
+  // A static binary is named as it was called, which says nothing: ask the kernel.
+  fs::path path = fs::path(info.dli_fname).is_absolute() ? fs::path(info.dli_fname) : fs::read_symlink("/proc/self/exe", error);
+  path = fs::weakly_canonical(path, error);
+  return error ? "" : path.parent_path().string();
 }
 
 std::string parent(const std::string& path) { return fs::path(path).parent_path().string(); }
@@ -60,14 +71,10 @@ std::vector<std::string> split_path_list(const char* text) {
   return paths;
 }
 
+// Where this code lies does not change while it runs, and is asked for by every engine.
 std::string own_library_folder() {
-  Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&own_library_folder), &info) == 0 || info.dli_fname == nullptr) return "";
-  std::error_code error;
-  // A static binary is named as it was called, which says nothing: ask the kernel.
-  fs::path path = fs::path(info.dli_fname).is_absolute() ? fs::path(info.dli_fname) : fs::read_symlink("/proc/self/exe", error);
-  path = fs::weakly_canonical(path, error);
-  return error ? "" : path.parent_path().string();
+  static const std::string folder = find_own_library();
+  return folder;
 }
 
 std::vector<std::string> default_plugin_folders() {
