@@ -47,6 +47,23 @@ def together(context: Context, commands: list[list[str]], cache: Path) -> float:
     return total
 
 
+def in_turns(context: Context, sides: dict[str, list[list[str]]], rounds: int, cache: Path) -> dict[str, list[float]]:
+    """Calls per second of each side in each round, there and back; the first round warms up and does not count."""
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    for i in range(rounds + 1):
+        for side in list(sides) if i % 2 == 0 else reversed(sides):
+            rate = together(context, sides[side], cache)
+            if i > 0:
+                rates[side].append(rate)
+    return rates
+
+
+def rate_ratio(ours: list[float], theirs: list[float]) -> tuple[float, float, float]:
+    """Ours over theirs with its 95 % interval, of rates that were taken in the same rounds."""
+    ratio, low, high = (math.exp(value) for value in bootstrap([math.log(a / b) for a, b in zip(ours, theirs, strict=True)]))
+    return ratio, low, high
+
+
 def schedules(context: Context) -> Report:
     """Two core sets: replicas against two pinned processes at once, and a pipeline against one of the sets."""
     cores = sorted(os.sched_getaffinity(0))
@@ -63,14 +80,9 @@ def schedules(context: Context) -> Report:
             "replicas": [bench(context, model, seconds, "--policy", str(split_policy(context, cores, "replicas")), "--threads", "4")],
             "pipeline": [bench(context, model, seconds, "--policy", str(split_policy(context, cores, "pipeline")), "--threads", "4")],
         }
-        rates: dict[str, list[float]] = {side: [] for side in sides}
-        for i in range(rounds + 1):
-            for side in list(sides) if i % 2 == 0 else reversed(sides):
-                rate = together(context, sides[side], cache)
-                if i > 0:
-                    rates[side].append(rate)
+        rates = in_turns(context, sides, rounds, cache)
         for side, base, goal in (("replicas", "two", 0.95), ("pipeline", "one", 1.6)):
-            ratio, low, high = (math.exp(v) for v in bootstrap([math.log(a / b) for a, b in zip(rates[side], rates[base], strict=True)]))
+            ratio, low, high = rate_ratio(rates[side], rates[base])
             ours, theirs = statistics.median(rates[side]), statistics.median(rates[base])
             report.rows.append(
                 Row(
@@ -106,23 +118,14 @@ def hybrid(context: Context) -> Report:
     for model in [m for m in context.real_models() if m.name in MODELS]:
         cache = context.cache(f"hybrid-{model.name}")
         inputs = [str(model.model), "--inputs", str(model.npz), "--json"]
-        tune = [str(context.command()), "tune", *inputs, "--policy", policies["hybrid"], "--budget", budget]
-        subprocess.run(tune, env=context.environment(cache), capture_output=True, check=True, timeout=300)
-        plan = [str(context.command()), "plan", *inputs, "--policy", policies["hybrid"]]
-        planned = json.loads(subprocess.run(plan, env=context.environment(cache), capture_output=True, check=True, timeout=100).stdout)
+        context.call([str(context.command()), "tune", *inputs, "--policy", policies["hybrid"], "--budget", budget], cache=cache)
+        planned = context.call([str(context.command()), "plan", *inputs, "--policy", policies["hybrid"]], cache=cache)
         for callers, peer in ((1, "latency"), (4, "throughput")):
             sides = {
                 side: [bench(context, model, seconds, "--policy", policies[side], "--threads", str(callers))] for side in ("hybrid", peer)
             }
-            rates: dict[str, list[float]] = {side: [] for side in sides}
-            for i in range(rounds + 1):
-                for side in list(sides) if i % 2 == 0 else reversed(sides):
-                    rate = together(context, sides[side], cache)
-                    if i > 0:
-                        rates[side].append(rate)
-            ratio, low, high = (
-                math.exp(v) for v in bootstrap([math.log(a / b) for a, b in zip(rates["hybrid"], rates[peer], strict=True)])
-            )
+            rates = in_turns(context, sides, rounds, cache)
+            ratio, low, high = rate_ratio(rates["hybrid"], rates[peer])
             report.rows.append(
                 Row(
                     f"{model.name}, {callers} caller{'' if callers == 1 else 's'}",

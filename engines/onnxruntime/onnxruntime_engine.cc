@@ -2,20 +2,13 @@
 #include "artefact.h"
 #include "executable.h"
 #include "providers.h"
+#include "settings.h"
 #include "support.h"
 
 namespace axle::ort {
 namespace {
 
 constexpr const char* kPluginVersion = "0.1.0";
-
-OrtLoggingLevel log_level(const kit::Options& options) {
-  const std::string level = options.choice_or("log_level", {"verbose", "info", "warning", "error", "fatal"}, "error");
-  if (level == "verbose") return ORT_LOGGING_LEVEL_VERBOSE;
-  if (level == "info") return ORT_LOGGING_LEVEL_INFO;
-  if (level == "warning") return ORT_LOGGING_LEVEL_WARNING;
-  return level == "fatal" ? ORT_LOGGING_LEVEL_FATAL : ORT_LOGGING_LEVEL_ERROR;
-}
 
 class OnnxRuntimeEngine final : public kit::Engine {
  public:

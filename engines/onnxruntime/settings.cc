@@ -217,4 +217,12 @@ Handle<OrtSessionOptions> make_session_options(const Api& api, const Settings& s
   return options;
 }
 
+OrtLoggingLevel log_level(const kit::Options& options) {
+  const std::string level = options.choice_or("log_level", {"verbose", "info", "warning", "error", "fatal"}, "error");
+  if (level == "verbose") return ORT_LOGGING_LEVEL_VERBOSE;
+  if (level == "info") return ORT_LOGGING_LEVEL_INFO;
+  if (level == "warning") return ORT_LOGGING_LEVEL_WARNING;
+  return level == "fatal" ? ORT_LOGGING_LEVEL_FATAL : ORT_LOGGING_LEVEL_ERROR;
+}
+
 }  // namespace axle::ort

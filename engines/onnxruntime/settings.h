@@ -53,4 +53,7 @@ void set_entry(const Api& api, OrtSessionOptions* options, const char* key, cons
 // "" when the entry is not set.
 std::string get_entry(const Api& api, const OrtSessionOptions* options, const char* key);
 
+// Of the engine-wide option `log_level`; "error" unless it is given. INVALID_ARGUMENT for another word.
+OrtLoggingLevel log_level(const kit::Options& options);
+
 }  // namespace axle::ort

@@ -3,20 +3,13 @@
 
 #include "qnn_executable.h"
 #include "qnn_support.h"
+#include "settings.h"
 
 namespace axle::qnn {
 namespace {
 
 constexpr const char* kPluginVersion = "0.1.0";
 constexpr const char* kResource = "npu:0";
-
-OrtLoggingLevel log_level(const kit::Options& options) {
-  const std::string level = options.choice_or("log_level", {"verbose", "info", "warning", "error", "fatal"}, "error");
-  if (level == "verbose") return ORT_LOGGING_LEVEL_VERBOSE;
-  if (level == "info") return ORT_LOGGING_LEVEL_INFO;
-  if (level == "warning") return ORT_LOGGING_LEVEL_WARNING;
-  return level == "fatal" ? ORT_LOGGING_LEVEL_FATAL : ORT_LOGGING_LEVEL_ERROR;
-}
 
 class QnnEngine final : public kit::Engine {
  public:
@@ -42,7 +35,7 @@ class QnnEngine final : public kit::Engine {
 
   static std::unique_ptr<kit::Engine> create(kit::Host host, const kit::CreateArgs& args) {
     args.options.check_known({"log_level"});
-    return std::make_unique<QnnEngine>(open_library(host, args, log_level(args.options)),
+    return std::make_unique<QnnEngine>(open_library(host, args, ort::log_level(args.options)),
                                        library_candidates(args.search_folders));
   }
 

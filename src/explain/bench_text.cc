@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "explain/text_table.h"
+#include "spec/candidate.h"
 
 namespace axle {
 namespace {
@@ -81,10 +82,7 @@ Json rival_json(const BenchRival& rival) {
 // Every candidate of the plan once, and how they work together when they do.
 std::string what_runs(const Plan& plan) {
   std::vector<std::string> names;
-  for (const Partition& part : plan.partitions) {
-    std::string name = part.candidate.format();
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
-  }
+  for (const Candidate& candidate : candidates_of(plan.partitions)) names.push_back(candidate.format());
   return (plan.schedule == "single" ? "" : plan.schedule + " of ") + join(names, " + ");
 }
 

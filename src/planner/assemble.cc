@@ -192,6 +192,18 @@ std::vector<Transfer> make_transfers(const PlanningContext& context, const Consi
   return transfers;
 }
 
+void append_parts(std::vector<Partition> partitions, std::vector<Transfer> transfers, Plan& plan) {
+  const auto shift = static_cast<int32_t>(plan.partitions.size());
+  for (Partition& part : partitions) {
+    part.id += shift;
+    plan.partitions.push_back(std::move(part));
+  }
+  for (Transfer& transfer : transfers) {
+    for (int32_t* end : {&transfer.from_partition, &transfer.to_partition}) *end += *end < 0 ? 0 : shift;
+    plan.transfers.push_back(std::move(transfer));
+  }
+}
+
 std::vector<Substitution> make_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                              const std::vector<Decision>& refused) {
   const Policy& policy = context.input.policy;

@@ -12,6 +12,8 @@ namespace axle {
 Partition make_partition(const PlanningContext& context, const Considered& considered);
 // Copies between the caller and a device with memory of its own; none for host memory.
 std::vector<Transfer> make_transfers(const PlanningContext& context, const Considered& considered);
+// Lays parts that are numbered from 0 by themselves, and what crosses between them, behind those that the plan has.
+void append_parts(std::vector<Partition> partitions, std::vector<Transfer> transfers, Plan& plan);
 // What was wanted and what came instead, for every fallback of `demand`; `refused` holds the decisions on the demand as written.
 std::vector<Substitution> make_substitutions(const PlanningContext& context, const Demand& demand, const Considered& chosen,
                                              const std::vector<Decision>& refused);

@@ -6,8 +6,10 @@
 #include <map>
 
 #include "base/text.h"
+#include "planner/assemble.h"
 #include "planner/prepared_shapes.h"
 #include "planner/refusals.h"
+#include "spec/candidate.h"
 #include "spec/policy_names.h"
 
 namespace axle {
@@ -35,13 +37,9 @@ Status check_hybrid(const PlannerInput& input) {
   return ok_status();
 }
 
-// Each candidate once.
 std::string names_of(const Plan& plan) {
   std::vector<std::string> names;
-  for (const Partition& part : plan.partitions) {
-    std::string name = part.candidate.format();
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
-  }
+  for (const Candidate& candidate : candidates_of(plan.partitions)) names.push_back(candidate.format());
   return join(names, " + ");
 }
 
@@ -102,17 +100,9 @@ void append_new(std::vector<T>& into, std::vector<T> more) {
 
 // Lays the plan for a high load behind that for a low one.
 void join_plans(Plan& low, Plan high) {
-  const auto shift = static_cast<int32_t>(low.partitions.size());
   for (Partition& part : low.partitions) part.load = Load::kLow;
-  for (Partition& part : high.partitions) {
-    part.load = Load::kHigh;
-    part.id += shift;
-    low.partitions.push_back(std::move(part));
-  }
-  for (Transfer& transfer : high.transfers) {
-    for (int32_t* end : {&transfer.from_partition, &transfer.to_partition}) *end += *end < 0 ? 0 : shift;
-    low.transfers.push_back(std::move(transfer));
-  }
+  for (Partition& part : high.partitions) part.load = Load::kHigh;
+  append_parts(std::move(high.partitions), std::move(high.transfers), low);
   low.schedule = "hybrid";
   merge_loads(low.decisions, std::move(high.decisions));
   append_new(low.substitutions, std::move(high.substitutions));

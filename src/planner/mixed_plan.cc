@@ -18,10 +18,9 @@ int64_t share_of(int64_t whole, int64_t part, int64_t parts) {
 
 MixedName name_of(const std::vector<Partition>& partitions) {
   MixedName name;
+  name.candidates = candidates_of(partitions);
   Sha256 cut;
   for (const Partition& part : partitions) {
-    if (std::find(name.candidates.begin(), name.candidates.end(), part.candidate) == name.candidates.end())
-      name.candidates.push_back(part.candidate);
     cut.update_field(part.candidate.format()).update_field(std::to_string(part.nodes.size()));
     for (const std::string& node : part.nodes) cut.update_field(node);
   }

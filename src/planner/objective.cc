@@ -127,8 +127,7 @@ Status check_rates(const PlanningContext& context, const std::vector<Considered>
                fmt::format("objective.minimize = \"energy\" cannot be judged: {}", unknown_text(context, admitted.front())))
         .with_hint(
             "`axle tune` reads energy counters where this process may (`axle devices --json` lists them); else minimize "
-            "latency, or plan "
-            "for a machine of `axle devices --profiles`");
+            "latency, or plan for a machine of `axle devices --profiles`");
   }
   return failed_precondition_error(
              fmt::format("objective.minimize = \"cost\" cannot be judged: {}", unknown_text(context, admitted.front())))

@@ -82,19 +82,15 @@ void fill_prepared(const std::vector<AxisSizes>& shapes, Plan& plan) {
   const std::vector<Partition> judged = plan.partitions;
   const std::vector<Transfer> crossing = plan.transfers;
   for (size_t i = 1; i < shapes.size(); ++i) {
-    const auto shift = static_cast<int32_t>(plan.partitions.size());
-    for (Partition part : judged) {
-      part.id += shift;
+    std::vector<Partition> again = judged;
+    for (Partition& part : again) {
       part.axes = shapes[i];
       part.expected_ns = 0;
       part.expected_from_evidence = false;
-      plan.partitions.push_back(std::move(part));
     }
-    for (Transfer transfer : crossing) {
-      for (int32_t* end : {&transfer.from_partition, &transfer.to_partition}) *end += *end < 0 ? 0 : shift;
-      transfer.bytes = 0;
-      plan.transfers.push_back(std::move(transfer));
-    }
+    std::vector<Transfer> transfers = crossing;
+    for (Transfer& transfer : transfers) transfer.bytes = 0;
+    append_parts(std::move(again), std::move(transfers), plan);
   }
 }
 

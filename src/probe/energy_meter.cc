@@ -11,14 +11,6 @@ bool is_package(const PowerCounter& counter) {
          counter.name.find_first_of("/ ") == std::string::npos;
 }
 
-const Resource* find_whole(const Machine& machine, const std::string& id) {
-  const std::string whole = id.substr(0, id.find('/'));
-  for (const Resource& resource : machine.resources) {
-    if (resource.id == whole) return &resource;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 std::optional<EnergyMeter> EnergyMeter::open(SystemFiles files, const Machine& machine, const std::set<std::string>& resources,
@@ -26,7 +18,7 @@ std::optional<EnergyMeter> EnergyMeter::open(SystemFiles files, const Machine& m
   EnergyMeter meter(std::move(files));
   std::set<std::string> known;
   for (const std::string& id : resources) {
-    const Resource* resource = find_whole(machine, id);
+    const Resource* resource = find_resource(machine, id.substr(0, id.find('/')));
     if (resource == nullptr || resource->simulated) return std::nullopt;
     if (!known.insert(resource->id).second) continue;
     const bool found =

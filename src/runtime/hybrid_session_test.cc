@@ -6,21 +6,16 @@
 #include "axle/session.h"
 #include "base/testing/status_matchers.h"
 #include "runtime/testing/fake_engines.h"
+#include "runtime/testing/rows.h"
 
 namespace axle {
 namespace {
 
 using testing::FakeLoad;
 using testing::FakeOutput;
+using testing::first_of;
+using testing::row_of;
 using testing::StatusIs;
-
-NamedTensor floats(float value) {
-  auto tensor = Tensor::allocate(DataType::kFloat32, {1, 4});
-  std::fill_n(tensor->mutable_as<float>().begin(), 4, value);
-  return {"x", std::move(*tensor)};
-}
-
-float first_of(const std::vector<NamedTensor>& outputs) { return outputs.at(0).tensor.as<float>()[0]; }
 
 // "near" serves a low load and computes x + 1, "far" a high one and computes x + 10. A call of "near" with x = 100 waits until it is let go.
 class HybridSessionTest : public ::testing::Test {
@@ -67,7 +62,7 @@ class HybridSessionTest : public ::testing::Test {
   }
   // A request that stays in flight until let_go_ is set.
   std::future<Result<std::vector<NamedTensor>>> hold_one(const Session& session) {
-    auto held = std::async(std::launch::async, [session] { return session.run({{floats(100)}}); });
+    auto held = std::async(std::launch::async, [session] { return session.run({{row_of(100)}}); });
     entered_.get_future().wait();
     return held;
   }
@@ -82,7 +77,7 @@ constexpr int64_t kLong = 1'000'000'000'000;
 TEST_F(HybridSessionTest, OneRequestAtATimeIsALowLoad) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, hybrid(kLong), options_));
   for (int i = 0; i < 5; ++i) {
-    AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{floats(2)}}));
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{row_of(2)}}));
     EXPECT_EQ(first_of(outputs), 3);
   }
   const auto replicas = session.replicas();
@@ -96,12 +91,12 @@ TEST_F(HybridSessionTest, OneRequestAtATimeIsALowLoad) {
 TEST_F(HybridSessionTest, ASecondRequestInFlightGoesToTheOtherPlan) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, hybrid(kLong), options_));
   auto held = hold_one(session);
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{floats(2)}}));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{row_of(2)}}));
   EXPECT_EQ(first_of(outputs), 12);
   let_go_.set_value();
   AXLE_ASSERT_OK_AND_ASSIGN(const auto first, held.get());
   EXPECT_EQ(first_of(first), 101) << "what runs is not moved";
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto soon_after, session.run({{floats(2)}}));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto soon_after, session.run({{row_of(2)}}));
   EXPECT_EQ(first_of(soon_after), 12) << "the load counts as high for a moment";
 }
 
@@ -109,7 +104,7 @@ TEST_F(HybridSessionTest, ReplicasServeAHighLoadInLanes) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, hybrid(kLong, 2), options_));
   auto held = hold_one(session);
   std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
-  for (int i = 0; i < 20; ++i) pending.push_back(session.run_async({floats(static_cast<float>(i))}));
+  for (int i = 0; i < 20; ++i) pending.push_back(session.run_async({row_of(static_cast<float>(i))}));
   for (int i = 0; i < 20; ++i) {
     AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, pending[static_cast<size_t>(i)].get());
     EXPECT_EQ(first_of(outputs), static_cast<float>(i) + 10);
@@ -125,7 +120,7 @@ TEST_F(HybridSessionTest, ReplicasServeAHighLoadInLanes) {
 TEST_F(HybridSessionTest, ABindingSwitchesToo) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, hybrid(kLong), options_));
   AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
-  const NamedTensor feed = floats(2);
+  const NamedTensor feed = row_of(2);
   AXLE_ASSERT_OK_AND_ASSIGN(Tensor result, Tensor::allocate(DataType::kFloat32, {1, 4}));
   ASSERT_THAT(binding.bind_input(0, feed.tensor), testing::IsOk());
   ASSERT_THAT(binding.bind_output(0, result), testing::IsOk());

@@ -14,6 +14,7 @@
 #include "base/testing/status_matchers.h"
 #include "runtime/core_speed.h"
 #include "runtime/testing/fake_engines.h"
+#include "runtime/testing/rows.h"
 
 namespace axle {
 namespace {
@@ -21,16 +22,10 @@ namespace {
 using testing::FakeEngine;
 using testing::FakeLoad;
 using testing::FakeOutput;
+using testing::first_of;
+using testing::row_of;
 using testing::StatusIs;
 using namespace std::chrono_literals;
-
-NamedTensor floats(float value) {
-  auto tensor = Tensor::allocate(DataType::kFloat32, {1, 4});
-  std::fill_n(tensor->mutable_as<float>().begin(), 4, value);
-  return {"x", std::move(*tensor)};
-}
-
-float first_of(const std::vector<NamedTensor>& outputs) { return outputs.at(0).tensor.as<float>()[0]; }
 
 // What an engine saw: how many calls at a time, from which threads, in which order.
 struct Seen {
@@ -113,7 +108,7 @@ class ScheduleTest : public ::testing::Test {
   // Several callers, `calls` runs each; what came out.
   std::vector<float> run_all(const Session& session, int calls) {
     std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
-    for (int i = 0; i < calls; ++i) pending.push_back(session.run_async({floats(static_cast<float>(i))}));
+    for (int i = 0; i < calls; ++i) pending.push_back(session.run_async({row_of(static_cast<float>(i))}));
     std::vector<float> values;
     for (auto& one : pending) {
       auto outputs = one.get();
@@ -153,15 +148,15 @@ TEST_F(ScheduleTest, RequestsLeaveAPipelineInTheOrderInWhichTheyEntered) {
 
 TEST_F(ScheduleTest, AFailureInAStageIsTheFailureOfThatRequestAlone) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));
-  EXPECT_THAT(session.run({{NamedTensor{"z", floats(1).tensor}}}), StatusIs(StatusCode::kInvalidArgument));
-  AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{floats(1)}}));
+  EXPECT_THAT(session.run({{NamedTensor{"z", row_of(1).tensor}}}), StatusIs(StatusCode::kInvalidArgument));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run({{row_of(1)}}));
   EXPECT_EQ(first_of(outputs), 12);
 }
 
 TEST_F(ScheduleTest, ABindingOfAPipelineRunsOnItsLanes) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));
   AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
-  const NamedTensor feed = floats(5);
+  const NamedTensor feed = row_of(5);
   ASSERT_TRUE(binding.bind_input("x", feed.tensor).ok());
   ASSERT_TRUE(binding.run().ok());
   AXLE_ASSERT_OK_AND_ASSIGN(const Tensor made, binding.output(0));
@@ -182,12 +177,12 @@ TEST_F(ScheduleTest, ASplitHoldsOneRequestPerSet) {
   testing::registered_fake("near").script().compute = slow(near_, 200ms, 1);
   testing::registered_fake("far").script().compute = slow(far_, 200ms, 10);
   std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
-  for (int i = 0; i < 2; ++i) pending.push_back(session.run_async({floats(1)}));
+  for (int i = 0; i < 2; ++i) pending.push_back(session.run_async({row_of(1)}));
   std::this_thread::sleep_for(20ms);
   const size_t entered = near_.entered();
   RunOptions hurried;
   hurried.timeout_ns = 20'000'000;
-  EXPECT_THAT(session.run({{floats(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(session.run({{row_of(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded));
   EXPECT_LE(near_.entered(), entered + 1);
   for (auto& one : pending) one.wait();
 }
@@ -238,7 +233,7 @@ TEST_F(ScheduleTest, WorkOfAFailedReplicaIsRedoneWhereThePolicyRebalances) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session fixed, Session::load(*model_, plan, options_));
   int failed = 0;
   for (int i = 0; i < 4; ++i) {
-    const auto outputs = fixed.run({{floats(1)}});
+    const auto outputs = fixed.run({{row_of(1)}});
     failed += outputs.ok() ? 0 : 1;
     if (outputs.ok()) continue;
     EXPECT_THAT(outputs, StatusIs(StatusCode::kUnavailable, "the device is gone"));
@@ -258,11 +253,11 @@ TEST_F(ScheduleTest, ADeadlinePassesWhileAllReplicasAreBusy) {
   testing::registered_fake("far").script().compute = slow(far_, 200ms, 10);
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_replicas(200'000'000, 200'000'000), options_));
   std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
-  for (int i = 0; i < 4; ++i) pending.push_back(session.run_async({floats(1)}));
+  for (int i = 0; i < 4; ++i) pending.push_back(session.run_async({row_of(1)}));
   std::this_thread::sleep_for(20ms);
   RunOptions hurried;
   hurried.timeout_ns = 20'000'000;
-  EXPECT_THAT(session.run({{floats(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(session.run({{row_of(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded));
   for (auto& one : pending) one.wait();
 }
 
@@ -279,7 +274,7 @@ TEST_F(ScheduleTest, TheThreadOfACoreSetIsConfinedToIt) {
   Plan plan = pipeline();
   plan.partitions[1].cpu_set = {last};
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plan, options_));
-  ASSERT_TRUE(session.run({{floats(1)}}).ok());
+  ASSERT_TRUE(session.run({{row_of(1)}}).ok());
   EXPECT_EQ(ran_on, last);
   plan.partitions[1].cpu_set = {100'000};
   EXPECT_THAT(Session::load(*model_, plan, options_), StatusIs(StatusCode::kUnavailable, "may not run on CPUs 100000"));

@@ -20,7 +20,6 @@ namespace {
 
 // Copying this much takes a third of a microsecond.
 constexpr size_t kCopiedBytes = 16u << 10;
-constexpr size_t kMostFailedLoads = 8;
 constexpr size_t kMostRevivals = 4;  // of a request whose process ends each time: the request may be what ends it
 constexpr size_t kMostLoans = 16;  // asked for by a request that has not begun: it cannot be
 

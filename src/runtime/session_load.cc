@@ -110,9 +110,7 @@ Result<std::unique_ptr<Replicas>> Session::Impl::load_replicas(size_t first, siz
   Replicas::Options limits{.in_flight = kMaxExecutions, .rebalance = policy.schedule.rebalance};
   // One request per lane of a replica; but for a split, whose sets hold one request each, one more that waits.
   if (in_lanes) limits.in_flight = most_partitions + (plan.schedule == "split" ? 0 : 1);
-  const size_t at_once = std::min(all.size() * limits.in_flight, kMaxExecutions);
-  if (plan.schedule != "single" && (in_lanes || parts[first].load == Load::kHigh))
-    waiting = std::make_unique<WorkerPool>(at_once);
+  if (in_lanes || parts[first].load == Load::kHigh) waiting = std::make_unique<WorkerPool>(all.size() * limits.in_flight);
   return std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits);
 }
 

@@ -13,8 +13,6 @@
 namespace axle {
 namespace {
 
-constexpr size_t kMostFailedLoads = 8;
-
 // What the plan was judged on: of other prepared shapes nothing is known.
 bool measured(const Plan& plan) {
   return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {

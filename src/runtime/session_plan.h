@@ -11,6 +11,8 @@
 
 namespace axle {
 
+inline constexpr size_t kMostFailedLoads = 8;  // before a session gives up planning around them
+
 // Plans. A policy with a tuning budget has what it lacks of evidence measured first; of a copy of the model that it forces, the error.
 Result<Plan> plan_session(const Model& model, const SessionOptions& options);
 

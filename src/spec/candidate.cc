@@ -100,6 +100,15 @@ std::string MixedName::format() const {
   return text + '#' + cut;
 }
 
+std::vector<Candidate> candidates_of(const std::vector<Partition>& partitions) {
+  std::vector<Candidate> candidates;
+  for (const Partition& part : partitions) {
+    if (std::find(candidates.begin(), candidates.end(), part.candidate) == candidates.end())
+      candidates.push_back(part.candidate);
+  }
+  return candidates;
+}
+
 Result<MixedName> parse_mixed_name(std::string_view text) {
   const size_t hash = text.rfind('#');
   if (!is_mixed_name(text) || text.size() > kMaxMixedBytes || hash == std::string_view::npos)

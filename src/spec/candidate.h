@@ -12,6 +12,9 @@ namespace axle {
 // [a-z0-9_][a-z0-9_.+-]*, at most 64 bytes: engine, precision and preset names.
 bool is_candidate_word(std::string_view word) noexcept;
 
+// The candidates of a plan, each once, in the order of their first part.
+std::vector<Candidate> candidates_of(const std::vector<Partition>& partitions);
+
 // A plan of several parts, as a name in evidence and decisions: its candidates in the order of their first part, and which
 // nodes each runs, as the first 8 hex digits of the cut's digest:
 //   mixed:openvino@cpu:0/f32/t2/default+onnxruntime@cpu:0/f32/t2/default#1a2b3c4d

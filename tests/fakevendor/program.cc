@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -199,6 +200,15 @@ std::string fault() {
   std::string word;
   file >> word;
   return word;
+}
+
+int or_say_why(const std::function<int()>& tool) {
+  try {
+    return tool();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
 }
 
 }  // namespace fakenpu

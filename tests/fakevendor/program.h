@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -41,5 +42,8 @@ void run(const Program& program, std::map<std::string, Array>& values);
 
 // The word in the file that FAKENPU_FAULT_FILE names: what is to go wrong; "" = nothing.
 std::string fault();
+
+// What `tool` returns; 2 when it throws, with the text on stderr.
+int or_say_why(const std::function<int()>& tool);
 
 }  // namespace fakenpu
