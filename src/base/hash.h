@@ -14,7 +14,7 @@
 #include "axle/cancel.h"
 #include "axle/status.h"
 
-struct evp_md_ctx_st;
+struct SHA256state_st;
 
 namespace axle {
 
@@ -53,9 +53,9 @@ class Sha256 {
 
  private:
   struct Free {
-    void operator()(evp_md_ctx_st* context) const noexcept;
+    void operator()(SHA256state_st* state) const noexcept;
   };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<SHA256state_st, Free> state_;  // null once finished
 };
 
 Digest sha256_of(std::span<const std::byte> bytes);

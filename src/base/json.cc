@@ -47,28 +47,38 @@ void append_double(double value, std::string& out) {
   }
 }
 
+bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+void append_escaped(char c, std::string& out) {
+  switch (c) {
+    case '"': out += "\\\""; return;
+    case '\\': out += "\\\\"; return;
+    case '\b': out += "\\b"; return;
+    case '\t': out += "\\t"; return;
+    case '\n': out += "\\n"; return;
+    case '\f': out += "\\f"; return;
+    case '\r': out += "\\r"; return;
+    default: out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+  }
+}
+
 Status append_string(const std::string& text, std::string& out) {
   if (!is_valid_utf8(text)) return invalid_argument_error("cannot write JSON: a string is not valid UTF-8");
   out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\t': out += "\\t"; break;
-      case '\n': out += "\\n"; break;
-      case '\f': out += "\\f"; break;
-      case '\r': out += "\\r"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
+  auto plain = text.begin();  // of the run not yet written
+  for (auto at = plain; (at = std::find_if(at, text.end(), needs_escape)) != text.end(); plain = ++at) {
+    out.append(plain, at);
+    append_escaped(*at, out);
   }
+  out.append(plain, text.end());
   out += '"';
   return ok_status();
+}
+
+template <typename Integer>
+void append_integer(Integer value, std::string& out) {
+  char buffer[24];
+  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
 }
 
 // RFC 8785 sorts by UTF-16 code units: as UTF-8 bytes, except that supplementary characters (lead byte F0..F4)
@@ -88,7 +98,9 @@ Status append_object(const Json& object, int depth, std::string& out) {
   std::vector<Json::const_iterator> members;
   members.reserve(object.size());
   for (auto it = object.begin(); it != object.end(); ++it) members.push_back(it);
-  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return utf16_less(a.key(), b.key()); });
+  const auto less = [](const auto& a, const auto& b) { return utf16_less(a.key(), b.key()); };
+  // The map's order, by bytes, is the right one unless there are supplementary characters.
+  if (!std::is_sorted(members.begin(), members.end(), less)) std::sort(members.begin(), members.end(), less);
   out += '{';
   for (size_t i = 0; i < members.size(); ++i) {
     if (i > 0) out += ',';
@@ -115,8 +127,8 @@ Status append_value(const Json& value, int depth, std::string& out) {
   switch (value.type()) {
     case Json::value_t::null: out += "null"; return ok_status();
     case Json::value_t::boolean: out += value.get<bool>() ? "true" : "false"; return ok_status();
-    case Json::value_t::number_integer: out += std::to_string(value.get<int64_t>()); return ok_status();
-    case Json::value_t::number_unsigned: out += std::to_string(value.get<uint64_t>()); return ok_status();
+    case Json::value_t::number_integer: append_integer(value.get<int64_t>(), out); return ok_status();
+    case Json::value_t::number_unsigned: append_integer(value.get<uint64_t>(), out); return ok_status();
     case Json::value_t::number_float:
       if (!std::isfinite(value.get<double>())) {
         return invalid_argument_error("cannot write JSON: a number is NaN or infinite");

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace axle {
 namespace {
@@ -30,7 +31,15 @@ char32_t next_point(std::string_view text, size_t& at) noexcept {
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) noexcept {
+  constexpr uint64_t kNotAscii = 0x8080808080808080;
   for (size_t at = 0; at < text.size();) {
+    if (uint64_t eight = 0; text.size() - at >= sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & kNotAscii) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
     if (next_point(text, at) == kInvalid) return false;
   }
   return true;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -22,11 +24,38 @@ bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+// The same few folders are asked for by every engine, and each lookup reads every link on the way. As long as the path leads to the same
+// folder its real name is kept.
+class RealPaths {
+ public:
+  // "" where `path` is no folder.
+  std::string of(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return "";
+    const std::lock_guard lock(mutex_);
+    Known& known = known_[path];
+    if (known.real.empty() || known.device != status.st_dev || known.inode != status.st_ino) {
+      std::error_code error;
+      const fs::path real = fs::weakly_canonical(path, error);
+      known = {status.st_dev, status.st_ino, error ? path : real.string()};
+    }
+    return known.real;
+  }
+
+ private:
+  struct Known {
+    dev_t device = 0;
+    ino_t inode = 0;
+    std::string real;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Known> known_;
+};
+
 void add(std::vector<std::string>& folders, const std::string& path) {
-  if (!is_folder(path)) return;
-  std::error_code error;
-  const fs::path real = fs::weakly_canonical(path, error);
-  const std::string text = error ? path : real.string();
+  static RealPaths paths;
+  const std::string text = paths.of(path);
+  if (text.empty()) return;
   if (std::find(folders.begin(), folders.end(), text) == folders.end()) folders.push_back(text);
 }
 

@@ -84,16 +84,15 @@ std::vector<PciDevice> read_pci_devices(const SystemFiles& files) {
 
 std::vector<std::string> device_nodes(const SystemFiles& files, const std::string& folder) {
   constexpr size_t kMaxNodes = 64;
-  constexpr std::string_view kNoNodes[] = {"driver", "subsystem", "graphics", "sound", "iommu", "power", "msi_irqs", "link"};
+  constexpr std::string_view kNoNodes[] = {"graphics", "sound", "iommu", "power", "msi_irqs", "link"};
   std::vector<std::string> nodes;
   // A class puts its devices in a folder of its name (accel/accel0, drm/renderD128, hailo_chardev/hailo0); the ones with a
   // node in /dev say so in their uevent.
-  for (const std::string& class_name : files.list(folder)) {
+  for (const std::string& class_name : files.folders(folder)) {
     if (std::find(std::begin(kNoNodes), std::end(kNoNodes), class_name) != std::end(kNoNodes)) continue;
     // A bus of its own behind the device, not a class.
     if (class_name.starts_with("virtio")) continue;
     const std::string class_folder = folder + "/" + class_name;
-    if (!files.is_folder(class_folder) || !files.link_name(class_folder).empty()) continue;
     for (const std::string& name : files.list(class_folder)) {
       const std::string node = value_of(files.content(class_folder + "/" + name + "/uevent").value_or(""), "DEVNAME", '=');
       if (!node.empty() && node.find("..") == std::string::npos && nodes.size() < kMaxNodes)

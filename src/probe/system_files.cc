@@ -82,6 +82,18 @@ std::optional<int64_t> SystemFiles::number(std::string_view path) const {
 }
 
 std::vector<std::string> SystemFiles::list(std::string_view folder) const {
+  return entries(folder, [](const dirent&) { return true; });
+}
+
+std::vector<std::string> SystemFiles::folders(std::string_view folder) const {
+  return entries(folder, [&](const dirent& entry) {
+    if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+    struct stat info{};
+    return ::lstat((full(folder) + "/" + entry.d_name).c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  });
+}
+
+std::vector<std::string> SystemFiles::entries(std::string_view folder, const std::function<bool(const dirent&)>& wanted) const {
   std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(full(folder).c_str()), &::closedir);
   if (!dir) return names;
@@ -89,7 +101,7 @@ std::vector<std::string> SystemFiles::list(std::string_view folder) const {
     const dirent* entry = ::readdir(dir.get());
     if (entry == nullptr) break;
     const std::string name = entry->d_name;
-    if (name != "." && name != ".." && is_valid_utf8(name)) names.push_back(name);
+    if (name != "." && name != ".." && is_valid_utf8(name) && wanted(*entry)) names.push_back(name);
   }
   std::sort(names.begin(), names.end(),
             [](const std::string& a, const std::string& b) { return natural_key(a) < natural_key(b); });

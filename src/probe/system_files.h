@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+struct dirent;
 
 namespace axle {
 
@@ -22,6 +25,8 @@ class SystemFiles {
   std::optional<int64_t> number(std::string_view path) const;
   // Names in a folder, sorted by number where they end in one (node2 before node10), at most 8192.
   std::vector<std::string> list(std::string_view folder) const;
+  // As list(), of real folders alone: no links to folders.
+  std::vector<std::string> folders(std::string_view folder) const;
   // Last component of a symbolic link's target, "" when it is none.
   std::string link_name(std::string_view path) const;
   bool exists(std::string_view path) const;
@@ -31,6 +36,7 @@ class SystemFiles {
 
  private:
   std::string full(std::string_view path) const;
+  std::vector<std::string> entries(std::string_view folder, const std::function<bool(const dirent&)>& wanted) const;
   std::string root_;
 };
 

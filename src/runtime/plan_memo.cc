@@ -83,6 +83,7 @@ std::string library_surroundings(Runtime& runtime, const std::vector<std::string
   for (const std::string& name : runtime.state().options.engines) text += name + "\n";
   for (const std::string& folder : default_plugin_folders()) text += stat_text(folder);
   for (const std::string& folder : python_site_folders()) text += stat_text(folder);
+  text += stat_text(data_folder() + "/engines");  // `axle engines install`
   for (const std::string& path : library_paths) text += stat_text(path);
   return text;
 }
