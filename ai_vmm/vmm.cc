@@ -41,13 +41,6 @@ axle::Status with_reason(axle::Status status) {
   return status;
 }
 
-// As far as the plan was judged: of other prepared shapes nothing is known.
-bool was_measured(const axle::Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const axle::Partition& part) {
-    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
-  });
-}
-
 // One deployment: reads, judges, measures where nothing is known, loads.
 class Deployment {
  public:
@@ -127,7 +120,7 @@ class Deployment {
     request.progress = options_.progress;
     axle::Result<axle::PlanReport> planned = axle::make_plan(*out.runtime, *out.model, request);
     const bool may_measure = constraints_.measure_for_s > 0 && !samples_.empty();
-    if (planned && (was_measured(planned->plan) || !may_measure)) return std::move(planned->plan);
+    if (planned && (planned->plan.measured() || !may_measure)) return std::move(planned->plan);
     if (!planned && (!may_measure || planned.error().code() != axle::StatusCode::kFailedPrecondition)) {
       return std::move(planned).error();
     }

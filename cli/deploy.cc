@@ -27,12 +27,6 @@ struct DeployArguments {
   OutputFlags output;
 };
 
-bool was_measured(const Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {
-    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
-  });
-}
-
 // A precision that the policy admits was not tried, for want of a copy of the model that has it.
 bool lacks_copies(const Plan& plan) {
   return std::any_of(plan.decisions.begin(), plan.decisions.end(),
@@ -93,9 +87,9 @@ class Deployment {
     const bool may_measure = budget_ns_ > 0 && !samples_.empty();
     // What cannot be decided for want of measurements may be decided after them.
     if (!known && (!may_measure || known.error().code() != StatusCode::kFailedPrecondition)) return std::move(known).error();
-    const bool enough = known && was_measured(known->plan) && !lacks_copies(known->plan) && !arguments_.remeasure;
+    const bool enough = known && known->plan.measured() && !lacks_copies(known->plan) && !arguments_.remeasure;
     if (known && (enough || !may_measure)) {
-      selection_ = was_measured(known->plan) ? "evidence" : "estimate";
+      selection_ = known->plan.measured() ? "evidence" : "estimate";
       planned_ = std::move(*known);
       return ok_status();
     }

@@ -85,7 +85,6 @@ Status plan(const PlanArguments& arguments) {
 
 // The answer stands on stdout; drift is its exit code.
 Result<int> check(const PlanArguments& arguments) {
-  AXLE_ASSIGN_OR_RETURN(const Lock lock, load_lock(arguments.check));
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   LockCheckOptions options;
   options.verify = arguments.verify;
@@ -105,12 +104,12 @@ Result<int> check(const PlanArguments& arguments) {
     AXLE_ASSIGN_OR_RETURN(machine, find_machine(arguments.machine));
     options.machine = &machine;
   }
-  AXLE_ASSIGN_OR_RETURN(const LockCheck found, check_lock(*runtime, lock, options));
+  AXLE_ASSIGN_OR_RETURN(const CheckedLock checked, check_lock_file(*runtime, arguments.check, options));
   if (arguments.output.json)
-    AXLE_RETURN_IF_ERROR(print_json(render_lock_check_json(found, lock, arguments.check)));
+    AXLE_RETURN_IF_ERROR(print_json(render_lock_check_json(checked.check, checked.lock, arguments.check)));
   else if (!arguments.output.quiet)
-    std::fputs(render_lock_check_text(found, arguments.check, style_of(arguments.output)).c_str(), stdout);
-  return exit_code_for(found.status().code());
+    std::fputs(render_lock_check_text(checked.check, arguments.check, style_of(arguments.output)).c_str(), stdout);
+  return exit_code_for(checked.check.status().code());
 }
 
 Status diff(const PlanArguments& arguments) {

@@ -34,6 +34,11 @@ void add_external_files(const Api& api, OrtSessionOptions* options, const ModelS
 
 }  // namespace
 
+void set_external_folder(const Api& api, OrtSessionOptions* options, const ModelSource& source) {
+  if (source.external_folder.empty()) return;
+  set_entry(api, options, "session.model_external_initializers_file_folder_path", source.external_folder);
+}
+
 std::unique_ptr<Session> Session::open(std::shared_ptr<const Runtime> runtime, Handle<OrtSessionOptions> options,
                                        std::unique_ptr<WorkerThreads> threads, const ModelSource& source,
                                        const kit::Cancel& cancel) {
@@ -41,9 +46,7 @@ std::unique_ptr<Session> Session::open(std::shared_ptr<const Runtime> runtime, H
   threads->install(api, options.get());
   check(api, api->SetSessionLogSeverityLevel(options.get(), runtime->log_level()), "setting the log level");
   check(api, api->SetUserLoggingFunction(options.get(), &Runtime::log, nullptr), "setting the log function");
-  if (!source.external_folder.empty()) {
-    set_entry(api, options.get(), "session.model_external_initializers_file_folder_path", source.external_folder);
-  }
+  set_external_folder(api, options.get(), source);
   if (source.keep_bytes) {
     set_entry(api, options.get(), "session.use_ort_model_bytes_directly", "1");
     set_entry(api, options.get(), "session.use_ort_model_bytes_for_initializers", "1");

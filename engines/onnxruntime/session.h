@@ -21,6 +21,9 @@ struct ModelSource {
   std::vector<std::pair<std::string, std::string_view>> external_files;  // external data by file name, from memory
 };
 
+// In every session and compilation of that model.
+void set_external_folder(const Api& api, OrtSessionOptions* options, const ModelSource& source);
+
 class Session {
  public:
   // Throws what the vendor says; CANCELLED when `cancel` fired during the load.

@@ -153,13 +153,13 @@ void OpenVinoContext::run(const kit::RunArgs& args) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     if (!inputs_[i].bound) throw kit::failed_precondition("not bound: input '" + program_->io().inputs[i].name + "'");
   }
-  const auto start = std::chrono::steady_clock::now().time_since_epoch();
+  const bool profiled = profiling_ && args.profile.on();
+  const auto start = profiled ? std::chrono::steady_clock::now().time_since_epoch() : std::chrono::steady_clock::duration(0);
   check(api(), infer(args), "OpenVINO failed to run the model");
   for (uint32_t i = 0; i < outputs_.size(); ++i) collect(i);
   program_->runs().fetch_add(1, std::memory_order_relaxed);
   ran_ = true;
-  if (profiling_ && args.profile.on())
-    report_profile(args.profile, std::chrono::duration_cast<std::chrono::nanoseconds>(start).count());
+  if (profiled) report_profile(args.profile, std::chrono::duration_cast<std::chrono::nanoseconds>(start).count());
 }
 
 void OpenVinoContext::collect(uint32_t index) {

@@ -28,8 +28,7 @@ void compile_into(const Library& library, const ort::ModelSource& source, OrtSes
                   const std::string& output) {
   const ort::Api& api = library.runtime->api();
   const OrtCompileApi* compiler = api->GetCompileApi();
-  if (!source.external_folder.empty())
-    ort::set_entry(api, session, "session.model_external_initializers_file_folder_path", source.external_folder);
+  ort::set_external_folder(api, session, source);
   OrtModelCompilationOptions* raw = nullptr;
   ort::check(api, compiler->CreateModelCompilationOptionsFromSessionOptions(library.runtime->env(), session, &raw),
              "preparing to compile");

@@ -34,7 +34,6 @@ struct SessionLog {
 
 struct Assignment {
   std::set<std::string, std::less<>> elsewhere;  // names of nodes that would not run on QNN
-  size_t there = 0;                              // nodes that would
   std::string log;
 };
 
@@ -50,7 +49,6 @@ void read_assignment(const ort::Api& api, const OrtSession* session, Assignment&
     size_t node_count = 0;
     ort::check(api, api->EpAssignedSubgraph_GetNodes(subgraphs[i], &nodes, &node_count), what);
     const bool ours = provider != nullptr && std::string_view(provider) == kProvider;
-    if (ours) assignment.there += node_count;
     for (size_t n = 0; !ours && n < node_count; ++n) {
       const char* name = nullptr;
       ort::check(api, api->EpAssignedNode_GetName(nodes[n], &name), what);
@@ -66,8 +64,7 @@ Assignment assign(const Library& library, const kit::SupportArgs& args) {
   const ort::ModelSource source = ort::inline_source_of(args.graph, kept);
   const auto options = make_session_options(library, parse_settings(args.options),
                                             {.half = args.precision == "f16", .cpu_fallback = true, .graphs_folder = ""});
-  if (!source.external_folder.empty())
-    ort::set_entry(api, options.get(), "session.model_external_initializers_file_folder_path", source.external_folder);
+  ort::set_external_folder(api, options.get(), source);
   SessionLog log;
   ort::check(api, api->SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_VERBOSE), "setting the log level");
   ort::check(api, api->SetUserLoggingFunction(options.get(), &SessionLog::take, &log), "setting the log function");

@@ -47,4 +47,11 @@ struct LockCheck {
 // the machine cannot be looked at.
 AXLE_API Result<LockCheck> check_lock(Runtime& runtime, const Lock& lock, const LockCheckOptions& options = {});
 
+struct CheckedLock {
+  Lock lock;
+  LockCheck check;
+};
+// load_lock, then check_lock; reads the lock's facts once. Errors of both.
+AXLE_API Result<CheckedLock> check_lock_file(Runtime& runtime, const std::string& path, const LockCheckOptions& options = {});
+
 }  // namespace axle

@@ -144,6 +144,8 @@ struct Plan {
 
   // "sha256:..." over what is executed: not over decisions, notes and expectations.
   AXLE_API std::string digest() const;
+  // What the plan was judged by: evidence, not estimates. Of several prepared shapes the first was judged.
+  AXLE_API bool measured() const;
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 

@@ -80,6 +80,11 @@ std::string_view trim(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
+std::string_view last_line(std::string_view text) noexcept {
+  text = trim(text);
+  return text.substr(text.rfind('\n') + 1);  // npos + 1 is 0
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> pieces;
   for (size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator)) {

@@ -14,6 +14,8 @@ namespace axle {
 std::string_view trim(std::string_view text) noexcept;
 // The pieces between separators, in order; n separators give n + 1 pieces. Views into `text`.
 std::vector<std::string_view> split(std::string_view text, char separator);
+// What stands after the last line end, of trimmed text: what a program said before it ended. A view into `text`.
+std::string_view last_line(std::string_view text) noexcept;
 std::string join(const std::vector<std::string>& pieces, std::string_view separator);
 // Safe to print: control characters become "\xNN", and a text over `max_bytes` is cut with "...".
 std::string printable(std::string_view text, size_t max_bytes = 200);

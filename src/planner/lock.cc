@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "planner/lock_parts.h"
 #include "planner/planner.h"
 #include "spec/plan_json.h"
 #include "spec/planner_input_json.h"
@@ -68,7 +69,7 @@ Result<std::string> lock_to_json(const Lock& lock) {
   return canonical_json({{"digest", digest}, {"format", kFormat}, {"input", input}, {"plan", plan}, {"version", kVersion}});
 }
 
-Result<Lock> parse_lock(std::string_view json) {
+Result<LockParts> parse_lock_parts(std::string_view json) {
   AXLE_ASSIGN_OR_RETURN(const Json value, parse_json(json, kMaxLockBytes));
   JsonReader reader(value, "lock");
   const std::string format = reader.text("format");
@@ -81,7 +82,8 @@ Result<Lock> parse_lock(std::string_view json) {
   if (version != kVersion)
     return invalid_argument_error(fmt::format("lock.version is {}; this build reads version {}", version, kVersion));
   AXLE_RETURN_IF_ERROR(reader.finish());
-  Lock lock;
+  LockParts parts;
+  Lock& lock = parts.lock;
   AXLE_ASSIGN_OR_RETURN(lock.input_json, canonical_json(input));
   AXLE_ASSIGN_OR_RETURN(const std::string found, digest_of(plan, lock.input_json));
   if (found != digest) {
@@ -90,8 +92,13 @@ Result<Lock> parse_lock(std::string_view json) {
         .with_hint("write it anew with `axle plan MODEL -o LOCK` instead of editing it");
   }
   AXLE_ASSIGN_OR_RETURN(lock.plan, read_plan_json(plan, "lock.plan"));
-  AXLE_RETURN_IF_ERROR(read_planner_input_json(input, "lock.input").status());
-  return lock;
+  AXLE_ASSIGN_OR_RETURN(parts.input, read_planner_input_json(input, "lock.input"));
+  return parts;
+}
+
+Result<Lock> parse_lock(std::string_view json) {
+  AXLE_ASSIGN_OR_RETURN(LockParts parts, parse_lock_parts(json));
+  return std::move(parts.lock);
 }
 
 Status save_lock(const std::string& path, const Lock& lock) {
@@ -99,11 +106,16 @@ Status save_lock(const std::string& path, const Lock& lock) {
   return write_file_atomic(path, text + "\n");
 }
 
-Result<Lock> load_lock(const std::string& path) {
+Result<LockParts> load_lock_parts(const std::string& path) {
   AXLE_ASSIGN_OR_RETURN(const std::string text, read_file(path, kMaxLockBytes));
-  Result<Lock> lock = parse_lock(text);
-  if (!lock.has_value()) return std::move(lock).error().with_context(path);
-  return lock;
+  Result<LockParts> parts = parse_lock_parts(text);
+  if (!parts.has_value()) return std::move(parts).error().with_context(path);
+  return parts;
+}
+
+Result<Lock> load_lock(const std::string& path) {
+  AXLE_ASSIGN_OR_RETURN(LockParts parts, load_lock_parts(path));
+  return std::move(parts.lock);
 }
 
 Result<Lock> replan(const Lock& lock) {

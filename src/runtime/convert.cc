@@ -57,15 +57,12 @@ Result<std::string> find_script() {
       .with_hint("install axle whole: converting PyTorch models needs it");
 }
 
-// The last line of what the script printed: libraries print above it.
+// Libraries print above what the script says.
 Result<Json> answer_of(const SubprocessResult& done, const std::string& python) {
-  std::string_view text = trim(done.stdout_text);
-  if (const size_t line = text.rfind('\n'); line != std::string_view::npos) text.remove_prefix(line + 1);
-  auto json = parse_json(text);
+  auto json = parse_json(last_line(done.stdout_text));
   if (json && json->is_object()) return json;
-  std::string_view last = trim(done.stderr_text);
-  if (const size_t line = last.rfind('\n'); line != std::string_view::npos) last.remove_prefix(line + 1);
-  return unavailable_error(fmt::format("{} did not convert the model: {}: {}", python, done.outcome(), printable(last, 500)))
+  return unavailable_error(fmt::format("{} did not convert the model: {}: {}", python, done.outcome(),
+                                       printable(last_line(done.stderr_text), 500)))
       .with_hint("the conversion ran out of memory, or that Python is broken: try it by hand");
 }
 

@@ -26,12 +26,7 @@ constexpr const char* kScript = "axle-convert.py";
 constexpr size_t kMaxVersionBytes = 200;
 constexpr size_t kLastWordsBytes = 600;
 
-// The last line: what a program dies of.
-std::string last_words(const std::string& text) {
-  const std::string_view trimmed = trim(text);
-  const size_t line = trimmed.rfind('\n');
-  return printable(trimmed.substr(line == std::string_view::npos ? 0 : line + 1), kLastWordsBytes);
-}
+std::string last_words(const std::string& text) { return printable(last_line(text), kLastWordsBytes); }
 
 // Isolated from PYTHONPATH, the user's folder and the script's own, which holds modules of other names in a wheel.
 SubprocessOptions program(const std::string& python, const std::string& script, std::string argument) {

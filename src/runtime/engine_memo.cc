@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "engine/library_digest.h"
 #include "runtime/plan_memo.h"
+#include "runtime/planner_inputs.h"
 #include "runtime/runtime_state.h"
 #include "spec/planner_input_json.h"
 
@@ -59,6 +60,20 @@ std::optional<EngineFacts> recall_engine(Runtime& runtime, const EngineState& st
     return std::nullopt;
   if (!same_files(runtime, state.plugin_path, *facts, verify)) return std::nullopt;
   return std::move(*facts);
+}
+
+std::optional<EngineFacts> known_engine(Runtime& runtime, const std::string& name, bool may_open, bool verify) {
+  auto state = runtime.engines().peek(name);
+  if (!state) return std::nullopt;
+  if (!state->opened) {
+    if (auto facts = recall_engine(runtime, *state, verify)) return facts;
+    if (!may_open) return std::nullopt;
+    state = runtime.engines().state(name);
+    if (!state) return std::nullopt;
+  }
+  EngineFacts facts = engine_facts(*state);
+  remember_engine(runtime, *state, facts);
+  return facts;
 }
 
 }  // namespace axle

@@ -16,4 +16,8 @@ void remember_engine(Runtime& runtime, const EngineState& state, const EngineFac
 // files' digests are looked up anew, by trusted stamp or by content.
 std::optional<EngineFacts> recall_engine(Runtime& runtime, const EngineState& state, bool verify);
 
+// Of the engine of that name: as it answered when it was opened, else as remembered, else, where `may_open`, by opening it now (and remembering
+// it). Nothing for a name that no engine has.
+std::optional<EngineFacts> known_engine(Runtime& runtime, const std::string& name, bool may_open, bool verify = false);
+
 }  // namespace axle

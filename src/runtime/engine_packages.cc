@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/errno_status.h"
 #include "base/file.h"
 #include "base/subprocess.h"
 #include "base/text.h"
@@ -71,11 +70,8 @@ Status run_pip(const std::string& python, const EnginePackages& packages, const 
   if (done.cancelled) return cancel.check();
   if (done.timed_out) return deadline_exceeded_error("pip took longer than 30 minutes");
   if (done.succeeded()) return ok_status();
-  const std::string_view words = trim(done.stderr_text);
-  const size_t line = words.rfind('\n');
   return unavailable_error(fmt::format("{} -m pip did not install what {} needs: {}: {}", python, packages.engine,
-                                       done.outcome(),
-                                       printable(words.substr(line == std::string_view::npos ? 0 : line + 1), 600)))
+                                       done.outcome(), printable(last_line(done.stderr_text), 600)))
       .with_hint("AXLE_PYTHON names another Python; the packages are those of " + packages.list);
 }
 

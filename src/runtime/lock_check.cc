@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "planner/compare_facts.h"
+#include "planner/lock_parts.h"
 #include "planner/planner.h"
 #include "policy/policy_values.h"
 #include "runtime/custom_ops.h"
@@ -27,19 +28,7 @@ std::vector<EngineFacts> engines_now(Runtime& runtime, const Plan& plan, bool ve
   for (const Partition& part : plan.partitions) used.insert(part.candidate.engine);
   std::vector<EngineFacts> engines;
   for (const std::string& name : runtime.engines().names()) {
-    auto state = runtime.engines().peek(name);
-    if (!state) continue;
-    if (!state->opened) {
-      if (auto facts = recall_engine(runtime, *state, verify)) {
-        engines.push_back(std::move(*facts));
-        continue;
-      }
-      if (!used.contains(name)) continue;
-      state = runtime.engines().state(name);
-      if (!state) continue;
-    }
-    engines.push_back(engine_facts(*state));
-    remember_engine(runtime, *state, engines.back());
+    if (auto facts = known_engine(runtime, name, used.contains(name), verify)) engines.push_back(std::move(*facts));
   }
   return engines;
 }
@@ -165,9 +154,9 @@ Status LockCheck::status(const std::string& model, const std::string& lock) cons
   return status;
 }
 
-Result<LockCheck> check_lock(Runtime& runtime, const Lock& lock, const LockCheckOptions& options) {
-  AXLE_RETURN_IF_ERROR(check_waived(options.waive).with_context("waive"));
-  AXLE_ASSIGN_OR_RETURN(const PlannerInput locked, parse_planner_input(lock.input_json));
+namespace {
+
+Result<LockCheck> check_parts(Runtime& runtime, const Lock& lock, const PlannerInput& locked, const LockCheckOptions& options) {
   AXLE_ASSIGN_OR_RETURN(const PlannerInput now, facts_now(runtime, locked, lock.plan, options));
   FactsComparison facts = compare_facts(locked, now, lock.plan);
   LockCheck check;
@@ -186,6 +175,21 @@ Result<LockCheck> check_lock(Runtime& runtime, const Lock& lock, const LockCheck
   check.state = drifted ? LockState::kDrifted : check.old_evidence.empty() ? LockState::kValid : LockState::kOldEvidence;
   apply_waivers(now, options, check);
   return check;
+}
+
+}  // namespace
+
+Result<LockCheck> check_lock(Runtime& runtime, const Lock& lock, const LockCheckOptions& options) {
+  AXLE_RETURN_IF_ERROR(check_waived(options.waive).with_context("waive"));
+  AXLE_ASSIGN_OR_RETURN(const PlannerInput locked, parse_planner_input(lock.input_json));
+  return check_parts(runtime, lock, locked, options);
+}
+
+Result<CheckedLock> check_lock_file(Runtime& runtime, const std::string& path, const LockCheckOptions& options) {
+  AXLE_RETURN_IF_ERROR(check_waived(options.waive).with_context("waive"));
+  AXLE_ASSIGN_OR_RETURN(LockParts parts, load_lock_parts(path));
+  AXLE_ASSIGN_OR_RETURN(LockCheck check, check_parts(runtime, parts.lock, parts.input, options));
+  return CheckedLock{std::move(parts.lock), std::move(check)};
 }
 
 }  // namespace axle

@@ -4,6 +4,7 @@
 
 #include "axle/session.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "planner/planner.h"
 #include "runtime/testing/fake_engines.h"
@@ -94,6 +95,19 @@ TEST_F(LockCheckTest, HoldsWhereItWasMadeAndRuns) {
   EXPECT_THAT(session.substitutions(), IsEmpty());
   AXLE_ASSERT_OK_AND_ASSIGN(const Lock same, session.lock());
   EXPECT_EQ(same, made);
+}
+
+TEST_F(LockCheckTest, OfAFileIsTheSame) {
+  const Lock made = lock();
+  AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir folder, ScratchDir::create());
+  const std::string path = folder.file("plan.lock");
+  ASSERT_THAT(save_lock(path, made), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const CheckedLock checked, check_lock_file(*runtime_, path));
+  EXPECT_EQ(checked.lock, made);
+  EXPECT_EQ(checked.check.state, LockState::kValid);
+  EXPECT_EQ(checked.check.plan, made.plan);
+  EXPECT_THAT(check_lock_file(*runtime_, path, {.waive = {"nothing"}}).status(), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(check_lock_file(*runtime_, path + "x").status(), StatusIs(StatusCode::kNotFound));
 }
 
 TEST_F(LockCheckTest, OpensOnlyTheEnginesThatThePlanUses) {

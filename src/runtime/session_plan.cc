@@ -13,13 +13,6 @@
 namespace axle {
 namespace {
 
-// What the plan was judged on: of other prepared shapes nothing is known.
-bool measured(const Plan& plan) {
-  return std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {
-    return part.expected_from_evidence || part.axes != plan.partitions.front().axes;
-  });
-}
-
 // Some candidate was refused for want of evidence: measuring may let it pass.
 bool lacks_evidence(const Status& refusal) {
   for (const auto& [key, decisions] : refusal.details()) {
@@ -52,7 +45,7 @@ Result<Plan> plan_session(const Model& model, const SessionOptions& options) {
   request.prepare = options.policy.execution.precisions.size() == 1;
   auto report = make_plan(*options.runtime, model, request);
   const int64_t budget_ns = options.policy.tuning.budget_ns;
-  const bool may_help = report ? !measured(report->plan) : lacks_evidence(report.error());
+  const bool may_help = report ? !report->plan.measured() : lacks_evidence(report.error());
   if (budget_ns > 0 && may_help) {
     if (options.progress) options.progress("measuring the candidates", -1);
     TuneOptions tuning;

@@ -344,6 +344,12 @@ Result<Plan> read_plan_json(const Json& json, const std::string& where) {
   return plan;
 }
 
+bool Plan::measured() const {
+  return std::ranges::all_of(partitions, [&](const Partition& part) {
+    return part.expected_from_evidence || part.axes != partitions.front().axes;
+  });
+}
+
 // Only a text that is not UTF-8 has no canonical form, and every reader refuses that before it gets here.
 std::string Plan::digest() const {
   const Result<std::string> text = canonical_json(plan_core_to_json(*this));
