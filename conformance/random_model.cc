@@ -132,7 +132,7 @@ class Generator {
     return weight({shape_of.shape.back()});
   }
 
-  // Weights are made once for each shape and then shared.
+  // Weights are made once for each shape and then shared; some are computed from others.
   Value weight(const std::vector<int64_t>& shape) {
     std::string name = "w";
     int64_t count = 1;
@@ -143,7 +143,10 @@ class Generator {
     if (weights_.insert(name).second) {
       std::vector<float> elements(static_cast<size_t>(count));
       for (float& element : elements) element = static_cast<float>(below(3)) - 1;
-      builder_.weight(name, shape, elements);
+      const bool computed = below(3) == 0;
+      builder_.weight(computed ? "raw_" + name : name, shape, elements);
+      // In no part by request: where it is computed is the planner's to say.
+      if (computed) builder_.node(below(2) == 0 ? "Neg" : "Abs", {"raw_" + name}, {name}, "make_" + name);
     }
     return {name, kF32, shape, true, 1};
   }

@@ -44,7 +44,7 @@ struct BoxText {
 
 BoxText text_of(const PageFacts& facts, size_t index, const std::vector<std::vector<int32_t>>& outputs) {
   const PageBox& box = facts.graph.boxes[index];
-  const ModelFacts& model = facts.input->model;
+  const ModelFacts& model = *facts.model;
   if (box.kind == BoxKind::kRun) return {fmt::format("{} nodes", box.nodes.size()), operators_of(box, model)};
   if (box.kind == BoxKind::kNode) {
     const auto& made = outputs[index];
@@ -63,8 +63,7 @@ std::string box_svg(const PageFacts& facts, size_t index, const BoxText& text, c
   std::string out = fmt::format(
       "<g class=\"{} {}\" data-i=\"{}\" transform=\"translate({:.0f} {:.0f})\"><title>{}</title>", caller ? "io" : "n",
       partition_class(facts, box.partition), index, at.x, at.y,
-      escaped(box.kind == BoxKind::kNode ? facts.input->model.nodes[static_cast<size_t>(box.nodes.front())].name : text.title,
-              120));
+      escaped(box.kind == BoxKind::kNode ? facts.model->nodes[static_cast<size_t>(box.nodes.front())].name : text.title, 120));
   out += fmt::format("<rect width=\"{:.0f}\" height=\"{:.0f}\" rx=\"{}\"/>", size.box_width, size.box_height, caller ? 20 : 5);
   out += fmt::format("<text x=\"{0}\" y=\"{1}\">{2}</text>", caller ? 18 : 12, text.below.empty() ? 27 : 19,
                      cut(text.title, kTitleCharacters));
@@ -95,8 +94,8 @@ std::string path_of(const std::vector<LayoutPoint>& points) {
 // What other partitions hand to a box, written above it.
 std::string arrival_label(const PageFacts& facts, const std::vector<int32_t>& tensors, const LayoutPoint& box) {
   uint64_t bytes = 0;
-  for (const int32_t id : tensors) bytes += facts.input->model.tensors[static_cast<size_t>(id)].bytes;
-  const std::string what = tensors.size() == 1 ? cut(facts.input->model.tensors[static_cast<size_t>(tensors.front())].type, 24)
+  for (const int32_t id : tensors) bytes += facts.model->tensors[static_cast<size_t>(id)].bytes;
+  const std::string what = tensors.size() == 1 ? cut(facts.model->tensors[static_cast<size_t>(tensors.front())].type, 24)
                                                : fmt::format("{} tensors", tensors.size());
   return fmt::format("<text class=\"x\" x=\"{:.0f}\" y=\"{:.0f}\">{}{}</text>\n", box.x + LayoutOptions().box_width / 2,
                      box.y - 10, what, bytes > 0 ? ", " + format_size(bytes) : "");
@@ -105,7 +104,7 @@ std::string arrival_label(const PageFacts& facts, const std::vector<int32_t>& te
 std::string edge_svg(const PageFacts& facts, const PageEdge& edge, const std::vector<LayoutPoint>& points) {
   std::string title;
   for (size_t i = 0; i < edge.tensors.size() && i < 3; ++i) {
-    const TensorFacts& tensor = facts.input->model.tensors[static_cast<size_t>(edge.tensors[i])];
+    const TensorFacts& tensor = facts.model->tensors[static_cast<size_t>(edge.tensors[i])];
     title += fmt::format("{}{} {}", title.empty() ? "" : "; ", escaped(tensor.name, 120), escaped(tensor.type, 80));
   }
   if (edge.tensors.size() > 3) title += fmt::format("; and {} more", edge.tensors.size() - 3);
@@ -144,9 +143,9 @@ struct Asker {
   const VerdictRow* row;
 };
 
-std::vector<Asker> askers_of(const PlannerInput& input) {
+std::vector<Asker> askers_of(const std::vector<VerdictRow>& verdicts) {
   std::vector<Asker> out;
-  for (const VerdictRow& row : input.verdicts) {
+  for (const VerdictRow& row : verdicts) {
     const auto same = std::find_if(out.begin(), out.end(), [&](const Asker& asker) {
       return asker.row->engine == row.engine && asker.row->resource == row.resource && asker.row->verdict == row.verdict;
     });
@@ -210,7 +209,7 @@ class TensorTable {
 };
 
 Json box_json(const PageFacts& facts, const PageBox& box, const std::vector<Asker>& askers, VerdictTable& verdicts) {
-  const ModelFacts& model = facts.input->model;
+  const ModelFacts& model = *facts.model;
   Json json = Json::object();
   if (box.nodes.empty()) {
     json["o"] = box.kind == BoxKind::kInput ? "input of the model" : "output of the model";
@@ -239,9 +238,9 @@ Json box_json(const PageFacts& facts, const PageBox& box, const std::vector<Aske
 
 std::string details_data(const PageFacts& facts, const std::vector<std::vector<int32_t>>& inputs,
                          const std::vector<std::vector<int32_t>>& outputs) {
-  const std::vector<Asker> askers = askers_of(*facts.input);
+  const std::vector<Asker> askers = askers_of(*facts.verdicts);
   VerdictTable verdicts;
-  TensorTable tensors(facts.input->model);
+  TensorTable tensors(*facts.model);
   Json boxes = Json::array(), parts = Json::array(), names = Json::array();
   for (size_t i = 0; i < facts.graph.boxes.size(); ++i) {
     Json json = box_json(facts, facts.graph.boxes[i], askers, verdicts);
@@ -298,9 +297,9 @@ std::string graph(const PageFacts& facts) {
     note = fmt::format(
         "{} nodes: each box stands for a run of them within one partition. The bar in a box is its share of the "
         "work (FLOPs) against the heaviest one.",
-        count_text(facts.input->model.nodes.size()));
+        count_text(facts.model->nodes.size()));
   }
-  out += "<p class=\"dim\">" + note + (facts.input->model.cost_exact ? "" : " Axes that are not known count as 1.") + "</p>\n";
+  out += "<p class=\"dim\">" + note + (facts.model->cost_exact ? "" : " Axes that are not known count as 1.") + "</p>\n";
   return out + details_data(facts, inputs, outputs);
 }
 
@@ -312,7 +311,7 @@ std::string transfers(const PageFacts& facts) {
   std::stable_sort(order.begin(), order.end(), [](const Transfer* a, const Transfer* b) { return a->bytes > b->bytes; });
   std::map<std::string_view, std::string_view> types;
   if (facts.input != nullptr) {
-    for (const TensorFacts& tensor : facts.input->model.tensors) types[tensor.name] = tensor.type;
+    for (const TensorFacts& tensor : facts.model->tensors) types[tensor.name] = tensor.type;
   }
   std::string rows;
   for (size_t i = 0; i < order.size() && i < kMostTransfers; ++i) {

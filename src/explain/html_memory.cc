@@ -50,7 +50,7 @@ std::string partition_table(const PageFacts& facts) {
 
 // Activations alive over the nodes of the whole model, as the largest of each step.
 std::string curve(const PageFacts& facts) {
-  std::vector<int32_t> all(facts.input->model.nodes.size());
+  std::vector<int32_t> all(facts.model->nodes.size());
   std::iota(all.begin(), all.end(), 0);
   const std::vector<uint64_t> live = live_bytes(facts, all);
   if (live.size() < 2) return "";

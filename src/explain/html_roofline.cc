@@ -103,13 +103,13 @@ std::vector<Roof> roofs_of(const PageFacts& facts) {
 // Bytes that a node or partition moves at the precision it runs at.
 double bytes_at(const PageFacts& facts, uint64_t weights, uint64_t activations, std::string_view precision) {
   return (static_cast<double>(weights) + static_cast<double>(activations)) * precision_bits(precision) /
-         precision_bits(own_precision(facts.input->model));
+         precision_bits(own_precision(*facts.model));
 }
 
 double rate(double flops, int64_t ns) { return ns > 0 ? flops * 1e9 / static_cast<double>(ns) : 0; }
 
 void add_nodes(const PageFacts& facts, double all_flops, std::vector<Point>& points) {
-  const ModelFacts& model = facts.input->model;
+  const ModelFacts& model = *facts.model;
   for (size_t i = 0; i < facts.graph.boxes.size(); ++i) {
     const PageBox& box = facts.graph.boxes[i];
     if (box.flops == 0 || box.partition < 0) continue;
@@ -134,8 +134,8 @@ void add_partitions(const PageFacts& facts, double all_flops, std::vector<Point>
     const Partition& part = facts.plan->partitions[i];
     uint64_t flops = 0, activations = 0;
     for (const int32_t node : facts.nodes_of_partition[i]) {
-      flops += facts.input->model.nodes[static_cast<size_t>(node)].flops;
-      activations += facts.input->model.nodes[static_cast<size_t>(node)].activation_bytes;
+      flops += facts.model->nodes[static_cast<size_t>(node)].flops;
+      activations += facts.model->nodes[static_cast<size_t>(node)].activation_bytes;
     }
     const double bytes = bytes_at(facts, partition_weight_bytes(facts, i), activations, part.candidate.precision);
     if (flops == 0 || bytes <= 0 || part.expected_ns <= 0) continue;
@@ -147,7 +147,7 @@ void add_partitions(const PageFacts& facts, double all_flops, std::vector<Point>
 
 std::vector<Point> points_of(const PageFacts& facts, size_t& left_out) {
   double all_flops = 0;
-  for (const NodeFacts& node : facts.input->model.nodes) all_flops += static_cast<double>(node.flops);
+  for (const NodeFacts& node : facts.model->nodes) all_flops += static_cast<double>(node.flops);
   std::vector<Point> points, partitions;
   add_nodes(facts, all_flops, points);
   std::erase_if(points, [](const Point& point) { return point.flops_per_s <= 0; });

@@ -158,6 +158,19 @@ std::vector<int64_t> kernel_times(const PageFacts& facts, const ModelFacts& mode
   return out;
 }
 
+// The model and the answers on its nodes; where the plan's parts were cut from a copy, they name the copy's.
+void set_model(const PlannerInput& input, PageFacts& facts) {
+  facts.model = &input.model;
+  facts.verdicts = &input.verdicts;
+  if (facts.plan->partitions.empty()) return;
+  const Partition& part = facts.plan->partitions.front();
+  if (!part.variant || part.nodes.empty()) return;
+  const auto copy = std::ranges::find(input.variant_graphs, part.variant->name(), &VariantGraph::variant);
+  if (copy == input.variant_graphs.end()) return;
+  facts.model = &copy->model;
+  facts.verdicts = &copy->verdicts;
+}
+
 }  // namespace
 
 PageFacts page_facts(const Plan& plan, const PlannerInput* input, const TraceLog* log, size_t most_boxes) {
@@ -166,11 +179,12 @@ PageFacts page_facts(const Plan& plan, const PlannerInput* input, const TraceLog
   facts.input = input;
   facts.log = log;
   facts.places = places_of(plan, facts.place_of_partition);
+  if (input != nullptr) set_model(*input, facts);
   if (!facts.has_graph()) return facts;
-  facts.nodes_of_partition = nodes_of(plan, input->model);
-  facts.partition_of_node = partitions_of(plan, facts, input->model.nodes.size());
-  facts.kernel_ns = kernel_times(facts, input->model);
-  facts.graph = graph_of(facts, input->model, most_boxes);
+  facts.nodes_of_partition = nodes_of(plan, *facts.model);
+  facts.partition_of_node = partitions_of(plan, facts, facts.model->nodes.size());
+  facts.kernel_ns = kernel_times(facts, *facts.model);
+  facts.graph = graph_of(facts, *facts.model, most_boxes);
   return facts;
 }
 
@@ -184,17 +198,17 @@ int64_t estimate_at(const PageFacts& facts, const Candidate& on, const std::vect
   const Roofline roof = roofline_at(facts, on);
   int64_t sum_ns = 0;
   for (const int32_t node : nodes) {
-    sum_ns += estimate_node_ns(facts.input->model, facts.input->model.nodes[static_cast<size_t>(node)], roof, on.precision);
+    sum_ns += estimate_node_ns(*facts.model, facts.model->nodes[static_cast<size_t>(node)], roof, on.precision);
   }
   return sum_ns;
 }
 
 std::vector<uint64_t> live_bytes(const PageFacts& facts, const std::vector<int32_t>& nodes) {
-  std::vector<size_t> step(facts.input->model.nodes.size(), SIZE_MAX);  // at which each node runs
+  std::vector<size_t> step(facts.model->nodes.size(), SIZE_MAX);  // at which each node runs
   const size_t steps = nodes.size();
   for (size_t i = 0; i < steps; ++i) step[static_cast<size_t>(nodes[i])] = i;
   std::vector<int64_t> change(steps + 1, 0);
-  for (const TensorFacts& tensor : facts.input->model.tensors) {
+  for (const TensorFacts& tensor : facts.model->tensors) {
     size_t first = SIZE_MAX, last = 0;
     const auto touch = [&](int32_t node) {
       if (node < 0 || static_cast<size_t>(node) >= step.size() || step[static_cast<size_t>(node)] == SIZE_MAX) return;
@@ -221,9 +235,9 @@ uint64_t partition_weight_bytes(const PageFacts& facts, size_t partition) {
   const std::vector<int32_t>& nodes = facts.nodes_of_partition[partition];
   const auto in = [&](int32_t node) { return std::binary_search(nodes.begin(), nodes.end(), node); };
   uint64_t bytes = 0;
-  for (const int32_t node : nodes) bytes += facts.input->model.nodes[static_cast<size_t>(node)].weight_bytes;
+  for (const int32_t node : nodes) bytes += facts.model->nodes[static_cast<size_t>(node)].weight_bytes;
   // A node's weight_bytes holds a weight only at its first reader.
-  for (const SharedWeightFacts& shared : facts.input->model.shared_weights) {
+  for (const SharedWeightFacts& shared : facts.model->shared_weights) {
     if (shared.nodes.empty() || in(shared.nodes.front())) continue;
     if (std::any_of(shared.nodes.begin(), shared.nodes.end(), in)) bytes += shared.bytes;
   }

@@ -47,6 +47,8 @@ struct PageGraph {
 struct PageFacts {
   const Plan* plan = nullptr;
   const PlannerInput* input = nullptr;  // null: sections that need it are left out
+  const ModelFacts* model = nullptr;    // the input's, or of the copy that the plan's parts were cut from
+  const std::vector<VerdictRow>* verdicts = nullptr;  // on the nodes of `model`
   const TraceLog* log = nullptr;        // null: no run was recorded
   std::vector<PagePlace> places;
   std::vector<int32_t> place_of_partition;  // index into places
@@ -55,7 +57,7 @@ struct PageFacts {
   std::vector<int64_t> kernel_ns;  // of each node in the last recorded run; 0 = no kernel bears its name
   PageGraph graph;
 
-  bool has_graph() const { return input != nullptr && !input->model.nodes.empty(); }
+  bool has_graph() const { return model != nullptr && !model->nodes.empty(); }
 };
 
 inline constexpr size_t kMostBoxes = 2000;

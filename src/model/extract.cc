@@ -150,7 +150,7 @@ class Extractor {
     }
     for (const NodeId node : nodes) {
       for (const ValueId id : graph_.nodes[node].outputs) {
-        if (id < 0 || !needed[id]) continue;
+        if (id < 0 || !(options_.outputs.empty() ? needed[id] : is_asked_for(id))) continue;
         if (!is_end[id]) AXLE_RETURN_IF_ERROR(check_cut(graph_.values[id]));
         out_.outputs.push_back(ids_.at(id));
       }
@@ -161,6 +161,10 @@ class Extractor {
       if (id >= 0) out_.outputs.push_back(ids_.at(id));
     }
     return ok_status();
+  }
+
+  bool is_asked_for(ValueId id) const {
+    return std::ranges::find(options_.outputs, graph_.values[id].name) != options_.outputs.end();
   }
 
   // Names the part by where it comes from: no weights are read.

@@ -17,6 +17,8 @@ struct ExtractOptions {
   std::string name;               // of the new graph; "" = made from the parent's
   // Weights larger than this become inputs of the same type and static shape; for asking engines without moving the bytes.
   uint64_t max_constant_bytes = UINT64_MAX;
+  // Names of the values handed out; empty = those that are used elsewhere or by the whole graph.
+  std::vector<std::string> outputs;
 };
 
 // The nodes as a graph: inputs are values that come from elsewhere, in order of first use; outputs are values used elsewhere or

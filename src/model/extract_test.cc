@@ -45,6 +45,16 @@ TEST(Extract, CutsWithTypesAndSymbols) {
   EXPECT_EQ(part->nodes[1].weight_bytes, 0u);  // counted at its first consumer
 }
 
+TEST(Extract, HandsOutWhatIsAskedFor) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto graph, parse_graph_text(kDiamond));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto part, extract_graph(*graph, std::vector<NodeId>{0, 1, 2}, {.outputs = {"r"}}));
+  EXPECT_THAT(names(*part, part->inputs), ElementsAre("x"));
+  EXPECT_THAT(names(*part, part->outputs), ElementsAre("r"));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto both, extract_graph(*graph, std::vector<NodeId>{0, 1, 2}, {.outputs = {"l", "r"}}));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto plain, extract_graph(*graph, std::vector<NodeId>{0, 1, 2}));
+  EXPECT_EQ(both->digest, plain->digest);
+}
+
 TEST(Extract, WholeGraphKeepsItsInterface) {
   AXLE_ASSERT_OK_AND_ASSIGN(const auto graph, parse_graph_text(kDiamond));
   AXLE_ASSERT_OK_AND_ASSIGN(const auto part, extract_graph(*graph, std::vector<NodeId>{3, 0, 2, 1}));

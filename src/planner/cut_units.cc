@@ -118,9 +118,7 @@ Edges edges_of(const ModelFacts& model, const std::vector<std::vector<int32_t>>&
   }
   std::vector<int32_t> random;
   for (size_t n = 0; n < model.nodes.size(); ++n) {
-    const NodeFacts& node = model.nodes[n];
-    if (node.domain.empty() && std::find(kRandomOps.begin(), kRandomOps.end(), node.op_type) != kRandomOps.end())
-      random.push_back(static_cast<int32_t>(n));
+    if (is_random(model.nodes[n])) random.push_back(static_cast<int32_t>(n));
   }
   add_ring(next, random);
   for (const auto& group : groups) add_ring(next, group);
@@ -128,6 +126,10 @@ Edges edges_of(const ModelFacts& model, const std::vector<std::vector<int32_t>>&
 }
 
 }  // namespace
+
+bool is_random(const NodeFacts& node) {
+  return node.domain.empty() && std::find(kRandomOps.begin(), kRandomOps.end(), node.op_type) != kRandomOps.end();
+}
 
 CutUnits make_cut_units(const ModelFacts& model, const std::vector<std::vector<int32_t>>& groups) {
   const Edges next = edges_of(model, groups);

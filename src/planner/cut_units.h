@@ -19,6 +19,9 @@ struct CutUnits {
   std::vector<int32_t> facts_of;               // per tensor above: index in ModelFacts::tensors
 };
 
+// Draws random numbers.
+bool is_random(const NodeFacts& node);
+
 // `groups`: further nodes that stay together.
 CutUnits make_cut_units(const ModelFacts& model, const std::vector<std::vector<int32_t>>& groups = {});
 

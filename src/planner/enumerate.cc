@@ -275,6 +275,15 @@ std::string outdated_reason(const PlanningContext& context, const Considered& co
   return stale_reason(considered.evidence.outdated->made_with, made_with(context.input.machine, sources));
 }
 
+void append(Field more, Field& field) {
+  const auto move_all = [](auto& from, auto& into) {
+    into.insert(into.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  move_all(more.admitted, field.admitted);
+  move_all(more.measurable, field.measurable);
+  move_all(more.decisions, field.decisions);
+}
+
 void judge(const PlanningContext& context, const Demand& demand, Considered considered, Field& field) {
   for (const CandidateGate gate : candidate_gates()) {
     Gate rejection = gate(context, demand, considered);

@@ -14,6 +14,9 @@ struct Field {
   std::vector<Decision> decisions;      // rejections, of engines and resources too
 };
 
+// Adds everything of `more`.
+void append(Field more, Field& field);
+
 // INVALID_ARGUMENT: an option of the policy that an engine does not have, or outside its domain.
 Result<Field> enumerate(const PlanningContext& context, const Demand& demand);
 

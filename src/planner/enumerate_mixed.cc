@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "planner/constant_nodes.h"
+#include "planner/copy_ground.h"
 #include "planner/cut_search.h"
 #include "planner/cut_units.h"
 #include "planner/enumerate.h"
@@ -22,7 +24,10 @@ namespace {
 class MixedSearch {
  public:
   MixedSearch(const PlanningContext& context, const std::vector<Demand>& demands)
-      : context_(context), model_(context.input.model), demands_(demands) {}
+      : context_(context), whole_(context), model_(context.input.model), demands_(demands) {}
+  // Of a copy of the model that `whole` plans for.
+  MixedSearch(std::shared_ptr<const CopyGround> copy, const PlanningContext& whole, const std::vector<Demand>& demands)
+      : context_(copy->context), whole_(whole), model_(copy->input.model), demands_(demands), copy_(std::move(copy)) {}
 
   // Each part on a resource of its own: a pipeline or a split.
   Result<Field> run_scheduled(PartsRun parts_run) {
@@ -194,12 +199,16 @@ class MixedSearch {
 
   Considered considered_of(const CutPlan& cut) {
     auto mixed = std::make_shared<MixedPlan>();
-    mixed->keeps = places_.keeps;
+    mixed->keeps = {places_.keeps, copy_};
+    mixed->model = &model_;
     mixed->exact = cut.exact;
     mixed->run = run_;
     std::vector<int32_t> part_of(model_.nodes.size(), -1);
     for (const CutPart& part : cut.parts) add_part(part, *mixed, part_of);
     add_tensors(part_of, *mixed);
+    for (MixedPart& part : mixed->parts) {
+      if (auto needed = constants_.needed(part.nodes, part.outputs); !needed.empty()) part.nodes = std::move(needed);
+    }
     for (const MixedPart& part : mixed->parts) mixed->expected_ns += part.expected_ns;
     mixed->preferences_met = preferences_met(*mixed, part_of);
     Considered considered = mixed->parts.front().on;
@@ -216,24 +225,46 @@ class MixedSearch {
     considered.estimate_bytes = memory_bytes(*mixed, part_of);
     const bool simulated = std::any_of(partitions.begin(), partitions.end(), [](const Partition& p) { return p.simulated; });
     if (run_ != PartsRun::kStages)
-      considered.evidence = context_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
-    considered.gated = needs_accuracy_gate(context_, demands_.front(), considered);
+      considered.evidence = whole_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
+    considered.gated = needs_accuracy_gate(whole_, demands_.front(), considered);
     return considered;
   }
 
   void add_part(const CutPart& cut, MixedPlan& mixed, std::vector<int32_t>& part_of) {
-    MixedPart part{place(cut.place).on,      {}, {}, {}, problem_.launch_ns[static_cast<size_t>(cut.place)],
-                   place(cut.place).fallback};
+    MixedPart part;
+    part.on = place(cut.place).on;
+    part.expected_ns = problem_.launch_ns[static_cast<size_t>(cut.place)];
+    part.fallback = place(cut.place).fallback;
     for (const int32_t u : cut.units) {
       const auto& nodes = units_.nodes[static_cast<size_t>(u)];
       part.nodes.insert(part.nodes.end(), nodes.begin(), nodes.end());
       part.expected_ns += true_ns_[problem_.cell(u, cut.place)];
     }
     std::sort(part.nodes.begin(), part.nodes.end());
+    if (copy_) {
+      part.on.variant = &copy_->variant;
+      part.on.candidate.variant = copy_->variant.variant.name();
+    }
     for (const int32_t n : part.nodes) part_of[static_cast<size_t>(n)] = static_cast<int32_t>(mixed.parts.size());
     mixed.fallback_reasons.push_back(part.fallback ? why_not_demanded(context_, places_.places, part.nodes) : "");
     part_places_.push_back(cut.place);
     mixed.parts.push_back(std::move(part));
+  }
+
+  // A part that reads a constant node's result runs the node too, where its place can.
+  bool computes_itself(int32_t node, int32_t part, MixedPlan& mixed) {
+    if (node < 0 || !constants_.holds(node)) return false;
+    const std::vector<int32_t> chain = constants_.chain(node);
+    const SupportMask& mask = place(part_places_[static_cast<size_t>(part)]).mask;
+    if (!std::ranges::all_of(chain, [&](int32_t n) { return mask.takes(n); })) return false;
+    MixedPart& reader = mixed.parts[static_cast<size_t>(part)];
+    for (const int32_t n : chain) {
+      const auto at = std::ranges::lower_bound(reader.nodes, n);
+      if (at != reader.nodes.end() && *at == n) continue;
+      reader.nodes.insert(at, n);
+      reader.repeated.push_back(n);
+    }
+    return true;
   }
 
   // Borders, the transfers over them, and what those cost.
@@ -247,6 +278,7 @@ class MixedSearch {
       std::set<int32_t> readers;
       for (const int32_t n : facts.consumers) readers.insert(part_of[static_cast<size_t>(n)]);
       readers.erase(from);
+      std::erase_if(readers, [&](int32_t to) { return computes_itself(facts.producer, to, mixed); });
       for (const int32_t to : readers) {
         mixed.parts[static_cast<size_t>(to)].inputs.push_back(facts.name);
         mixed.parts[static_cast<size_t>(to)].expected_ns += problem_.in_ns[cell(to)];
@@ -311,17 +343,20 @@ class MixedSearch {
                                                              part.nodes.size(), part.on.place.name(), limit->second)));
       return;
     }
-    judge(context_, demands_.front(), std::move(considered), field_);
+    judge(whole_, demands_.front(), std::move(considered), field_);
   }
 
-  const PlanningContext& context_;
+  const PlanningContext& context_;  // of what is cut
+  const PlanningContext& whole_;    // of what is planned: the same, but where a copy is cut
   const ModelFacts& model_;
   const std::vector<Demand>& demands_;
+  std::shared_ptr<const CopyGround> copy_;
   PartPlaces places_;
   CutUnits units_;
   CutProblem problem_;
   std::vector<int64_t> true_ns_;       // unit_ns without preferences and refusals
   std::vector<int32_t> part_places_;
+  const ConstantNodes constants_{model_};
   PartsRun run_ = PartsRun::kInTurn;
   Field field_;
 };
@@ -339,7 +374,20 @@ Result<Field> enumerate_split(const PlanningContext& context, const std::vector<
 }
 
 Result<Field> enumerate_mixed(const PlanningContext& context, const std::vector<Demand>& demands) {
-  return MixedSearch(context, demands).run();
+  AXLE_ASSIGN_OR_RETURN(Field field, MixedSearch(context, demands).run());
+  const std::vector<std::string>& asked = demands.front().precisions;
+  for (const VariantGraph& graph : context.input.variant_graphs) {
+    const auto facts = std::ranges::find_if(
+        context.input.variants, [&](const VariantFacts& v) { return v.prepared() && v.variant.name() == graph.variant; });
+    if (facts == context.input.variants.end() || std::ranges::find(asked, facts->precision) == asked.end()) continue;
+    const auto copy = std::make_shared<const CopyGround>(context, graph, *facts);
+    AXLE_ASSIGN_OR_RETURN(Field of_copy, MixedSearch(copy, context, demands).run());
+    for (Decision& decision : of_copy.decisions) {
+      if (decision.candidate == "mixed") decision.candidate = "mixed/" + variant_text(*facts);
+    }
+    append(std::move(of_copy), field);
+  }
+  return field;
 }
 
 }  // namespace axle

@@ -55,7 +55,7 @@ std::vector<Partition> mixed_partitions(const PlanningContext& context, const Co
   for (const MixedPart& part : mixed.parts) {
     Partition partition = make_partition(context, part.on);
     partition.id = static_cast<int32_t>(partitions.size());
-    for (const int32_t node : part.nodes) partition.nodes.push_back(context.input.model.nodes[static_cast<size_t>(node)].name);
+    for (const int32_t node : part.nodes) partition.nodes.push_back(mixed.model->nodes[static_cast<size_t>(node)].name);
     partition.inputs = part.inputs;
     partition.outputs = part.outputs;
     partition.spin = false;

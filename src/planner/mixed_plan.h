@@ -13,6 +13,7 @@ namespace axle {
 struct MixedPart {
   Considered on;                   // where, with which options; its evidence is of the whole model there
   std::vector<int32_t> nodes;      // ascending
+  std::vector<int32_t> repeated;   // of those, constants that were not put here but are computed here too
   std::vector<std::string> inputs, outputs;  // tensors at the cut, in the order of the facts
   int64_t expected_ns = 0;
   bool fallback = false;           // on what only a fallback of the policy admits
@@ -26,7 +27,8 @@ enum class PartsRun : uint8_t {
 };
 
 struct MixedPlan {
-  std::shared_ptr<const void> keeps;  // what the parts' pointers point into
+  std::vector<std::shared_ptr<const void>> keeps;  // what the parts' pointers point into
+  const ModelFacts* model = nullptr;  // that is cut: the planner's, or a copy's
   std::vector<MixedPart> parts;       // in execution order
   std::vector<Transfer> transfers;
   std::string name;                   // plan_name() of its partitions

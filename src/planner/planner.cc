@@ -127,12 +127,7 @@ Status add_mixed(const PlanningContext& context, const std::vector<Demand>& dema
   const Mixing mixing = context.input.policy.schedule.mixing;
   if (mixing == Mixing::kNever || (mixing == Mixing::kNeeded && !field.measurable.empty())) return ok_status();
   AXLE_ASSIGN_OR_RETURN(Field mixed, enumerate_mixed(context, demands));
-  const auto append = [](auto& into, auto& more) {
-    into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-  };
-  append(field.admitted, mixed.admitted);
-  append(field.measurable, mixed.measurable);
-  append(field.decisions, mixed.decisions);
+  append(std::move(mixed), field);
   return ok_status();
 }
 

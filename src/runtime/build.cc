@@ -61,7 +61,8 @@ Result<std::shared_ptr<const GraphIndex>> graph_for(const Model& model, const Pa
   }
   if (!part.nodes.empty()) {
     AXLE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids, node_ids(*graph, part.nodes));
-    AXLE_ASSIGN_OR_RETURN(graph, extract_graph(*graph, ids));
+    // Another part may compute the same constants for itself: what this one hands out is the plan's to say.
+    AXLE_ASSIGN_OR_RETURN(graph, extract_graph(*graph, ids, {.outputs = part.outputs}));
   }
   return GraphIndex::create(std::move(graph));
 }

@@ -263,7 +263,7 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   }
   AXLE_ASSIGN_OR_RETURN(input.verdicts, collect_verdicts(runtime, model, input, request));
   AXLE_ASSIGN_OR_RETURN(input.variants, collect_variants(runtime, model, request));
-  AXLE_ASSIGN_OR_RETURN(input.variant_verdicts, collect_variant_verdicts(runtime, model, input, request));
+  AXLE_RETURN_IF_ERROR(add_variant_answers(runtime, model, request, samples, input));
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   // Last: nobody here can be asked about what it adds.
   assume_machine(input, request.machine != nullptr && input.machine.fingerprint() != here.fingerprint());

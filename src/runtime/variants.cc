@@ -17,6 +17,7 @@
 #include "policy/variant_precisions.h"
 #include "runtime/calibration.h"
 #include "runtime/converter.h"
+#include "runtime/engine_memo.h"
 #include "runtime/model_facts.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/runtime_state.h"
@@ -28,7 +29,6 @@ namespace {
 
 constexpr const char* kBlob = "model";
 constexpr const char* kGenerated = "generated:0";
-constexpr size_t kMostRefusedNodes = 20;
 
 struct Kind {
   const char* word;
@@ -56,8 +56,8 @@ bool for_qnn(Runtime& runtime, const Policy& policy) {
     return selector && selector->kind == ResourceKind::kNpu;
   });
   if (!asked) return false;
-  const auto state = runtime.engines().state("qnn");
-  return state && state->present && may_serve(engine_facts(*state), policy);
+  const auto facts = known_engine(runtime, "qnn", true);
+  return facts && facts->present && may_serve(*facts, policy);
 }
 
 // Products of 8-bit numbers are summed in pairs of 16 bits where there is no instruction for them: ranges of 7 bits keep that
@@ -65,21 +65,17 @@ bool for_qnn(Runtime& runtime, const Policy& policy) {
 // Of a transformer only products are quantised: its norms and softmaxes lose most of their meaning in 8 bits and cost little.
 std::map<std::string, std::string> options_of(const Kind& kind, const Machine& machine, const std::string& op_types, bool qnn) {
   if (!kind.calibrated) return {{"keep_io_types", "true"}};
+  std::map<std::string, std::string> options = {
+      {"activation_type", "QUInt8"}, {"calibrate_method", "MinMax"}, {"per_channel", "true"}, {"weight_type", "QInt8"}};
   if (qnn) {
-    return {{"activation_type", "QUInt8"},
-            {"calibrate_method", "MinMax"},
-            {"per_channel", "true"},
-            {"recipe", "qnn"},
-            {"weight_type", "QInt8"}};
+    options["recipe"] = "qnn";
+    return options;
   }
   const bool x86 = has_any(machine.isa, {"avx2", "avx512f"});
   const bool sums_32 = has_any(machine.isa, {"avx512_vnni", "avx_vnni", "amx_int8"});
-  return {{"activation_type", "QUInt8"},
-          {"calibrate_method", "MinMax"},
-          {"op_types", op_types},
-          {"per_channel", "true"},
-          {"reduce_range", x86 && !sums_32 ? "true" : "false"},
-          {"weight_type", "QInt8"}};
+  options["op_types"] = op_types;
+  options["reduce_range"] = x86 && !sums_32 ? "true" : "false";
+  return options;
 }
 
 ArtefactKey key_of(const Model& model, const Variant& variant) {
@@ -161,14 +157,13 @@ Result<std::vector<Wanted>> wanted_variants(Runtime& runtime, const Model& model
                                             const std::string& ops, const std::string& converter) {
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   const Machine& machine = request.machine != nullptr ? *request.machine : here;
-  const bool qnn = for_qnn(runtime, request.policy);
   std::vector<Wanted> wanted;
   for (const Kind& kind : kKinds) {
     if (!asks_for_variant(request.policy, kind.precision)) continue;
     Wanted& one = wanted.emplace_back(Wanted{kind, {}, {}});
     one.variant.kind = kind.word;
     one.variant.converter = converter;
-    one.variant.options = options_of(kind, machine, ops, qnn);
+    one.variant.options = options_of(kind, machine, ops, kind.calibrated && for_qnn(runtime, request.policy));
     if (!kind.calibrated) continue;
     AXLE_ASSIGN_OR_RETURN(one.source, source_of(runtime, model, request));
     one.variant.calibration_digest = one.source.digest;
@@ -299,57 +294,6 @@ Result<std::vector<VariantFacts>> collect_variants(Runtime& runtime, const Model
     if (!failure.empty()) row.code = "CONVERSION";
     row.reason = failure.empty() ? "no copy of the model in " + row.precision + " was made yet: axle tune makes it"
                                  : "a copy of the model in " + row.precision + " could not be made: " + failure;
-  }
-  return rows;
-}
-
-namespace {
-
-VariantVerdict verdict_row(const EngineFacts& engine, const CapabilityFacts& capability, const VariantFacts& facts,
-                           const GraphVerdict& verdict, const Graph& graph) {
-  VariantVerdict row{
-      engine.info.name, capability.resource, facts.variant.name(), verdict.graph.kind != VerdictKind::kNo, "", "", {}};
-  for (const NodeVerdict& node : verdict.nodes) {
-    if (node.verdict.kind != VerdictKind::kNo || node.index >= graph.nodes.size()) continue;
-    row.taken = false;
-    const Node& refused = graph.nodes[node.index];
-    if (row.nodes.size() < kMostRefusedNodes)
-      row.nodes.push_back({refused.name, refused.op_type, node.verdict.code, node.verdict.text});
-  }
-  if (row.taken) return row;
-  row.code = verdict.graph.code;
-  row.text = verdict.graph.text.empty() && !row.nodes.empty() ? row.nodes.front().reason : verdict.graph.text;
-  if (row.code.empty()) row.code = row.nodes.empty() ? "OTHER" : row.nodes.front().code;
-  return row;
-}
-
-}  // namespace
-
-Result<std::vector<VariantVerdict>> collect_variant_verdicts(Runtime& runtime, const Model& model, PlannerInput& input,
-                                                             const PlanRequest& request) {
-  std::vector<VariantVerdict> rows;
-  for (VariantFacts& facts : input.variants) {
-    if (!facts.prepared()) continue;
-    const auto open = open_variant(runtime, model, facts.variant);
-    if (!open) {
-      facts.code = "NOT_PREPARED";
-      facts.reason = open.error().message();
-      facts.variant.digest.clear();
-      continue;
-    }
-    AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(open->model));
-    for (const EngineFacts& engine : input.engines) {
-      if (!may_serve(engine, input.policy)) continue;
-      for (const CapabilityFacts& capability : engine.capabilities) {
-        const auto& offered = capability.capability.precisions;
-        const bool offers = std::ranges::find(offered, facts.precision, &PrecisionSpec::name) != offered.end();
-        if (!offers || !reads_format(capability.capability, open->model)) continue;
-        AXLE_RETURN_IF_ERROR(request.cancel.check());
-        AXLE_ASSIGN_OR_RETURN(const GraphVerdict verdict,
-                              engine_verdict(runtime, graph, engine, capability, facts.precision, input.policy, request.reuse));
-        rows.push_back(verdict_row(engine, capability, facts, verdict, *graph));
-      }
-    }
   }
   return rows;
 }

@@ -2,6 +2,7 @@
 // process of its own), finding those that are there another; the planner is told only what was found.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,10 @@ Status prepare_variants(Runtime& runtime, const Model& model, const PlanRequest&
 // quantised, is not f32 or is not ONNX. Makes nothing. NOT_FOUND as above.
 Result<std::vector<VariantFacts>> collect_variants(Runtime& runtime, const Model& model, const PlanRequest& request);
 
-// The engines' answers for those that are there. One that cannot be read any more becomes "not prepared" in `input`.
-Result<std::vector<VariantVerdict>> collect_variant_verdicts(Runtime& runtime, const Model& model, PlannerInput& input,
-                                                             const PlanRequest& request);
+// The engines' answers for those that are there, at the shapes of `samples`: variant_verdicts and variant_graphs of `input`. A variant
+// that cannot be read any more becomes "not prepared".
+Status add_variant_answers(Runtime& runtime, const Model& model, const PlanRequest& request,
+                           std::span<const NamedTensor> samples, PlannerInput& input);
 
 // A copy that was made, verified; its files stay while the lease lives.
 struct OpenVariant {

@@ -127,6 +127,14 @@ struct VariantVerdict {
   friend bool operator==(const VariantVerdict&, const VariantVerdict&) = default;
 };
 
+// The graph of a prepared variant with the engines' answers, where parts of it may have to run in several places.
+struct VariantGraph {
+  std::string variant;  // Variant::name()
+  ModelFacts model;  // the variant's; its digest too
+  std::vector<VerdictRow> verdicts;  // at the variant's precision
+  friend bool operator==(const VariantGraph&, const VariantGraph&) = default;
+};
+
 // What to type where code is NO_CONVERTER.
 inline constexpr const char* kInstallConverter = "pip install onnxruntime onnx";
 
@@ -148,6 +156,7 @@ struct PlannerInput {
   std::vector<VerdictRow> verdicts;
   std::vector<VariantFacts> variants;  // that the policy asks for
   std::vector<VariantVerdict> variant_verdicts;  // of those that are prepared
+  std::vector<VariantGraph> variant_graphs;  // of those that a mixed plan may be cut from
   std::vector<ResourceProfile> profiles;  // of the machine's resources, where there is one
   std::vector<EstimateRatio> estimate_ratios;  // of this model and of others, measured on the machine that plans
   bool what_if = false;  // planned for another machine than the one that plans

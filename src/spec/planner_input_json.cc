@@ -232,6 +232,23 @@ auto verdict_row_reader(uint32_t node_count) {
   };
 }
 
+Json variant_graph_to_json(const VariantGraph& v) {
+  return {
+      {"model", model_to_json(v.model)}, {"variant", v.variant}, {"verdicts", list_to_json(v.verdicts, verdict_row_to_json)}};
+}
+
+Result<VariantGraph> read_variant_graph(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  VariantGraph graph;
+  graph.variant = reader.text("variant");
+  AXLE_RETURN_IF_ERROR(reader.status());
+  AXLE_ASSIGN_OR_RETURN(graph.model, read_model(reader.object("model"), where + ".model"));
+  graph.verdicts =
+      read_list<VerdictRow>(reader, "verdicts", verdict_row_reader(static_cast<uint32_t>(graph.model.nodes.size())));
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return graph;
+}
+
 Result<Machine> read_machine(const Json& json, const std::string& where) {
   AXLE_ASSIGN_OR_RETURN(const std::string text, canonical_json(json));
   Result<Machine> machine = parse_machine(text);
@@ -302,6 +319,7 @@ Json planner_input_to_json_value(const PlannerInput& input) {
   if (input.what_if) json["what_if"] = true;
   if (!input.variants.empty()) json["variants"] = list_to_json(input.variants, variant_facts_to_json);
   if (!input.variant_verdicts.empty()) json["variant_verdicts"] = list_to_json(input.variant_verdicts, variant_verdict_to_json);
+  if (!input.variant_graphs.empty()) json["variant_graphs"] = list_to_json(input.variant_graphs, variant_graph_to_json);
   if (!input.sample_axes.empty()) json["sample_axes"] = map_to_json(input.sample_axes);
   return json;
 }
@@ -335,6 +353,7 @@ Result<PlannerInput> read_planner_input_json(const Json& json, const std::string
   input.what_if = reader.boolean_or("what_if", false);
   input.variants = read_list<VariantFacts>(reader, "variants", read_variant_facts);
   input.variant_verdicts = read_list<VariantVerdict>(reader, "variant_verdicts", read_variant_verdict);
+  input.variant_graphs = read_list<VariantGraph>(reader, "variant_graphs", read_variant_graph);
   input.evidence = read_list<EvidenceRow>(reader, "evidence", read_evidence_row);
   input.shapes = reader.text("shapes");
   if (reader.optional("sample_axes") != nullptr) input.sample_axes = read_map<int64_t>(reader, "sample_axes", read_axis_size);

@@ -26,6 +26,7 @@ class Parser {
       ++number;
       if (raw.starts_with("=== ")) {
         section = std::string(raw.substr(4));
+        if (section == "copy") AXLE_RETURN_IF_ERROR(begin_copy());
         continue;
       }
       if (section == "policy") {
@@ -34,12 +35,14 @@ class Parser {
       }
       if (trim(raw).empty() || trim(raw).front() == '#') continue;
       const Line line = split_line(raw, number);
-      if (section == "model")
+      if (section == "model" || section == "copy")
         AXLE_RETURN_IF_ERROR(model_line(line));
       else if (section == "engines")
         AXLE_RETURN_IF_ERROR(engine_line(line));
       else if (section == "verdicts")
-        AXLE_RETURN_IF_ERROR(verdict_line(line));
+        AXLE_RETURN_IF_ERROR(verdict_line(line, input_.verdicts));
+      else if (section == "copy verdicts" && !input_.variant_graphs.empty())
+        AXLE_RETURN_IF_ERROR(verdict_line(line, input_.variant_graphs.back().verdicts));
       else if (section == "variants")
         AXLE_RETURN_IF_ERROR(variant_line(line));
       else if (section == "evidence")
@@ -113,7 +116,7 @@ class Parser {
   }
 
   Status model_line(const Line& line) {
-    ModelFacts& m = input_.model;
+    ModelFacts& m = model();
     const std::string what = line.word(0);
     if (what == "format")
       m.format = line.word(1);
@@ -159,16 +162,16 @@ class Parser {
       node.flops = static_cast<uint64_t>(real_of(line.value("flops", "0")));
       node.weight_bytes = static_cast<uint64_t>(real_of(line.value("weights", "0")));
       node.activation_bytes = static_cast<uint64_t>(real_of(line.value("activations", "0")));
-      input_.model.nodes.push_back(std::move(node));
+      model().nodes.push_back(std::move(node));
     }
-    const auto index = static_cast<int32_t>(input_.model.nodes.size()) - 1;
+    const auto index = static_cast<int32_t>(model().nodes.size()) - 1;
     for (const std::string& name : list_of(line.value("in"))) reads_.emplace_back(index, name);
     for (const std::string& name : list_of(line.value("out"))) makes_.emplace_back(index, name);
   }
 
   // Tensors from what nodes read and make; without any the graph is not known and cannot be cut.
   void add_tensors() {
-    ModelFacts& m = input_.model;
+    ModelFacts& m = model();
     if (makes_.empty()) return;
     const auto add = [&](const std::string& name, int32_t producer) {
       const auto type = types_.contains(name) ? types_[name] : std::pair<std::string, int64_t>("f32[1,64]", 256);
@@ -259,18 +262,18 @@ class Parser {
                              : VerdictKind::kUnknown;
   }
 
-  Status verdict_line(const Line& line) {
+  static Status verdict_line(const Line& line, std::vector<VerdictRow>& rows) {
     if (line.indent == 0) {
-      VerdictRow& row = input_.verdicts.emplace_back(VerdictRow{line.word(0), line.word(1), line.word(2), {}});
+      VerdictRow& row = rows.emplace_back(VerdictRow{line.word(0), line.word(1), line.word(2), {}});
       row.verdict.graph = {kind_of(line.word(3)), line.value("code"), line.value("text"), -1};
       row.verdict.otherwise = {kind_of(line.value("others", line.word(3) == "no" ? "yes" : line.word(3))), line.value("code"),
                                line.value("text"), -1};
       return ok_status();
     }
-    if (input_.verdicts.empty()) return refuse(line, "no verdict before this line");
-    input_.verdicts.back().verdict.nodes.push_back({static_cast<uint32_t>(number_of(line.word(1))),
-                                                    {kind_of(line.word(2)), line.value("code"), line.value("text"),
-                                                     static_cast<int32_t>(number_of(line.value("group", "-1")))}});
+    if (rows.empty()) return refuse(line, "no verdict before this line");
+    rows.back().verdict.nodes.push_back({static_cast<uint32_t>(number_of(line.word(1))),
+                                         {kind_of(line.word(2)), line.value("code"), line.value("text"),
+                                          static_cast<int32_t>(number_of(line.value("group", "-1")))}});
     return ok_status();
   }
 
@@ -356,10 +359,21 @@ class Parser {
     return ok_status();
   }
 
-  // Totals, and the parts of keys that every row shares.
-  void finish() {
-    ModelFacts& m = input_.model;
-    m.digest = "sha256:model";
+  // What is described now: the model, or the copy that began last.
+  ModelFacts& model() { return input_.variant_graphs.empty() ? input_.model : input_.variant_graphs.back().model; }
+
+  Status begin_copy() {
+    if (input_.variants.empty()) return invalid_argument_error("a copy comes after the variant whose graph it is");
+    finish_model("sha256:model");
+    const Variant& variant = input_.variants.back().variant;
+    input_.variant_graphs.push_back({variant.name(), {}, {}});
+    model().digest = variant.digest;
+    return ok_status();
+  }
+
+  void finish_model(const std::string& digest) {
+    ModelFacts& m = model();
+    m.digest = digest;
     add_tensors();
     if (m.format.empty()) m.format = "onnx";
     for (const NodeFacts& node : m.nodes) {
@@ -367,6 +381,13 @@ class Parser {
       m.weight_bytes += node.weight_bytes;
       m.activation_bytes += node.activation_bytes;
     }
+    reads_.clear(), makes_.clear(), types_.clear();
+  }
+
+  // Totals, and the parts of keys that every row shares.
+  void finish() {
+    finish_model(input_.variant_graphs.empty() ? "sha256:model" : model().digest);
+    const ModelFacts& m = input_.model;
     input_.shapes = shapes_text(m.inputs);
     input_.as_of_unix_s = kNow;
     if (what_if_) assume_machine(input_, true);
