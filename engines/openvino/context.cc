@@ -61,17 +61,31 @@ OpenVinoContext::Bound OpenVinoContext::empty() const {
 }
 
 OpenVinoContext::OpenVinoContext(std::shared_ptr<Program> program, bool profiling)
-    : program_(std::move(program)), profiling_(profiling),
-      request_(make<ov_infer_request_t>(api(), api().ov_infer_request_free, "making a request", [&](ov_infer_request_t** out) {
-        return api().ov_compiled_model_create_infer_request(program_->model(), out);
-      })) {
+    : program_(std::move(program)), profiling_(profiling), request_(nullptr, api().ov_infer_request_free) {
   for (size_t i = 0; i < program_->io().inputs.size(); ++i) inputs_.push_back(empty());
-  for (size_t i = 0; i < program_->io().outputs.size(); ++i) {
-    outputs_.push_back(empty());
-    outputs_[i].own = make<ov_tensor_t>(api(), api().ov_tensor_free, "reading an output", [&](ov_tensor_t** out) {
-      return api().ov_infer_request_get_tensor_by_const_port(request_.get(), program_->output_port(i).get(), out);
-    });
+  for (size_t i = 0; i < program_->io().outputs.size(); ++i) outputs_.push_back(empty());
+  make_request();
+}
+
+// With what is bound. A request of a program that failed is not freed: see Program::replace.
+void OpenVinoContext::make_request() {
+  const uint64_t generation = program_->generation();
+  compiled_ = program_->compiled();
+  auto request = make<ov_infer_request_t>(
+      api(), api().ov_infer_request_free, "making a request",
+      [&](ov_infer_request_t** out) { return api().ov_compiled_model_create_infer_request(compiled_->model.get(), out); });
+  (void)request_.release();
+  request_ = std::move(request);
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i].bound) set(compiled_->inputs[i], inputs_[i].wrapped.get(), program_->io().inputs[i]);
   }
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    outputs_[i].own = make<ov_tensor_t>(api(), api().ov_tensor_free, "reading an output", [&](ov_tensor_t** out) {
+      return api().ov_infer_request_get_tensor_by_const_port(request_.get(), compiled_->outputs[i].get(), out);
+    });
+    if (outputs_[i].direct) set(compiled_->outputs[i], outputs_[i].wrapped.get(), program_->io().outputs[i]);
+  }
+  generation_ = generation;
 }
 
 OpenVinoContext::Tensor OpenVinoContext::wrap(const kit::IoSpec& spec, const axle_tensor_t& tensor) const {
@@ -102,13 +116,13 @@ void OpenVinoContext::bind_input(uint32_t index, const axle_tensor_t* tensor) {
   kit::check_tensor(spec, *tensor);
   if (input.same_as(*tensor)) return;
   Tensor wrapped = wrap(spec, *tensor);
-  set(program_->input_port(index), wrapped.get(), spec);
+  set(compiled_->inputs[index], wrapped.get(), spec);
   input.wrapped = std::move(wrapped);
   input.take(*tensor);
 }
 
 void OpenVinoContext::use_own(uint32_t index) {
-  set(program_->output_port(index), outputs_[index].own.get(), program_->io().outputs[index]);
+  set(compiled_->outputs[index], outputs_[index].own.get(), program_->io().outputs[index]);
   outputs_[index].direct = false;
 }
 
@@ -127,7 +141,7 @@ void OpenVinoContext::bind_output(uint32_t index, const axle_tensor_t* tensor) {
   const bool direct = is_static(spec);
   Tensor wrapped = wrap(spec, *tensor);
   if (direct) {
-    set(program_->output_port(index), wrapped.get(), spec);
+    set(compiled_->outputs[index], wrapped.get(), spec);
     output.wrapped = std::move(wrapped);
   }
   output.take(*tensor);
@@ -155,7 +169,11 @@ void OpenVinoContext::run(const kit::RunArgs& args) {
   }
   const bool profiled = profiling_ && args.profile.on();
   const auto start = profiled ? std::chrono::steady_clock::now().time_since_epoch() : std::chrono::steady_clock::duration(0);
-  check(api(), infer(args), "OpenVINO failed to run the model");
+  if (generation_ != program_->generation()) make_request();
+  if (const ov_status_e status = infer(args); status != OK) {
+    program_->fail(compiled_);
+    check(api(), status, "OpenVINO failed to run the model");
+  }
   for (uint32_t i = 0; i < outputs_.size(); ++i) collect(i);
   program_->runs().fetch_add(1, std::memory_order_relaxed);
   ran_ = true;

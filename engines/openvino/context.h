@@ -32,6 +32,7 @@ class OpenVinoContext final : public kit::Context {
 
   const Api& api() const noexcept { return program_->api(); }
   Bound empty() const;
+  void make_request();
   Tensor wrap(const kit::IoSpec& spec, const axle_tensor_t& tensor) const;
   void set(const Port& port, const ov_tensor_t* tensor, const kit::IoSpec& spec);
   void use_own(uint32_t index);
@@ -41,6 +42,8 @@ class OpenVinoContext final : public kit::Context {
 
   std::shared_ptr<Program> program_;
   bool profiling_;
+  std::shared_ptr<const Compiled> compiled_;
+  uint64_t generation_ = 0;  // of compiled_
   Handle<ov_infer_request_t> request_;
   std::vector<Bound> inputs_, outputs_;
   bool ran_ = false;

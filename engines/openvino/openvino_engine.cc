@@ -325,8 +325,8 @@ kit::Loaded OpenVinoEngine::load(const kit::LoadArgs& args) {
   const CompileFor wanted = target(args.resource, args.precision, args.threads, args.options);
   const auto open = [&](const CompileFor& how) {
     args.cancel.check();
-    return args.blobs.empty() ? Program::from_graph(api_, *args.graph, how, scratch(args.scratch_folder))
-                              : Program::from_artefact(api_, args.blobs, how);
+    return args.blobs.empty() ? Program::from_graph(api_, *args.graph, how, scratch_folder_)
+                              : Program::from_artefact(api_, args.blobs, how, scratch_folder_);
   };
   kit::Loaded loaded;
   kit::Effective& effective = loaded.effective;

@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -18,6 +19,7 @@ constexpr const char* kBlobName = "model.blob";
 constexpr const char* kIoName = "io.bin";
 constexpr const char* kFormat = "openvino-blob";
 constexpr uint64_t kMaxIoEntries = 65536;
+constexpr int kMostFailures = 32;  // what failed stays in memory
 
 kit::Error damaged(const std::string& what) {
   return kit::Error(AXLE_DATA_LOSS, "the artefact is damaged: " + what).hint("remove it from the cache and compile again");
@@ -115,6 +117,29 @@ std::vector<kit::IoSpec> get_specs(std::istream& in) {
   return specs;
 }
 
+std::string instruction_set() {
+  std::string text;
+#if defined(__x86_64__)
+  text = "x86_64";
+  if (__builtin_cpu_supports("avx2")) text += " avx2";
+  if (__builtin_cpu_supports("avx512f")) text += " avx512f";
+  if (__builtin_cpu_supports("avx512vnni")) text += " avx512_vnni";
+  if (__builtin_cpu_supports("avx512bf16")) text += " avx512_bf16";
+#elif defined(__aarch64__)
+  text = "aarch64";
+#endif
+  return text;
+}
+
+kit::Io names_of(const kit::Graph& graph) {
+  kit::Io io;
+  for (uint32_t i = 0; i < graph.input_count(); ++i) io.inputs.push_back(kit::to_io_spec(graph.input(i)));
+  for (uint32_t i = 0; i < graph.output_count(); ++i) io.outputs.push_back(kit::to_io_spec(graph.output(i)));
+  return io;
+}
+
+}  // namespace
+
 // The bytes of one file of the artefact, mapped when the host did not.
 class BlobBytes {
  public:
@@ -142,29 +167,6 @@ class BlobBytes {
   void* mapping_ = MAP_FAILED;
 };
 
-std::string instruction_set() {
-  std::string text;
-#if defined(__x86_64__)
-  text = "x86_64";
-  if (__builtin_cpu_supports("avx2")) text += " avx2";
-  if (__builtin_cpu_supports("avx512f")) text += " avx512f";
-  if (__builtin_cpu_supports("avx512vnni")) text += " avx512_vnni";
-  if (__builtin_cpu_supports("avx512bf16")) text += " avx512_bf16";
-#elif defined(__aarch64__)
-  text = "aarch64";
-#endif
-  return text;
-}
-
-kit::Io names_of(const kit::Graph& graph) {
-  kit::Io io;
-  for (uint32_t i = 0; i < graph.input_count(); ++i) io.inputs.push_back(kit::to_io_spec(graph.input(i)));
-  for (uint32_t i = 0; i < graph.output_count(); ++i) io.outputs.push_back(kit::to_io_spec(graph.output(i)));
-  return io;
-}
-
-}  // namespace
-
 Handle<ov_model_t> read_model(const Api& api, const ov_core_t* core, const kit::Graph& graph, std::string_view scratch_folder) {
   if (!graph.path().empty()) return read_file(api, core, std::string(graph.path()));
   const kit::OnnxModel onnx = graph.onnx();
@@ -174,15 +176,18 @@ Handle<ov_model_t> read_model(const Api& api, const ov_core_t* core, const kit::
   });
 }
 
-Program::Program(std::shared_ptr<const Api> api, const CompileFor& target)
-    : api_(std::move(api)), core_(target.core ? target.core : make_core(*api_)), model_(nullptr, api_->ov_compiled_model_free) {
+Program::Program(std::shared_ptr<const Api> api, const CompileFor& target, std::string_view scratch_folder)
+    : api_(std::move(api)), core_(target.core ? target.core : make_core(*api_)), device_(target.device),
+      scratch_folder_(scratch_folder) {
   configure(*api_, core_.get(), target.device, target.settings, target.precision, target.threads);
 }
 
-void Program::read_ports(const kit::Io& names, bool whole) {
-  inputs_ = read_inputs(*api_, model_.get(), names.inputs, whole, io_.inputs);
-  outputs_ = read_outputs(*api_, model_.get(), names.outputs, whole, io_.outputs);
-  for (const auto* side : {&io_.inputs, &io_.outputs}) {
+void Program::take(ov_compiled_model_t* model, const kit::Io& names, bool whole) {
+  auto compiled = std::make_shared<Compiled>(Compiled{{model, api_->ov_compiled_model_free}, {}, {}});
+  kit::Io io;
+  compiled->inputs = read_inputs(*api_, model, names.inputs, whole, io.inputs);
+  compiled->outputs = read_outputs(*api_, model, names.outputs, whole, io.outputs);
+  for (const auto* side : {&io.inputs, &io.outputs}) {
     for (const kit::IoSpec& spec : *side) {
       if (spec.dtype == 8 || spec.dtype == 0) {
         throw kit::unimplemented("'" + spec.name + "' has an element type that OpenVINO's C API does not carry")
@@ -190,23 +195,62 @@ void Program::read_ports(const kit::Io& names, bool whole) {
       }
     }
   }
+  if (compiled_ == nullptr) io_ = std::move(io);
+  compiled_ = std::move(compiled);
+}
+
+std::shared_ptr<const Compiled> Program::compiled() {
+  const std::lock_guard lock(mutex_);
+  if (failed_) replace();
+  return compiled_;
+}
+
+void Program::fail(const std::shared_ptr<const Compiled>& failed) {
+  const std::lock_guard lock(mutex_);
+  if (compiled_ != failed || failed_) return;
+  failed_ = true;
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+void Program::replace() {
+  const auto refuse = [](const std::string& why) {
+    return kit::failed_precondition("OpenVINO failed in an earlier run, and what it gives after that cannot be trusted: " + why)
+        .hint("make a new session of the model");
+  };
+  if (++failures_ > kMostFailures) throw refuse("it failed " + std::to_string(kMostFailures) + " times");
+  if (std::ranges::any_of(compiled_->inputs, [](const Port& port) { return !port; }))
+    throw refuse("it left out an input that nothing reads, so that what it compiled cannot be made again");
+  // Freeing what failed ends the process ("pure virtual method called"): it stays.
+  (void)new std::shared_ptr<const Compiled>(compiled_);
+  // The library cannot read what it exports of something imported.
+  if (blob_ == nullptr) {
+    const TemporaryFolder folder(scratch_folder_);
+    const std::string path = (folder.path() / kBlobName).string();
+    check(*api_, api_->ov_compiled_model_export_model(compiled_->model.get(), path.c_str()),
+          "exporting what was compiled, after a run that failed");
+    blob_ = std::make_shared<const BlobBytes>(kit::Blob{kBlobName, path, {}});
+  }
+  ov_compiled_model_t* model = nullptr;
+  check(*api_, api_->ov_core_import_model(core_.get(), blob_->bytes().data(), blob_->bytes().size(), device_.c_str(), &model),
+        "importing what was compiled, after a run that failed");
+  take(model, io_, false);
+  failed_ = false;
 }
 
 std::shared_ptr<Program> Program::from_graph(std::shared_ptr<const Api> api, const kit::Graph& graph, const CompileFor& target,
                                              std::string_view scratch_folder) {
-  std::shared_ptr<Program> program(new Program(std::move(api), target));
+  std::shared_ptr<Program> program(new Program(std::move(api), target, scratch_folder));
   const Api& a = *program->api_;
   const Handle<ov_model_t> model = read_model(a, program->core_.get(), graph, scratch_folder);
   ov_compiled_model_t* compiled = nullptr;
   check(a, a.ov_core_compile_model(program->core_.get(), model.get(), target.device.c_str(), 0, &compiled),
         "OpenVINO cannot compile the model");
-  program->model_.reset(compiled);
-  program->read_ports(names_of(graph), graph.node_count() == 0);
+  program->take(compiled, names_of(graph), graph.node_count() == 0);
   return program;
 }
 
 std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, std::span<const kit::Blob> blobs,
-                                                const CompileFor& target) {
+                                                const CompileFor& target, std::string_view scratch_folder) {
   const kit::Blob* model = nullptr;
   const kit::Blob* io = nullptr;
   for (const kit::Blob& blob : blobs) {
@@ -219,8 +263,8 @@ std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, 
   names.inputs = get_specs(text);
   names.outputs = get_specs(text);
   const auto bytes = std::make_shared<const BlobBytes>(*model);
-  std::shared_ptr<Program> program(new Program(std::move(api), target));
-  program->bytes_ = bytes;
+  std::shared_ptr<Program> program(new Program(std::move(api), target, scratch_folder));
+  program->blob_ = bytes;
   const Api& a = *program->api_;
   ov_compiled_model_t* compiled = nullptr;
   const ov_status_e status = a.ov_core_import_model(program->core_.get(), bytes->bytes().data(), bytes->bytes().size(),
@@ -230,19 +274,19 @@ std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, 
   } catch (const kit::Error& error) {
     throw damaged(error.message());
   }
-  program->model_.reset(compiled);
-  program->read_ports(names, false);
+  program->take(compiled, names, false);
   return program;
 }
 
 kit::Manifest Program::write_artefact(const std::string& folder, const CompileFor& target) const {
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    if (!inputs_[i])
+  for (size_t i = 0; i < compiled_->inputs.size(); ++i) {
+    if (!compiled_->inputs[i])
       throw kit::unimplemented("OpenVINO leaves input '" + io_.inputs[i].name +
                                "' out, which nothing reads: no artefact holds it");
   }
   const std::string blob = folder + "/" + kBlobName;
-  check(*api_, api_->ov_compiled_model_export_model(model_.get(), blob.c_str()), "OpenVINO cannot export the compiled model");
+  check(*api_, api_->ov_compiled_model_export_model(compiled_->model.get(), blob.c_str()),
+        "OpenVINO cannot export the compiled model");
   std::ofstream out(folder + "/" + kIoName, std::ios::binary);
   put(out, io_.inputs);
   put(out, io_.outputs);
@@ -263,10 +307,10 @@ kit::Manifest Program::write_artefact(const std::string& folder, const CompileFo
   return manifest;
 }
 
-std::vector<kit::NodeKernel> Program::kernels() const {
+std::vector<kit::NodeKernel> Program::kernels() {
   const auto request = make<ov_infer_request_t>(
       *api_, api_->ov_infer_request_free, "making a request",
-      [&](ov_infer_request_t** out) { return api_->ov_compiled_model_create_infer_request(model_.get(), out); });
+      [&](ov_infer_request_t** out) { return api_->ov_compiled_model_create_infer_request(model(), out); });
   ov_profiling_info_list_t list{};
   check(*api_, api_->ov_infer_request_get_profiling_info(request.get(), &list), "reading the kernels");
   std::vector<kit::NodeKernel> kernels;

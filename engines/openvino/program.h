@@ -2,7 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "ports.h"
 
@@ -17,37 +21,56 @@ struct CompileFor {
   std::shared_ptr<ov_core_t> core;
 };
 
+// What the vendor made of the model. After a run that failed the library takes the next one for done where shapes are the same, and hands out
+// what was there before; only another instance is sound again.
+struct Compiled {
+  Handle<ov_compiled_model_t> model;
+  std::vector<Port> inputs, outputs;
+};
+
+class BlobBytes;
+
 class Program {
  public:
   static std::shared_ptr<Program> from_graph(std::shared_ptr<const Api> api, const kit::Graph& graph, const CompileFor& target,
                                              std::string_view scratch_folder);
   // DATA_LOSS when the blobs are not what compile wrote.
   static std::shared_ptr<Program> from_artefact(std::shared_ptr<const Api> api, std::span<const kit::Blob> blobs,
-                                                const CompileFor& target);
+                                                const CompileFor& target, std::string_view scratch_folder);
 
   // Writes model.blob and io.bin into `folder`.
   kit::Manifest write_artefact(const std::string& folder, const CompileFor& target) const;
 
   const Api& api() const noexcept { return *api_; }
-  const ov_compiled_model_t* model() const noexcept { return model_.get(); }
+  const ov_compiled_model_t* model() { return compiled()->model.get(); }
+  // Sound: what failed is replaced first. FAILED_PRECONDITION: only loading the model anew helps.
+  std::shared_ptr<const Compiled> compiled();
+  // Grows when what was compiled is sound no more: contexts take compiled() anew at their next run.
+  uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
+  // A run on `failed` failed.
+  void fail(const std::shared_ptr<const Compiled>& failed);
   const kit::Io& io() const noexcept { return io_; }
-  const Port& input_port(size_t index) const { return inputs_[index]; }
-  const Port& output_port(size_t index) const { return outputs_[index]; }
   std::atomic<uint64_t>& runs() noexcept { return runs_; }
 
   // Node by node what runs; needs settings.profiling at compile, no run.
-  std::vector<kit::NodeKernel> kernels() const;
+  std::vector<kit::NodeKernel> kernels();
 
  private:
-  Program(std::shared_ptr<const Api> api, const CompileFor& target);
+  Program(std::shared_ptr<const Api> api, const CompileFor& target, std::string_view scratch_folder);
   // `whole`: the model came as a file that the host cannot read as a graph, so that its names are what it expects.
-  void read_ports(const kit::Io& names, bool whole);
+  void replace();
+  void take(ov_compiled_model_t* model, const kit::Io& names, bool whole);
 
   std::shared_ptr<const Api> api_;
-  std::shared_ptr<const void> bytes_;  // of an imported blob, which the vendor reads from in place
+  std::shared_ptr<const BlobBytes>
+      blob_;  // what was imported, which the vendor reads from in place; null: compiled from a graph
   std::shared_ptr<ov_core_t> core_;
-  Handle<ov_compiled_model_t> model_;
-  std::vector<Port> inputs_, outputs_;
+  std::string device_, scratch_folder_;
+  std::mutex mutex_;  // of the next three
+  std::shared_ptr<const Compiled> compiled_;
+  bool failed_ = false;
+  int failures_ = 0;
+  std::atomic<uint64_t> generation_{0};
   kit::Io io_;
   std::atomic<uint64_t> runs_{0};
 };

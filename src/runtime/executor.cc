@@ -124,18 +124,36 @@ Status Execution::bind_output(size_t index, Tensor& tensor) {
     return failed_precondition_error("output '" + plan_->outputs[index].name +
                                      "' is an input of the model: it cannot be bound");
   }
-  return contexts_[static_cast<size_t>(source.partition)].bind_output(source.index, tensor);
+  AXLE_RETURN_IF_ERROR(contexts_[static_cast<size_t>(source.partition)].bind_output(source.index, tensor));
+  std::erase_if(open_outputs_, [&](const OpenOutput& open) { return open.index == index; });
+  const EngineIo& io = plan_->partitions[static_cast<size_t>(source.partition)].executable->io();
+  if (!is_fixed(io.outputs[source.index])) open_outputs_.push_back({index, source, tensor.shape()});
+  return ok_status();
 }
 
 Status Execution::unbind_output(size_t index) {
   const TensorSource& source = plan_->outputs_from[index];
   if (source.partition < 0) return ok_status();
+  std::erase_if(open_outputs_, [&](const OpenOutput& open) { return open.index == index; });
   return contexts_[static_cast<size_t>(source.partition)].unbind_output(source.index);
 }
 
 Status Execution::run(const CancelToken& cancel, const RunProfile* profile) {
-  if (single_ && profile == nullptr) return contexts_.front().run(cancel, nullptr);
+  if (single_ && profile == nullptr && open_outputs_.empty()) return contexts_.front().run(cancel, nullptr);
   return run_parts(&cancel, profile);
+}
+
+// An engine that makes less than was promised fills less than what is bound, and says so here alone.
+Status Execution::check_open_outputs(int32_t partition) {
+  for (const OpenOutput& open : open_outputs_) {
+    if (open.from.partition != partition) continue;
+    AXLE_ASSIGN_OR_RETURN(const OutputView view, contexts_[static_cast<size_t>(partition)].output(open.from.index));
+    if (std::ranges::equal(view.shape, open.shape)) continue;
+    return out_of_range_error(fmt::format("output '{}' of this run is {}, and {} is bound", plan_->outputs[open.index].name,
+                                          format_shape(Shape(view.shape.begin(), view.shape.end())), format_shape(open.shape)))
+        .with_hint("bind a tensor of the result's shape, or none: then the engine's is read with output()");
+  }
+  return ok_status();
 }
 
 Status Execution::hand_over(const Handover& edge) {
@@ -155,14 +173,18 @@ Status Execution::run_part(size_t part, const CancelToken* cancel, const RunProf
   for (size_t edge = first_handover_[part]; edge < first_handover_[part + 1]; ++edge) {
     AXLE_RETURN_IF_ERROR(hand_over(handovers_[edge]));
   }
-  if (profile == nullptr) return cancel != nullptr ? contexts_[part].run(*cancel) : contexts_[part].run();
+  if (profile == nullptr) {
+    AXLE_RETURN_IF_ERROR(cancel != nullptr ? contexts_[part].run(*cancel) : contexts_[part].run());
+    return open_outputs_.empty() ? ok_status() : check_open_outputs(static_cast<int32_t>(part));
+  }
   RunProfile mine = *profile;
   const size_t partition = plan_->first_partition + part;
   mine.partition = static_cast<int32_t>(partition);
   const bool named = mine.partition_names != nullptr;
   const TraceSpan span(named ? mine.sink : nullptr, TraceCategory::kPartition,
                        named ? mine.partition_names[partition] : TraceText{}, mine.partition, mine.run);
-  return contexts_[part].run(cancel != nullptr ? *cancel : CancelToken::none(), &mine);
+  AXLE_RETURN_IF_ERROR(contexts_[part].run(cancel != nullptr ? *cancel : CancelToken::none(), &mine));
+  return check_open_outputs(static_cast<int32_t>(part));
 }
 
 Status Execution::run_parts(const CancelToken* cancel, const RunProfile* profile) {

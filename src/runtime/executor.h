@@ -49,7 +49,7 @@ class Execution {
 
   // The single-partition case is one call into the engine.
   Status run() {
-    if (single_) [[likely]]
+    if (single_ && open_outputs_.empty()) [[likely]]
       return contexts_.front().run();
     return run_parts(nullptr, nullptr);
   }
@@ -69,6 +69,11 @@ class Execution {
     int32_t to_partition;
     uint32_t to_index;
   };
+  struct OpenOutput {  // bound, of a shape that only the run knows
+    size_t index;
+    TensorSource from;
+    Shape shape;  // of what is bound
+  };
   struct Passthrough {  // a model output that is a model input
     size_t output;
     size_t input;
@@ -77,6 +82,7 @@ class Execution {
   Status connect();
   Status run_parts(const CancelToken* cancel, const RunProfile* profile);
   Status hand_over(const Handover& edge);
+  Status check_open_outputs(int32_t partition);
   bool shared_output(const TensorSource& source) const;
 
   std::shared_ptr<const LoadedPlan> plan_;
@@ -84,6 +90,7 @@ class Execution {
   std::vector<std::vector<std::pair<uint32_t, uint32_t>>> readers_;  // per model input: (partition, engine input)
   std::vector<Handover> handovers_;  // ordered by consumer
   std::vector<size_t> first_handover_;  // per partition, into handovers_
+  std::vector<OpenOutput> open_outputs_;
   std::vector<Tensor> between_;  // fixed-shape tensors between partitions
   std::vector<Tensor> bound_inputs_;  // only kept for outputs that are inputs
   std::vector<Tensor> kept_outputs_;
