@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "help.h"
@@ -81,6 +82,13 @@ int Arguments::parse(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "axle: %s\n  see: %s --help\n", error.what(), impl_->app.get_name().c_str());
+    return 2;
+  }
+  // A script whose variable is not set must not run something else than it says.
+  for (const CLI::Option* option : impl_->app.get_options()) {
+    if (std::ranges::find(option->results(), "") == option->results().end()) continue;
+    std::fprintf(stderr, "axle: %s is given with an empty value\n  see: %s --help\n", option->get_name().c_str(),
+                 impl_->app.get_name().c_str());
     return 2;
   }
   return -1;

@@ -1,14 +1,18 @@
 #include "console.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <numeric>
 
 #include "axle/explain.h"
@@ -85,14 +89,27 @@ Result<std::string> read_text_file(const std::string& path) {
   return text;
 }
 
+// A regular file takes the old one's place when it is complete; a link is followed; a device or a pipe is written to as it is.
 Status write_text_file(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".part";
-  std::FILE* file = std::fopen(temporary.c_str(), "we");
+  std::error_code error;
+  const std::filesystem::file_status found = std::filesystem::status(path, error);
+  const bool replaces = !std::filesystem::exists(found) || std::filesystem::is_regular_file(found);
+  const std::filesystem::path linked = std::filesystem::canonical(path, error);
+  const std::string target = error ? path : linked.string();
+  std::string temporary = target + ".XXXXXX";
+  const int fd = replaces ? ::mkostemp(temporary.data(), O_CLOEXEC) : ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  std::FILE* file = fd < 0 ? nullptr : ::fdopen(fd, "w");
   if (file == nullptr) return permission_denied_error("cannot write '" + path + "': " + std::strerror(errno));
+  if (replaces) {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    ::fchmod(fd, 0666 & ~mask);
+  }
   const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) == 0 && written && std::rename(temporary.c_str(), path.c_str()) == 0) return ok_status();
+  const bool closed = std::fclose(file) == 0;
+  if (closed && written && (!replaces || std::rename(temporary.c_str(), target.c_str()) == 0)) return ok_status();
   const std::string reason = std::strerror(errno);
-  std::remove(temporary.c_str());
+  if (replaces) std::remove(temporary.c_str());
   return resource_exhausted_error("cannot write '" + path + "': " + reason).with_hint("free some disk space");
 }
 

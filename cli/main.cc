@@ -1,12 +1,15 @@
 // axle: the command line. One file per command; this one finds the command and prints the overview.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "axle/status.h"
 #include "command.h"
 #include "console.h"
 #include "help.h"
@@ -87,5 +90,11 @@ int main_of(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  return axle::cli::main_of(argc, argv);
+  std::signal(SIGXFSZ, SIG_IGN);  // libraries write files of their own: over a limit theirs fail, and not the command
+  const int code = axle::cli::main_of(argc, argv);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  // Who closed the pipe has read what it wanted.
+  if (errno == EPIPE) return code;
+  std::fprintf(stderr, "axle: the output could not be written: %s\n", std::strerror(errno));
+  return code == 0 ? axle::exit_code_for(axle::StatusCode::kResourceExhausted) : code;
 }

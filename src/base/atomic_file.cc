@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/errno_status.h"
 #include "base/file.h"
+#include "base/write_signals.h"
 
 namespace axle {
 namespace {
@@ -21,34 +22,6 @@ int fault(detail::FileStep step, size_t bytes = 0) noexcept {
   const detail::FileFault injected = g_fault.load(std::memory_order_relaxed);
   return injected ? injected(step, bytes) : 0;
 }
-
-// A size limit or a closed pipe shall be an error here and not a signal that ends the process: both signals go to
-// the writing thread, so they are held back and then taken.
-class WriteSignalsHeld {
- public:
-  WriteSignalsHeld() noexcept {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGXFSZ);
-    sigaddset(&signals_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGXFSZ) == 1 || sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-  }
-  ~WriteSignalsHeld() {
-    const timespec now{};
-    while (!was_pending_ && sigtimedwait(&signals_, nullptr, &now) > 0) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  WriteSignalsHeld(const WriteSignalsHeld&) = delete;
-  WriteSignalsHeld& operator=(const WriteSignalsHeld&) = delete;
-
- private:
-  sigset_t signals_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
 
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');

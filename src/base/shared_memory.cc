@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "base/errno_status.h"
+#include "base/write_signals.h"
 
 namespace axle {
 namespace {
@@ -22,6 +23,7 @@ Result<SharedMemory> SharedMemory::create(const std::string& name, size_t size_b
   const auto length = checked_narrow<off_t>(size_bytes);
   if (size_bytes == 0 || !length) return invalid_argument_error(fmt::format("cannot share {} bytes", size_bytes));
   UniqueFd fd(::memfd_create(name.substr(0, 200).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const WriteSignalsHeld held;
   if (!fd || ::ftruncate(fd.get(), *length) != 0) return failed(errno);
   if (::fcntl(fd.get(), F_ADD_SEALS, kSizeSeals) != 0) return failed(errno);
   return map(std::move(fd), size_bytes, true);

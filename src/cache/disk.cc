@@ -15,6 +15,7 @@
 #include "axle/cache.h"
 #include "base/errno_status.h"
 #include "base/file.h"
+#include "base/write_signals.h"
 
 namespace axle {
 namespace {
@@ -28,33 +29,6 @@ int fault(DiskStep step, const std::string& path, size_t bytes = 0) {
   const DiskFault injected = g_fault.load(std::memory_order_acquire);
   return injected ? injected(step, path, bytes) : 0;
 }
-
-// Over a file size limit the kernel sends SIGXFSZ to the writing thread, which would end the process: it is held back
-// and then taken, and the write returns EFBIG.
-class SizeSignalHeld {
- public:
-  SizeSignalHeld() noexcept {
-    sigemptyset(&signal_);
-    sigaddset(&signal_, SIGXFSZ);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~SizeSignalHeld() {
-    const timespec now{};
-    while (!was_pending_ && sigtimedwait(&signal_, nullptr, &now) > 0) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SizeSignalHeld(const SizeSignalHeld&) = delete;
-  SizeSignalHeld& operator=(const SizeSignalHeld&) = delete;
-
- private:
-  sigset_t signal_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
 
 }  // namespace
 
@@ -85,7 +59,7 @@ Result<UniqueFd> open_or_create_file(const std::string& path, int extra_flags) {
 }
 
 Status write_all(int fd, std::string_view bytes, const std::string& path) {
-  const SizeSignalHeld held;
+  const WriteSignalsHeld held;
   const size_t total = bytes.size();
   while (!bytes.empty()) {
     int error = fault(DiskStep::kWrite, path, bytes.size());

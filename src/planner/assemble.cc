@@ -136,6 +136,7 @@ void add_kernel_substitutions(const PlanningContext& context, const Considered& 
                              : fmt::format("{} = {}", op, choice.force));
   }
   for (const SelectedPin& pin : context.pins) {
+    if (!pin.whole && pin.nodes.empty()) continue;  // a note says that it selects nothing
     if (pin.pin.require && !pin.pin.require->kernel.empty()) add(pin.text("requires", *pin.pin.require));
     if (pin.pin.forbid && !pin.pin.forbid->kernel.empty()) add(pin.text("forbids", *pin.pin.forbid));
   }

@@ -60,8 +60,8 @@ bool only_engines_missing(const PlanningContext& context, const Attempt& attempt
     if (!is_out_of_reach(decision) && !admitted_less) return false;
     out_of_reach |= !admitted_less;
   }
-  const bool none_present =
-      std::none_of(context.engines.begin(), context.engines.end(), [](const EngineFacts* e) { return e->present; });
+  const bool none_present = std::none_of(context.engines.begin(), context.engines.end(),
+                                         [](const EngineFacts* e) { return e->present && !e->info.example; });
   return none_present || (absent && (out_of_reach || !attempt.demand.engines.empty()));
 }
 

@@ -184,10 +184,9 @@ def test_weights_swapped_at_the_same_size_and_time_are_seen(axle, tmp_path, mode
 
 
 def limited(bytes_: int):
-    """Run before exec: no file may grow beyond so many bytes, and too large a write is an error rather than a signal."""
+    """Run before exec: no file may grow beyond so many bytes. A write over it sends a signal that ends who does not expect it."""
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, bytes_))
 
     return limit
