@@ -29,10 +29,24 @@ struct ProfileEngine {
   std::string name;
   std::vector<std::string> precisions;  // in the order it prefers
   std::vector<std::string> formats;     // of models: "onnx", ...
+  std::vector<std::string> operators;   // of ai.onnx, where it runs only these; empty = not known
   bool needs_compile = false;
   bool dynamic_shapes = false;
   std::string source;
   friend bool operator==(const ProfileEngine&, const ProfileEngine&) = default;
+};
+
+// Memory that computes: banks, each with a processor beside it that sees no other bank. Weights stay there, and whatever else a
+// node reads or makes is moved from and to the host. count.value 0 = the device is not made so.
+struct BankFigures {
+  Figure modules, ranks;                   // how many, as they are built; a rank starts as one
+  Figure count;                            // banks that compute
+  Figure memory, working_memory;           // bytes of each bank, and of its processor's scratchpad
+  Figure bandwidth;                        // of one processor to its bank: 10^6 bytes per second
+  Figure frequency;                        // 10^6 per second
+  Figure to_banks, broadcast,
+      from_banks;  // between host and banks: 10^6 bytes per second that arrive or leave, all banks together
+  friend bool operator==(const BankFigures&, const BankFigures&) = default;
 };
 
 struct DeviceProfile {
@@ -49,6 +63,7 @@ struct DeviceProfile {
   Figure link_bandwidth;                // between host and device: 10^6 bytes per second
   Figure power;                         // under full load: milliwatts
   Figure node_launch, call_launch;      // nanoseconds per node, per run
+  BankFigures banks = {};
   std::vector<ProfileEngine> engines;
   friend bool operator==(const DeviceProfile&, const DeviceProfile&) = default;
 };

@@ -1,6 +1,7 @@
 // The profiles and machines that come with axle: each is read, names its sources and belongs to a resource of some machine.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "axle/device_profile.h"
@@ -66,6 +67,19 @@ TEST(DeviceProfiles, RefusesWhatItDoesNotKnow) {
   json["power"]["kind"] = "estimate";
   json["power"]["value"] = -1;
   EXPECT_THAT(read_device_profile(json, "profile"), StatusIs(StatusCode::kInvalidArgument, "above 0"));
+}
+
+TEST(DeviceProfiles, BanksAreDescribedWholeOrNotAtAll) {
+  const auto& known = known_device_profiles();
+  const auto pim = std::ranges::find(known, ResourceKind::kPim, &DeviceProfile::kind);
+  ASSERT_NE(pim, known.end());
+  EXPECT_EQ(pim->banks.memory.value * pim->banks.count.value, pim->memory_size.value);
+  EXPECT_LE(pim->banks.bandwidth.value * pim->banks.count.value, pim->memory_bandwidth.value);
+  Json json = device_profile_to_json_value(*pim);
+  json["banks"].erase("broadcast");
+  EXPECT_THAT(read_device_profile(json, "profile"), StatusIs(StatusCode::kInvalidArgument, "profile.banks lacks broadcast"));
+  json["banks"]["brodcast"] = json["banks"]["to_banks"];
+  EXPECT_THAT(read_device_profile(json, "profile"), StatusIs(StatusCode::kInvalidArgument, "did you mean \"broadcast\""));
 }
 
 TEST(KnownMachines, AreReadAndHaveAProfileForEveryResourceThatIsNoHost) {

@@ -20,6 +20,7 @@ CapabilityFacts assumed_capability(const std::string& resource, const ProfileEng
   facts.capability.dynamic_shapes = said.dynamic_shapes ? DynamicShapes::kYes : DynamicShapes::kNo;
   facts.capability.needs_compile = said.needs_compile;
   facts.capability.can_compile = said.needs_compile;
+  for (const std::string& op : said.operators) facts.capability.ops.push_back({"", op, 1, 0, {}});
   for (const std::string& precision : said.precisions) {
     PrecisionSpec spec;
     spec.name = precision;

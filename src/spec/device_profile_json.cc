@@ -25,8 +25,11 @@ struct Unit {
 // What a kind of figure may be written in; the first is what we write.
 constexpr std::array<Unit, 2> kFloatRates = {{{"TFLOPS", 1e6}, {"GFLOPS", 1e3}}};
 constexpr std::array<Unit, 2> kIntegerRates = {{{"TOPS", 1e6}, {"GOPS", 1e3}}};
-constexpr std::array<Unit, 1> kBandwidth = {{{"GB/s", 1e3}}};
+constexpr std::array<Unit, 2> kBandwidth = {{{"GB/s", 1e3}, {"MB/s", 1.0}}};
 constexpr std::array<Unit, 2> kSize = {{{"GiB", 1073741824.0}, {"MiB", 1048576.0}}};
+constexpr std::array<Unit, 2> kBankSize = {{{"MiB", 1048576.0}, {"KiB", 1024.0}}};
+constexpr std::array<Unit, 1> kClock = {{{"MHz", 1.0}}};
+constexpr std::array<Unit, 1> kCount = {{{"1", 1.0}}};
 constexpr std::array<Unit, 1> kPower = {{{"W", 1e3}}};
 constexpr std::array<Unit, 1> kTime = {{{"us", 1e3}}};
 
@@ -92,8 +95,10 @@ Result<std::map<std::string, Figure>> read_peaks(const Json& json, const std::st
 }
 
 Json engine_to_json(const ProfileEngine& engine) {
-  return {{"dynamic_shapes", engine.dynamic_shapes}, {"formats", engine.formats},       {"name", engine.name},
-          {"needs_compile", engine.needs_compile},   {"precisions", engine.precisions}, {"source", engine.source}};
+  Json json = {{"dynamic_shapes", engine.dynamic_shapes}, {"formats", engine.formats},       {"name", engine.name},
+               {"needs_compile", engine.needs_compile},   {"precisions", engine.precisions}, {"source", engine.source}};
+  if (!engine.operators.empty()) json["operators"] = engine.operators;
+  return json;
 }
 
 Result<ProfileEngine> read_engine(const Json& json, const std::string& where) {
@@ -102,6 +107,7 @@ Result<ProfileEngine> read_engine(const Json& json, const std::string& where) {
   engine.name = reader.text("name");
   engine.precisions = reader.texts_or_empty("precisions");
   engine.formats = reader.texts_or_empty("formats");
+  engine.operators = reader.texts_or_empty("operators");
   engine.needs_compile = reader.boolean("needs_compile");
   engine.dynamic_shapes = reader.boolean("dynamic_shapes");
   engine.source = reader.text("source");
@@ -111,23 +117,24 @@ Result<ProfileEngine> read_engine(const Json& json, const std::string& where) {
   return engine;
 }
 
+template <typename S>
 struct NamedFigure {
   const char* key;
-  Figure DeviceProfile::* field;
+  Figure S::* field;
 };
 
-template <size_t N>
-void write_figure(Json& json, const DeviceProfile& profile, const NamedFigure& named, const std::array<Unit, N>& units) {
-  if ((profile.*named.field).value > 0) json[named.key] = figure_to_json(profile.*named.field, units);
+template <typename S, size_t N>
+void write_figure(Json& json, const S& holder, const NamedFigure<S>& named, const std::array<Unit, N>& units) {
+  if ((holder.*named.field).value > 0) json[named.key] = figure_to_json(holder.*named.field, units);
 }
 
-template <size_t N>
-void read_into(JsonReader& reader, DeviceProfile& profile, const NamedFigure& named, const std::array<Unit, N>& units) {
+template <typename S, size_t N>
+void read_into(JsonReader& reader, S& holder, const NamedFigure<S>& named, const std::array<Unit, N>& units) {
   const Json* json = reader.optional(named.key);
   if (json == nullptr) return;
   Result<Figure> figure = read_figure(*json, reader.where() + "." + named.key, units);
   if (figure.has_value())
-    profile.*named.field = std::move(figure).value();
+    holder.*named.field = std::move(figure).value();
   else
     reader.fail(std::move(figure).error());
 }
@@ -135,12 +142,45 @@ void read_into(JsonReader& reader, DeviceProfile& profile, const NamedFigure& na
 // Every single figure of a profile with its units.
 template <typename F>
 void each_figure(F visit) {
-  visit(NamedFigure{"memory_bandwidth", &DeviceProfile::memory_bandwidth}, kBandwidth);
-  visit(NamedFigure{"memory_size", &DeviceProfile::memory_size}, kSize);
-  visit(NamedFigure{"link_bandwidth", &DeviceProfile::link_bandwidth}, kBandwidth);
-  visit(NamedFigure{"power", &DeviceProfile::power}, kPower);
-  visit(NamedFigure{"node_launch", &DeviceProfile::node_launch}, kTime);
-  visit(NamedFigure{"call_launch", &DeviceProfile::call_launch}, kTime);
+  visit(NamedFigure<DeviceProfile>{"memory_bandwidth", &DeviceProfile::memory_bandwidth}, kBandwidth);
+  visit(NamedFigure<DeviceProfile>{"memory_size", &DeviceProfile::memory_size}, kSize);
+  visit(NamedFigure<DeviceProfile>{"link_bandwidth", &DeviceProfile::link_bandwidth}, kBandwidth);
+  visit(NamedFigure<DeviceProfile>{"power", &DeviceProfile::power}, kPower);
+  visit(NamedFigure<DeviceProfile>{"node_launch", &DeviceProfile::node_launch}, kTime);
+  visit(NamedFigure<DeviceProfile>{"call_launch", &DeviceProfile::call_launch}, kTime);
+}
+
+template <typename F>
+void each_bank_figure(F visit) {
+  using Named = NamedFigure<BankFigures>;
+  visit(Named{"modules", &BankFigures::modules}, kCount);
+  visit(Named{"ranks", &BankFigures::ranks}, kCount);
+  visit(Named{"count", &BankFigures::count}, kCount);
+  visit(Named{"memory", &BankFigures::memory}, kBankSize);
+  visit(Named{"working_memory", &BankFigures::working_memory}, kBankSize);
+  visit(Named{"bandwidth", &BankFigures::bandwidth}, kBandwidth);
+  visit(Named{"frequency", &BankFigures::frequency}, kClock);
+  visit(Named{"to_banks", &BankFigures::to_banks}, kBandwidth);
+  visit(Named{"broadcast", &BankFigures::broadcast}, kBandwidth);
+  visit(Named{"from_banks", &BankFigures::from_banks}, kBandwidth);
+}
+
+Result<BankFigures> read_banks(const Json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  BankFigures banks;
+  each_bank_figure([&](const auto& named, const auto& units) { read_into(reader, banks, named, units); });
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  // What estimates are made from; nothing else can be worked out without them.
+  const std::array<std::pair<const char*, const Figure*>, 6> needed = {{{"count", &banks.count},
+                                                                        {"memory", &banks.memory},
+                                                                        {"bandwidth", &banks.bandwidth},
+                                                                        {"to_banks", &banks.to_banks},
+                                                                        {"broadcast", &banks.broadcast},
+                                                                        {"from_banks", &banks.from_banks}}};
+  for (const auto& [key, figure] : needed) {
+    if (figure->value == 0) return invalid_argument_error(fmt::format("{} lacks {}", where, key));
+  }
+  return banks;
 }
 
 Status read_match(const Json& json, const std::string& where, DeviceProfile& profile) {
@@ -174,7 +214,11 @@ Json device_profile_to_json_value(const DeviceProfile& p) {
                {"title", p.title},
                {"vendor", p.vendor},
                {"version", kVersion}};
-  each_figure([&](const NamedFigure& named, const auto& units) { write_figure(json, p, named, units); });
+  each_figure([&](const auto& named, const auto& units) { write_figure(json, p, named, units); });
+  if (p.banks.count.value == 0) return json;
+  Json banks = Json::object();
+  each_bank_figure([&](const auto& named, const auto& units) { write_figure(banks, p.banks, named, units); });
+  json["banks"] = std::move(banks);
   return json;
 }
 
@@ -200,7 +244,14 @@ Result<DeviceProfile> read_device_profile(const Json& json, const std::string& w
     else
       reader.fail(std::move(read).error());
   }
-  each_figure([&](const NamedFigure& named, const auto& units) { read_into(reader, p, named, units); });
+  each_figure([&](const auto& named, const auto& units) { read_into(reader, p, named, units); });
+  if (const Json* banks = reader.optional("banks"); banks != nullptr) {
+    Result<BankFigures> read = read_banks(*banks, where + ".banks");
+    if (read.has_value())
+      p.banks = std::move(read).value();
+    else
+      reader.fail(std::move(read).error());
+  }
   p.engines = read_list<ProfileEngine>(reader, "engines", read_engine);
   AXLE_RETURN_IF_ERROR(reader.finish());
   if (p.name.empty() || p.title.empty()) return invalid_argument_error(where + " needs a name and a title");
