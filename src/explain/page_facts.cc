@@ -196,9 +196,12 @@ Roofline roofline_at(const PageFacts& facts, const Candidate& on) {
 
 int64_t estimate_at(const PageFacts& facts, const Candidate& on, const std::vector<int32_t>& nodes) {
   const Roofline roof = roofline_at(facts, on);
+  const ModelFacts& model = *facts.model;
+  const std::vector<uint64_t> made = output_bytes(model);
   int64_t sum_ns = 0;
   for (const int32_t node : nodes) {
-    sum_ns += estimate_node_ns(*facts.model, facts.model->nodes[static_cast<size_t>(node)], roof, on.precision);
+    const auto at = static_cast<size_t>(node);
+    sum_ns += estimate_node_ns(model, model.nodes[at], made[at], roof, on.precision);
   }
   return sum_ns;
 }

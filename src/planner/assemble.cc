@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/checked.h"
 #include "base/text.h"
@@ -235,6 +236,38 @@ std::vector<Substitution> make_substitutions(const PlanningContext& context, con
   return ledger;
 }
 
+// What the profile of one resource adds to a plan for another machine.
+void add_profile_notes(const PlanningContext& context, const Considered& on, std::vector<std::string>& notes) {
+  const DeviceProfile* profile = find_profile(context.input, on.place.resource->id);
+  if (profile == nullptr) return;
+  if (on.place.facts->assumed) {
+    const auto engine = std::find_if(profile->engines.begin(), profile->engines.end(),
+                                     [&](const ProfileEngine& e) { return e.name == on.candidate.engine; });
+    const bool asked = context.verdict(on.candidate.engine, on.place.resource->id, on.candidate.precision) != nullptr;
+    const char* nodes = asked                                    ? "which nodes it takes is what its model here says"
+                        : on.place.facts->capability.ops.empty() ? "whether it runs every node of this model was not asked"
+                                                                 : "which nodes it takes is by their operators";
+    notes.push_back(fmt::format("what-if: that {} runs on {} is what the profile {} says{}; {}", on.candidate.engine,
+                                on.place.resource->id, profile->name,
+                                engine == profile->engines.end() ? "" : " (" + engine->source + ")", nodes));
+  }
+  const auto peak = profile->peaks.find(on.candidate.precision);
+  if (peak == profile->peaks.end()) return;
+  notes.push_back(fmt::format("estimate: {} of {} counts as {:.4g} x 10^12 operations per second by {} figure ({})",
+                              on.candidate.precision, profile->title, static_cast<double>(peak->second.value) / 1e6,
+                              peak->second.kind == FigureKind::kVendor     ? "the vendor's"
+                              : peak->second.kind == FigureKind::kMeasured ? "a measured"
+                                                                           : "an estimated",
+                              peak->second.source));
+  if (profile->banks.count.value > 0)
+    notes.push_back(
+        fmt::format("estimate: weights stay in {} banks; what a node reads and makes besides moves at {:.4g} GB/s to the "
+                    "banks, {:.4g} to all of them alike, {:.4g} from them ({})",
+                    profile->banks.count.value, static_cast<double>(profile->banks.to_banks.value) / 1e3,
+                    static_cast<double>(profile->banks.broadcast.value) / 1e3,
+                    static_cast<double>(profile->banks.from_banks.value) / 1e3, profile->banks.to_banks.source));
+}
+
 // What a plan for another machine rests on.
 void add_what_if_notes(const PlanningContext& context, const Considered& chosen, std::vector<std::string>& notes) {
   const PlannerInput& input = context.input;
@@ -242,25 +275,11 @@ void add_what_if_notes(const PlanningContext& context, const Considered& chosen,
   notes.push_back(
       fmt::format("what-if: planned for {}, which is not the machine that planned; nothing of it was measured there",
                   input.machine.recorded_name.empty() ? "a recorded machine" : input.machine.recorded_name));
-  const DeviceProfile* profile = find_profile(input, chosen.place.resource->id);
-  if (chosen.place.facts->assumed && profile != nullptr) {
-    const auto engine = std::find_if(profile->engines.begin(), profile->engines.end(),
-                                     [&](const ProfileEngine& e) { return e.name == chosen.candidate.engine; });
-    notes.push_back(
-        fmt::format("what-if: that {} runs on {} is what the profile {} says{}; whether it runs every node of this "
-                    "model was not asked",
-                    chosen.candidate.engine, chosen.place.resource->id, profile->name,
-                    engine == profile->engines.end() ? "" : " (" + engine->source + ")"));
-  }
-  const auto peak =
-      profile == nullptr ? std::map<std::string, Figure>::const_iterator{} : profile->peaks.find(chosen.candidate.precision);
-  if (profile != nullptr && peak != profile->peaks.end()) {
-    notes.push_back(fmt::format("estimate: {} of {} counts as {:.4g} x 10^12 operations per second by {} figure ({})",
-                                chosen.candidate.precision, profile->title, static_cast<double>(peak->second.value) / 1e6,
-                                peak->second.kind == FigureKind::kVendor     ? "the vendor's"
-                                : peak->second.kind == FigureKind::kMeasured ? "a measured"
-                                                                             : "an estimated",
-                                peak->second.source));
+  if (!chosen.mixed) return add_profile_notes(context, chosen, notes);
+  std::set<std::string> told;
+  for (const MixedPart& part : chosen.mixed->parts) {
+    if (told.insert(part.on.place.name() + "/" + part.on.candidate.precision).second)
+      add_profile_notes(context, part.on, notes);
   }
 }
 

@@ -4,21 +4,10 @@
 
 #include "planner/cores.h"
 #include "planner/precision.h"
+#include "planner/saturated.h"
 
 namespace axle {
 namespace {
-
-__extension__ typedef unsigned __int128 Wide;
-
-constexpr uint64_t kForever = uint64_t{1} << 61;  // 73 years; also what documents bound times by
-
-// a * b / c without overflow, saturated.
-uint64_t scaled(uint64_t a, uint64_t b, uint64_t c) {
-  const Wide wide = static_cast<Wide>(a) * b / std::max<uint64_t>(c, 1);
-  return wide > kForever ? kForever : static_cast<uint64_t>(wide);
-}
-
-uint64_t saturated_add(uint64_t a, uint64_t b) { return a > kForever - std::min(b, kForever) ? kForever : a + b; }
 
 bool has(const Machine& machine, std::string_view feature) {
   return std::binary_search(machine.isa.begin(), machine.isa.end(), feature);
@@ -121,7 +110,7 @@ Roofline profiled_roofline(const Resource& resource, std::string_view precision,
   const Roofline usual = device_roofline(resource, precision);
   return {scaled(peak->second.value, kPercentOfPeak, 100), scaled(profile.memory_bandwidth.value, kPercentOfBandwidth, 100),
           profile.node_launch.value > 0 ? profile.node_launch.value : usual.launch_ns,
-          profile.call_launch.value > 0 ? profile.call_launch.value : usual.call_ns};
+          profile.call_launch.value > 0 ? profile.call_launch.value : usual.call_ns, bank_roofline(profile, precision)};
 }
 
 // The longer of computing and moving, at one precision on one resource.
@@ -129,10 +118,16 @@ struct Work {
   Work(const ModelFacts& model, const Roofline& on, std::string_view precision)
       : roofline(on), own_bits(static_cast<uint64_t>(precision_bits(own_precision(model)))),
         bits(static_cast<uint64_t>(precision_bits(precision))) {}
-  uint64_t ns(uint64_t flops, uint64_t weight_bytes, uint64_t activation_bytes) const {
-    const uint64_t compute = scaled(flops, 1000, roofline.megaflops);
-    const uint64_t bytes = scaled(saturated_add(weight_bytes, activation_bytes), bits, own_bits);
-    return std::max(compute, scaled(bytes, 1000, roofline.megabytes_per_second));
+  uint64_t ns(uint64_t flops, uint64_t bytes) const {
+    return std::max(scaled(flops, 1000, roofline.megaflops), scaled(bytes, 1000, roofline.megabytes_per_second));
+  }
+  uint64_t converted(uint64_t bytes) const { return scaled(bytes, bits, own_bits); }
+  // Launch included.
+  uint64_t node_ns(const NodeFacts& node, uint64_t output_bytes) const {
+    if (roofline.banks.known()) return saturated_add(bank_node_ns(node, output_bytes, roofline.banks), roofline.launch_ns);
+    const uint64_t weights = is_lookup(node) ? std::min(node.weight_bytes, node.activation_bytes) : node.weight_bytes;
+    const uint64_t bytes = saturated_add(weights, node.activation_bytes);
+    return saturated_add(ns(node.flops, holds_integers(node) ? bytes : converted(bytes)), roofline.launch_ns);
   }
   const Roofline& roofline;
   uint64_t own_bits, bits;
@@ -146,10 +141,23 @@ Roofline roofline_of(const Machine& machine, const Resource& resource, std::stri
   return profile != nullptr ? profiled_roofline(resource, precision, *profile) : device_roofline(resource, precision);
 }
 
-int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, const Roofline& roofline, std::string_view precision) {
+std::vector<uint64_t> output_bytes(const ModelFacts& model) {
+  std::vector<uint64_t> bytes(model.nodes.size(), 0);
+  if (model.tensors.empty()) {
+    for (size_t n = 0; n < bytes.size(); ++n) bytes[n] = model.nodes[n].activation_bytes / 2;
+  }
+  for (const TensorFacts& tensor : model.tensors) {
+    if (tensor.producer < 0 || static_cast<size_t>(tensor.producer) >= bytes.size()) continue;
+    uint64_t& made = bytes[static_cast<size_t>(tensor.producer)];
+    made = saturated_add(made, tensor.bytes);
+  }
+  return bytes;
+}
+
+int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, uint64_t made_bytes, const Roofline& roofline,
+                         std::string_view precision) {
   if (roofline.megaflops == 0 || roofline.megabytes_per_second == 0) return 0;
-  const Work work(model, roofline, precision);
-  return static_cast<int64_t>(saturated_add(work.ns(node.flops, node.weight_bytes, node.activation_bytes), roofline.launch_ns));
+  return static_cast<int64_t>(Work(model, roofline, precision).node_ns(node, made_bytes));
 }
 
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision) {
@@ -158,12 +166,12 @@ int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::stri
   const Work work(model, roofline, precision);
   uint64_t total = roofline.call_ns;
   if (model.nodes.empty()) {
-    total = saturated_add(total, work.ns(model.flops, model.weight_bytes, model.activation_bytes));
+    total =
+        saturated_add(total, work.ns(model.flops, work.converted(saturated_add(model.weight_bytes, model.activation_bytes))));
   }
-  for (const NodeFacts& node : model.nodes) {
-    total = saturated_add(total, work.ns(node.flops, node.weight_bytes, node.activation_bytes));
-    total = saturated_add(total, roofline.launch_ns);
-  }
+  const std::vector<uint64_t> made = roofline.banks.known() ? output_bytes(model) : std::vector<uint64_t>{};
+  for (size_t n = 0; n < model.nodes.size(); ++n)
+    total = saturated_add(total, work.node_ns(model.nodes[n], made.empty() ? 0 : made[n]));
   return static_cast<int64_t>(std::max<uint64_t>(total, 1));
 }
 

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "axle/device.h"
 #include "axle/device_profile.h"
+#include "planner/bank_costs.h"
 #include "spec/planner_input.h"
 
 namespace axle {
@@ -17,12 +19,17 @@ struct Roofline {
   uint64_t megabytes_per_second = 0;
   uint64_t launch_ns = 0;             // per node
   uint64_t call_ns = 0;               // per run
+  BankRoofline banks = {};            // where known, nodes cost what they cost there
 };
 Roofline roofline_of(const Machine& machine, const Resource& resource, std::string_view precision, int32_t threads,
                      const DeviceProfile* profile = nullptr);
 
-// Time of one node within a run, its launch included; 0 when the resource is not known well enough.
-int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, const Roofline& roofline, std::string_view precision);
+// Per node, bytes of the tensors that it makes; half of its activations where tensors are not known.
+std::vector<uint64_t> output_bytes(const ModelFacts& model);
+
+// Time of one node within a run, its launch included; 0 when the resource is not known well enough. `made_bytes` = of what it makes.
+int64_t estimate_node_ns(const ModelFacts& model, const NodeFacts& node, uint64_t made_bytes, const Roofline& roofline,
+                         std::string_view precision);
 
 // Time of one run; 0 when the resource is not known well enough. At most 2^61. Linear in the nodes.
 int64_t estimate_ns(const ModelFacts& model, const Roofline& roofline, std::string_view precision);

@@ -143,6 +143,7 @@ class MixedSearch {
     problem_.units = static_cast<int32_t>(units_.nodes.size());
     problem_.places = static_cast<int32_t>(count());
     problem_.tensors = units_.tensors;
+    made_bytes_ = output_bytes(model_);
     problem_.unit_ns.assign(units_.nodes.size() * count(), 0);
     true_ns_ = problem_.unit_ns;
     problem_.in_ns.assign(units_.tensors.size() * count(), 0);
@@ -153,8 +154,8 @@ class MixedSearch {
       fill_units(p, scale[static_cast<size_t>(p)]);
       for (int32_t t = 0; t < static_cast<int32_t>(units_.tensors.size()); ++t) {
         const TensorFacts& facts = model_.tensors[static_cast<size_t>(units_.facts_of[static_cast<size_t>(t)])];
-        problem_.in_ns[problem_.cell(t, p)] = crossing_ns(place(p), facts, true);
-        problem_.out_ns[problem_.cell(t, p)] = crossing_ns(place(p), facts, false);
+        problem_.in_ns[problem_.cell(t, p)] = crossing_ns(context_, place(p), facts, true);
+        problem_.out_ns[problem_.cell(t, p)] = crossing_ns(context_, place(p), facts, false);
       }
     }
     keep_fallbacks_for_the_rest();
@@ -169,7 +170,8 @@ class MixedSearch {
       int64_t ns = 0, penalty = 0;
       bool takes = true;
       for (const int32_t n : units_.nodes[static_cast<size_t>(u)]) {
-        int64_t node_ns = estimate_node_ns(model_, model_.nodes[static_cast<size_t>(n)], roof, on.candidate.precision);
+        const auto at = static_cast<size_t>(n);
+        int64_t node_ns = estimate_node_ns(model_, model_.nodes[at], made_bytes_[at], roof, on.candidate.precision);
         node_ns = std::clamp<int64_t>(scale.apply(node_ns == 0 ? kUnknownNodeNs : node_ns), 1, kLongestNodeNs);
         ns += node_ns;
         penalty += unmet[static_cast<size_t>(n)] > 0 ? node_ns / 100 + 1 : 0;
@@ -355,6 +357,7 @@ class MixedSearch {
   CutUnits units_;
   CutProblem problem_;
   std::vector<int64_t> true_ns_;       // unit_ns without preferences and refusals
+  std::vector<uint64_t> made_bytes_;   // per node
   std::vector<int32_t> part_places_;
   const ConstantNodes constants_{model_};
   PartsRun run_ = PartsRun::kInTurn;

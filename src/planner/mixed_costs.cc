@@ -22,13 +22,16 @@ bool is_below(const PlaceScale& a, const PlaceScale& b) {
 
 bool has_own_memory(const Resource& resource) { return resource.kind != ResourceKind::kCpu; }
 
-int64_t crossing_ns(const PartPlace& place, const TensorFacts& tensor, bool into) {
+int64_t crossing_ns(const PlanningContext& context, const PartPlace& place, const TensorFacts& tensor, bool into) {
   const auto& dtypes = place.on.place.facts->capability.dtypes;
   const DataType dtype = element_type_of(tensor.type);
   if (dtype == DataType::kUndefined) return kNoWay;
   if (!dtypes.empty() && std::find(dtypes.begin(), dtypes.end(), dtype) == dtypes.end()) return kNoWay;
   const Resource& resource = *place.on.place.resource;
-  if (!has_own_memory(resource)) return into ? kHandOverNs : 0;
+  const DeviceProfile* profile = find_profile(context.input, resource.id);
+  // Banks do not see each other: every node there moves what it reads and makes, and counts that itself.
+  const bool banks = profile != nullptr && profile->banks.count.value > 0;
+  if (!has_own_memory(resource) || banks) return into ? kHandOverNs : 0;
   const bool integrated = std::find(resource.tags.begin(), resource.tags.end(), "integrated") != resource.tags.end();
   const auto bytes = static_cast<int64_t>(std::min<uint64_t>(tensor.bytes, uint64_t{1} << 50));
   return kDeviceCopyNs + bytes / (integrated ? kIntegratedBytesPerUs : kDiscreteBytesPerUs) * 1000;

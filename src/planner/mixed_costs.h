@@ -16,7 +16,7 @@ inline constexpr int64_t kLongestNodeNs = int64_t{1} << 40;
 bool has_own_memory(const Resource& resource);
 
 // A tensor crossing the border of a part there, one way; kNoWay when the engine does not hand over its type.
-int64_t crossing_ns(const PartPlace& place, const TensorFacts& tensor, bool into);
+int64_t crossing_ns(const PlanningContext& context, const PartPlace& place, const TensorFacts& tensor, bool into);
 
 Roofline place_roofline(const PlanningContext& context, const Considered& on);
 

@@ -91,6 +91,85 @@ TEST(CostModel, UnknownKindsHaveNoEstimate) {
   EXPECT_EQ(estimate_ns(model, roofline_of(Machine(), pim, "f32", 1), "f32"), 0);
 }
 
+TEST(CostModel, ALookupDoesNotReadItsTable) {
+  const Machine machine = machine_of(2);
+  ModelFacts model;
+  model.nodes = {{"a", "Gather", "", 0, 1'000'000'000, 4096}};
+  const auto time = [&] { return estimate_ns(model, roofline_of(machine, machine.resources[0], "f32", 1), "f32"); };
+  const int64_t lookup = time();
+  EXPECT_LT(lookup, 10'000);
+  model.nodes[0].op_type = "MatMul";
+  EXPECT_GT(time(), 1000 * lookup);
+}
+
+TEST(CostModel, IntegersAreReadAsTheyAreStored) {
+  const Machine machine = machine_of(2);
+  ModelFacts model;
+  model.quantised = true;
+  model.nodes = {{"a", "MatMulInteger", "", 2, 1'000'000'000, 0}};
+  const auto time = [&](const char* precision) {
+    return estimate_ns(model, roofline_of(machine, machine.resources[0], precision, 4), precision);
+  };
+  EXPECT_EQ(time("int8"), time("f32"));
+}
+
+// ---- banks
+
+DeviceProfile profile_with_banks() {
+  DeviceProfile profile;
+  profile.peaks["f32"].value = 7'000;
+  profile.peaks["int8"].value = 358'000;
+  profile.memory_bandwidth.value = 1'700'000;
+  profile.node_launch.value = 20'000;
+  profile.call_launch.value = 200'000;
+  BankFigures& banks = profile.banks;
+  banks.count.value = 2556;
+  banks.memory.value = uint64_t{64} << 20;
+  banks.bandwidth.value = 628;
+  banks.to_banks.value = 6'680;
+  banks.broadcast.value = 16'880;
+  banks.from_banks.value = 4'740;
+  return profile;
+}
+
+TEST(BankCosts, BytesArePaidForByTheProcessorsAndFloatsMuchMore) {
+  const BankRoofline banks = bank_roofline(profile_with_banks(), "f32");
+  ASSERT_TRUE(banks.known());
+  const NodeFacts bytes{"a", "MatMulInteger", "", 2'000'000'000, 1'000'000'000, 32'768 + 131'072};
+  const NodeFacts floats{"a", "MatMul", "", 2'000'000'000, 4'000'000'000, 131'072 + 131'072};
+  // 9.3 ms of multiplying, shared by all, and 5 ms until each of them has the vector.
+  EXPECT_NEAR(static_cast<double>(bank_node_ns(bytes, 131'072, banks)), 14.3e6, 1e6);
+  EXPECT_GT(bank_node_ns(floats, 131'072, banks), 30 * bank_node_ns(bytes, 131'072, banks));
+}
+
+TEST(BankCosts, SmallProductsAreSharedByFewerBanks) {
+  const BankRoofline banks = bank_roofline(profile_with_banks(), "f32");
+  const NodeFacts small{"a", "MatMulInteger", "", 2 * 512 * 512, 512 * 512, 512 + 2048};
+  const uint64_t all = 2556 * (512 * 1000 / 16'880);
+  EXPECT_LT(bank_node_ns(small, 2048, banks), all + 2048 * 1000 / 4'740) << "sent to every bank it would take longer";
+}
+
+TEST(BankCosts, ALookupMovesItsRows) {
+  const BankRoofline banks = bank_roofline(profile_with_banks(), "f32");
+  const NodeFacts lookup{"a", "Gather", "", 0, uint64_t{100} << 30, 1024 + 474'000};
+  EXPECT_NEAR(static_cast<double>(bank_node_ns(lookup, 474'000, banks)), 100'153, 10);
+}
+
+TEST(BankCosts, WhatANodeMakesIsKnownByItsTensors) {
+  ModelFacts model;
+  model.nodes = {{"a", "MatMul", "", 1, 1, 100}, {"b", "Relu", "", 1, 0, 60}};
+  EXPECT_THAT(output_bytes(model), ElementsAre(50, 30)) << "half, where no tensor is known";
+  model.tensors = {{"x", "f32[10]", 70, -1, {0}}, {"h", "f32[10]", 30, 0, {1}}, {"y", "f32[10]", 30, 1, {}}};
+  EXPECT_THAT(output_bytes(model), ElementsAre(30, 30));
+}
+
+TEST(BankCosts, ProfilesWithoutBanksHaveNone) {
+  DeviceProfile profile = profile_with_banks();
+  EXPECT_FALSE(bank_roofline(profile, "f16").known()) << "no peak";
+  profile.banks = {};
+  EXPECT_FALSE(bank_roofline(profile, "f32").known());
+}
+
 TEST(Precision, KnowsWhatKeepsTheModelsOwn) {
   ModelFacts model;
   model.float_dtype = "f16";

@@ -235,6 +235,7 @@ class Parser {
     CapabilityFacts& facts = input_.engines.back().capabilities.emplace_back();
     facts.resource = facts.engine_id = line.word(1);
     facts.simulated = line.has("simulated");
+    facts.assumed = line.has("assumed");
     Capability& c = facts.capability;
     c.formats = list_of(line.value("formats", "onnx"));
     for (const std::string& name : list_of(line.value("precisions", "f32"))) {
