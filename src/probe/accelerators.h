@@ -1,4 +1,4 @@
-// GPUs and NPUs as resources: from the PCI bus, the device tree and USB, joined with what their drivers tell.
+// GPUs, NPUs and memory that computes as resources: from the PCI bus, the device tree, USB and drivers, joined with what their drivers tell.
 #pragma once
 
 #include <optional>
@@ -15,6 +15,7 @@ namespace axle {
 std::vector<Resource> pci_accelerators(const SystemFiles& files, const std::vector<PciDevice>& devices);
 std::vector<Resource> platform_accelerators(const SystemFiles& files);
 std::vector<Resource> usb_accelerators(const SystemFiles& files);
+std::vector<Resource> memory_accelerators(const SystemFiles& files);  // one, of all modules together
 
 // Adds what /proc/driver/nvidia knows (name, UUID, node) to the GPU at the same address.
 void add_nvidia_details(const SystemFiles& files, Resource& gpu);

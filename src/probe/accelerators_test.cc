@@ -211,6 +211,50 @@ TEST(PlatformAccelerators, HexagonByItsNode) {
   EXPECT_EQ(resources[0].name, "Qualcomm Hexagon (QCS6490)");
 }
 
+// Attributes as the driver (2023) writes them.
+FixtureTree two_ranks() {
+  FixtureTree tree;
+  for (const std::string rank : {"dpu_rank0", "dpu_rank1"}) {
+    const std::string folder = "/sys/class/dpu_rank/" + rank;
+    tree.file("/dev/" + rank, "").file(folder + "/nb_ci", "8\n").file(folder + "/nb_dpus_per_ci", "8\n");
+    tree.file(folder + "/mram_size", "67108864\n").file(folder + "/fck_frequency", "700\n");
+    tree.file(folder + "/clock_division", "2\n").file(folder + "/rank_count", "2\n");
+  }
+  return tree;
+}
+
+TEST(MemoryAccelerators, AllRanksAreOneResource) {
+  FixtureTree tree = two_ranks();
+  tree.file("/sys/module/dpu/version", "2023.2.0\n");
+  const std::vector<Resource> resources = memory_accelerators(tree.files());
+  ASSERT_EQ(resources.size(), 1u);
+  const Resource& pim = resources[0];
+  EXPECT_EQ(pim.kind, ResourceKind::kPim);
+  EXPECT_EQ(pim.vendor, "upmem");
+  EXPECT_EQ(pim.name, "UPMEM PIM, 1 modules");
+  EXPECT_EQ(pim.driver, "dpu 2023.2.0");
+  EXPECT_EQ(pim.memory_bytes, uint64_t{128} << 26);
+  EXPECT_EQ(pim.attributes.at("banks"), "128");
+  EXPECT_EQ(pim.attributes.at("ranks"), "2");
+  EXPECT_EQ(pim.attributes.at("bank_memory_bytes"), "67108864");
+  EXPECT_EQ(pim.attributes.at("clock_mhz"), "350");
+  EXPECT_EQ(pim.attributes.at("path.nodes"), "/dev/dpu_rank0 /dev/dpu_rank1");
+  EXPECT_FALSE(pim.simulated);
+}
+
+TEST(MemoryAccelerators, NodesAloneAndGarbageSayNoMore) {
+  FixtureTree nodes;
+  nodes.file("/dev/dpu_rank0", "").file("/dev/dpu_rank1", "").file("/dev/dpu_rank2", "");
+  const std::vector<Resource> counted = memory_accelerators(nodes.files());
+  ASSERT_EQ(counted.size(), 1u);
+  EXPECT_EQ(counted[0].name, "UPMEM PIM, 3 ranks");
+  EXPECT_EQ(counted[0].memory_bytes, 0u);
+  FixtureTree garbage = two_ranks();
+  garbage.file("/sys/class/dpu_rank/dpu_rank0/nb_ci", "-8\n").file("/sys/class/dpu_rank/dpu_rank1/mram_size", "many\n");
+  EXPECT_EQ(memory_accelerators(garbage.files())[0].memory_bytes, 0u);
+  EXPECT_TRUE(memory_accelerators(FixtureTree().files()).empty());
+}
+
 TEST(DeviceTable, EveryEntryHasAVendorNameAndPlace) {
   for (uint32_t vendor = 0; vendor < 0x10000; ++vendor) {
     if (accelerator_vendor(vendor).empty()) continue;

@@ -80,7 +80,7 @@ void number_resources(std::vector<Resource>& resources) {
 
 void add_accelerators(const SystemFiles& files, const std::optional<std::string>& cuda_visible_devices, Machine& machine) {
   std::vector<Resource> found = pci_accelerators(files, read_pci_devices(files));
-  for (auto source : {platform_accelerators, usb_accelerators}) {
+  for (auto source : {platform_accelerators, usb_accelerators, memory_accelerators}) {
     for (Resource& resource : source(files)) found.push_back(std::move(resource));
   }
   set_cuda_indices(found, cuda_visible_devices);
