@@ -19,7 +19,7 @@ install(TARGETS axle_cli RUNTIME DESTINATION axle/bin COMPONENT python)
 file(GLOB lists ${PROJECT_SOURCE_DIR}/requirements/engines/*.txt)
 install(FILES ${lists} DESTINATION axle/engine-packages COMPONENT python)
 
-foreach(engine onnxruntime openvino qnn described)
+foreach(engine onnxruntime openvino qnn described pim)
   if(TARGET axle_engine_${engine})
     install(TARGETS axle_engine_${engine} LIBRARY DESTINATION axle/engines COMPONENT python)
   endif()
