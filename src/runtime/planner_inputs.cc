@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "axle/device_profile.h"
 #include "axle/tune.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -169,11 +170,31 @@ Status allow_simulated_by_environment(Policy& policy) {
 
 }  // namespace
 
+namespace {
+
+// A model of a device speaks for the device itself where the device's profile names it; otherwise what is simulated here has
+// nothing to do with a real resource that happens to have its id.
+bool speaks_for(const std::vector<ResourceProfile>& profiles, const Resource& resource, const EngineFacts& engine) {
+  const auto known = std::ranges::find(profiles, resource.id, &ResourceProfile::resource);
+  return known != profiles.end() &&
+         std::ranges::find(known->profile.engines, engine.info.name, &ProfileEngine::name) != known->profile.engines.end();
+}
+
+}  // namespace
+
 // A recorded machine cannot be asked: the engines that are present here answer for its CPU, if they have one.
 void keep_resources_of(const Machine& machine, std::vector<EngineFacts>& engines) {
+  const std::vector<ResourceProfile> profiles = profiles_of(machine);
   for (EngineFacts& engine : engines) {
+    for (CapabilityFacts& facts : engine.capabilities) {
+      const Resource* resource = facts.simulated ? find_resource(machine, facts.resource) : nullptr;
+      if (resource == nullptr || resource->simulated || !speaks_for(profiles, *resource, engine)) continue;
+      facts.simulated = false;
+      facts.assumed = true;
+    }
     std::erase_if(engine.capabilities, [&](const CapabilityFacts& facts) {
-      return !facts.simulated && find_resource(machine, facts.resource) == nullptr;
+      const Resource* resource = find_resource(machine, facts.resource);
+      return facts.simulated ? resource != nullptr && !resource->simulated : resource == nullptr;
     });
   }
 }
