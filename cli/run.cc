@@ -90,6 +90,18 @@ Status check_flags(const RunArguments& arguments) {
       .with_hint("plan anew with that choice: axle plan " + arguments.model + " " + flag + " ... -o " + arguments.locked);
 }
 
+// Of a device that is a model: what it would have taken. Never a time of this run.
+void print_modelled(const RunDocument& document) {
+  const std::vector<Partition>& parts = document.plan->partitions;
+  for (size_t i = 0; i < std::min(parts.size(), document.counters.size()); ++i) {
+    const auto& counted = document.counters[i];
+    const auto modelled = counted.find("modelled_us");
+    if (!parts[i].simulated || modelled == counted.end()) continue;
+    std::printf("modelled, not measured: %s (simulated) would take %.1f us\n", parts[i].candidate.format().c_str(),
+                modelled->second);
+  }
+}
+
 Status report(const RunArguments& arguments, const RunDocument& document) {
   if (arguments.output.json) {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
@@ -102,6 +114,7 @@ Status report(const RunArguments& arguments, const RunDocument& document) {
       std::printf("substituted: %s instead of %s, allowed by %s: %s\n", taken.got.c_str(), taken.wanted.c_str(),
                   taken.allowed_by.c_str(), taken.reason.c_str());
     }
+    print_modelled(document);
     // What was changed for recording is among them.
     if (!arguments.profile.empty()) {
       for (const std::string& note : document.plan->notes) std::printf("note: %s\n", note.c_str());
@@ -157,6 +170,7 @@ Status run(const RunArguments& arguments) {
   document.plan = &session.plan();
   document.timing = &session.timing();
   document.effective_json = session.effective_json();
+  document.counters = session.counters();
   document.first_run_ns = run_ns;
   document.run_ns = run_ns;
   document.qos = session.qos();

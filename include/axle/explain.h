@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,7 @@ struct RunDocument {
   const Plan* plan = nullptr;
   const LoadTiming* timing = nullptr;
   std::vector<std::string> effective_json;  // per partition
+  std::vector<std::map<std::string, double>> counters;  // per partition: Session::counters
   int64_t first_run_ns = 0;
   int64_t run_ns = 0;
   std::vector<OutputFile> outputs;

@@ -88,6 +88,7 @@ Result<Json> partition_json(const RunDocument& document, size_t index) {
   if (index < document.effective_json.size() && !document.effective_json[index].empty()) {
     AXLE_ASSIGN_OR_RETURN(row["effective"], parse_json(document.effective_json[index]));
   }
+  if (index < document.counters.size() && !document.counters[index].empty()) row["counters"] = document.counters[index];
   return row;
 }
 
