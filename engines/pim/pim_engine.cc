@@ -1,4 +1,4 @@
-// The pim engine: a functional model of a processing-in-memory machine behind the engine ABI. It computes what such a machine would
+// The pim engine: a functional model of a memory that computes, behind the engine ABI. It computes what such a machine would
 // compute, on the host, and tells what the machine would have moved and how long that is modelled to take. See README.md.
 #include <atomic>
 #include <cstring>

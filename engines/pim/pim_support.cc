@@ -26,9 +26,7 @@ constexpr std::array<OpRow, 9> kOps = {{{"MatMul", Kind::kProduct, 1, 2, 2},
                                         {"Relu", Kind::kRelu, 6, 1, 1},
                                         {"Identity", Kind::kIdentity, 1, 1, 1}}};
 
-constexpr const char* kTakes =
-    "it takes MatMul, Gemm and MatMulInteger of up to 16 vectors and Gather with weights that stay in banks, and Add, Sub, Mul "
-    "and Relu";
+constexpr const char* kTakes = "it takes products of vectors with weights, table lookups, Add, Sub, Mul and Relu";
 
 const OpRow* find_op(std::string_view name) {
   const auto* found = std::ranges::find(kOps, name, &OpRow::name);

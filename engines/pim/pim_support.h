@@ -1,5 +1,5 @@
-// Which nodes the modelled device takes, and why it takes no other: GEMV-shaped products and embedding lookups whose weights stay
-// in banks, and additions, differences, products and Relu element by element.
+// Which nodes the modelled device takes, and why it takes no other: products of vectors and table lookups whose weights stay in
+// banks, and additions, differences, products and Relu element by element.
 #pragma once
 
 #include <cstdint>

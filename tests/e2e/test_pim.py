@@ -173,8 +173,9 @@ def test_products_of_bytes_are_exact(axle, tmp_path):
 
 def test_a_matrix_product_is_refused_by_name(axle, tmp_path):
     model = small_recommender(tmp_path / "large.onnx", batch=64)
-    answer = axle("run", model, "--inputs", tmp_path / "samples.npz", "--device", "pim#sim")
+    answer = axle("run", model, "--inputs", tmp_path / "samples.npz", "--device", "pim#sim", "--engine", "pim")
     assert answer.code == 4, answer.out + answer.err
+    assert "pim@pim:0 cannot run 4 of 8 nodes" in answer.err
     planned = axle("plan", model, *PIM, "--json").json
     refused = {
         n["name"]: n["reason"] for decision in planned["decisions"] if decision["candidate"] == "pim@pim:0/f32" for n in decision["nodes"]
@@ -187,7 +188,7 @@ def test_its_evidence_stays_simulated(axle, recommender):
     tuned = axle("tune", recommender, *PIM, "--budget", "1s")
     assert tuned.code == 0, tuned.err
     rows = axle("evidence", "ls", "--json").json["rows"]
-    with_pim = [row for row in rows if "pim@" in row["candidate"]]
+    with_pim = [row for row in rows if "pim@" in row["key"]["candidate"]]
     assert with_pim
     assert all(row["simulated"] for row in with_pim)
     document, _ = run(axle, recommender)
