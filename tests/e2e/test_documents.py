@@ -11,7 +11,20 @@ import pytest
 FORMATS = Path(__file__).resolve().parents[2] / "docs" / "formats"
 
 # Keys below these are names of the model, of an engine or of a resource, or are specified by the page that is linked.
-FREE = {"policy", "options", "metadata", "opsets", "ops", "attributes", "formats", "precisions", "made_from", "made_with", "call"}
+FREE = {
+    "policy",
+    "options",
+    "metadata",
+    "opsets",
+    "ops",
+    "attributes",
+    "formats",
+    "precisions",
+    "made_from",
+    "made_with",
+    "counters",
+    "call",
+}
 
 
 def keys_of(value, path: str = "") -> Iterator[tuple[str, str]]:
