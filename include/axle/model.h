@@ -33,10 +33,11 @@ enum class ModelFormat : uint8_t {
   kSafetensors,
   kHfFolder,
   kTosaMlir,
+  kTopMlir,
 };
 
 // "onnx", "openvino-ir", "tf-saved-model", "tf-frozen-graph", "tflite", "torchscript", "torch-exported-program", "gguf",
-// "safetensors", "hf-folder", "tosa-mlir"; "unknown".
+// "safetensors", "hf-folder", "tosa-mlir", "top-mlir"; "unknown".
 AXLE_API std::string_view model_format_name(ModelFormat format) noexcept;
 AXLE_API std::optional<ModelFormat> parse_model_format(std::string_view name) noexcept;
 

@@ -25,7 +25,7 @@ struct FormatName {
   std::string_view name;
 };
 
-constexpr std::array<FormatName, 12> kFormatNames = {{
+constexpr std::array<FormatName, 13> kFormatNames = {{
     {ModelFormat::kUnknown, "unknown"},
     {ModelFormat::kOnnx, "onnx"},
     {ModelFormat::kOpenvinoIr, "openvino-ir"},
@@ -38,11 +38,14 @@ constexpr std::array<FormatName, 12> kFormatNames = {{
     {ModelFormat::kSafetensors, "safetensors"},
     {ModelFormat::kHfFolder, "hf-folder"},
     {ModelFormat::kTosaMlir, "tosa-mlir"},
+    {ModelFormat::kTopMlir, "top-mlir"},
 }};
+
+constexpr size_t kMlirHeadBytes = 1u << 20;  // a function begins with its inputs
 
 constexpr const char* kKnownHint =
     "axle reads ONNX, OpenVINO IR, TensorFlow SavedModel, frozen graph and TFLite, TorchScript, exported programs, GGUF, "
-    "safetensors, Hugging Face folders and TOSA as MLIR text";
+    "safetensors, Hugging Face folders, and MLIR text of TOSA or of TPU-MLIR's top dialect";
 
 std::string_view head_of(std::span<const std::byte> bytes, size_t count) {
   return {reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), count)};
@@ -157,7 +160,10 @@ Result<ModelFormat> detect_format(std::span<const std::byte> bytes, const std::s
   if (head.size() >= 8 && head.substr(4, 4) == "TFL3") return ModelFormat::kTflite;
   const std::string_view text = trim(head);
   if (text.starts_with("<?xml") || text.starts_with("<net")) return ModelFormat::kOpenvinoIr;
-  if (extension == ".mlir") return ModelFormat::kTosaMlir;
+  if (extension == ".mlir") {
+    return head_of(bytes, kMlirHeadBytes).find("\"top.Input\"") != std::string_view::npos ? ModelFormat::kTopMlir
+                                                                                          : ModelFormat::kTosaMlir;
+  }
   if (extension == ".onnx") return ModelFormat::kOnnx;  // the reader says what is wrong with it
   if (extension == ".gguf")
     return invalid_argument_error(fmt::format("{} does not start with the GGUF magic", shown))

@@ -34,6 +34,8 @@ Result<Inspection> inspect_frozen_graph(Bytes graph_def, const std::string& path
 Result<Inspection> inspect_tflite(Bytes flatbuffer, const std::string& path, const ModelLimits& limits);
 // TOSA as MLIR text (*.mlir).
 Result<Inspection> inspect_tosa(Bytes mlir, const std::string& path, const ModelLimits& limits);
+// The top dialect of TPU-MLIR as MLIR text (*.mlir). metadata["weight_file"]: the file beside it that holds the weights.
+Result<Inspection> inspect_top(Bytes mlir, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_torch_archive(Bytes zip, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_gguf(Bytes gguf, const std::string& path, const ModelLimits& limits);
 Result<Inspection> inspect_safetensors(Bytes safetensors, const std::string& path, const ModelLimits& limits);

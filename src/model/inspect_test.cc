@@ -5,12 +5,14 @@
 
 #include <cstring>
 
+#include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "model/format.h"
 
 namespace axle {
 namespace {
 
+using testing::IsOk;
 using testing::StatusIs;
 
 Bytes bytes_of(const std::string& text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
@@ -186,7 +188,7 @@ TEST(InspectTorch, DamagedArchivesAreRefused) {
 }
 
 TEST(FormatNames, RoundTrip) {
-  for (int i = 0; i <= static_cast<int>(ModelFormat::kHfFolder); ++i) {
+  for (int i = 0; i <= static_cast<int>(ModelFormat::kTopMlir); ++i) {
     const auto format = static_cast<ModelFormat>(i);
     EXPECT_EQ(parse_model_format(model_format_name(format)), format);
   }
@@ -213,6 +215,42 @@ TEST(InspectTosa, ReadsTheSignature) {
   EXPECT_TRUE(found.outputs[1].shape.empty());
   EXPECT_EQ(found.op_counts.at("tosa.max_pool2d"), 1u);
   EXPECT_EQ(found.op_counts.at("tosa.const"), 1u);
+}
+
+TEST(InspectTop, ReadsSignatureWithPlacesAndTheWeightsFile) {
+  const std::string text = R"(module @tiny attributes {module.state = "TOP_F32", module.weight_file= "w.npz"} {
+  func.func @main(%arg0: tensor<1x3x8x8xf32> loc("a ) b"), %b: tensor<2xf32> {x = 1} loc(unknown)) -> tensor<1x4xf32> {
+    %0 = "top.Input"(%arg0) : (tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> loc("x")
+  } loc(#loc)
+})";
+  AXLE_ASSERT_OK_AND_ASSIGN(const Inspection found, inspect_top(bytes_of(text), "m.mlir", kLimits));
+  ASSERT_EQ(found.inputs.size(), 2u);
+  EXPECT_EQ(found.inputs[1].name, "b");
+  EXPECT_EQ(format_shape(found.outputs.at(0).shape), "[1, 4]");
+  EXPECT_EQ(found.op_counts.at("top.Input"), 1u);
+  EXPECT_EQ(found.metadata.at("weight_file"), "w.npz");
+  EXPECT_EQ(*detect_format(bytes_of(text), "m.mlir"), ModelFormat::kTopMlir);
+  EXPECT_EQ(*detect_format(bytes_of("module {}"), "m.mlir"), ModelFormat::kTosaMlir);
+}
+
+TEST(InspectTop, WeightsLieBesideTheModuleAndBelongToItsDigest) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir folder, ScratchDir::create());
+  const std::string path = folder.file("m.mlir");
+  const auto write_module = [&](const std::string& name) {
+    return write_file_atomic(path, "module attributes {module.weight_file = \"" + name +
+                                       "\"} {\nfunc.func @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n"
+                                       "%0 = \"top.Input\"(%a)\n}}");
+  };
+  ASSERT_THAT(write_module("w.npz"), IsOk());
+  EXPECT_THAT(Model::load(path), StatusIs(StatusCode::kNotFound, "the weights file"));
+  ASSERT_THAT(write_file_atomic(folder.file("w.npz"), "one"), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model first, Model::load(path));
+  EXPECT_EQ(first.files().size(), 2u);
+  ASSERT_THAT(write_file_atomic(folder.file("m.cal"), "x 3.0 -3.0 3.0\n"), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model second, Model::load(path));
+  EXPECT_NE(first.digest(), second.digest());
+  ASSERT_THAT(write_module("../w.npz"), IsOk());
+  EXPECT_THAT(Model::load(path), StatusIs(StatusCode::kInvalidArgument, "names no file beside it"));
 }
 
 TEST(InspectTosa, NamesThePlaceThatItDoesNotUnderstand) {

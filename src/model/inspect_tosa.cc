@@ -1,5 +1,5 @@
-// TOSA in MLIR's text form: the signature of the first public function, and what it is made of. What stands inside is the
-// vendor's to read.
+// MLIR's text form, of TOSA and of TPU-MLIR's top dialect: the signature of the first public function, and what it is made of. What
+// stands inside is the vendor's to read.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace axle {
 namespace {
 
 constexpr std::string_view kFunction = "func.func @";
-constexpr std::string_view kOperator = "tosa.";
+constexpr std::string_view kWeightFile = "module.weight_file";
 constexpr size_t kMaxPorts = 4096;
 constexpr size_t kMaxRank = 16;
 
@@ -50,7 +50,7 @@ class SignatureReader {
     return std::string(text_.substr(begin, at_ - begin));
   }
 
-  // "tensor<1x8x?xf32>", and the attributes "{...}" after it.
+  // "tensor<1x8x?xf32>", and the attributes "{...}" and the place "loc(...)" after it.
   Result<IoSpec> tensor() {
     if (!take("tensor<")) return wrong("a tensor");
     const size_t end = text_.find('>', at_);
@@ -76,6 +76,7 @@ class SignatureReader {
     }
     if (!spec.rank_known) spec.shape.clear();
     AXLE_RETURN_IF_ERROR(skip_attributes());
+    AXLE_RETURN_IF_ERROR(skip_place());
     return spec;
   }
 
@@ -92,19 +93,24 @@ class SignatureReader {
   void skip_blanks() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
   }
-  // Nested braces; a brace within quotes is none.
   Status skip_attributes() {
     skip_blanks();
-    if (at_ >= text_.size() || text_[at_] != '{' || !in_list_) return ok_status();
+    return in_list_ ? skip_nested('{', '}', "the end of attributes") : ok_status();
+  }
+  Status skip_place() { return in_list_ && take("loc") ? skip_nested('(', ')', "the end of a place") : ok_status(); }
+
+  // What stands between braces or parentheses here, nested ones too; one within quotes is none.
+  Status skip_nested(char open, char close, std::string_view wanted) {
+    if (at_ >= text_.size() || text_[at_] != open) return ok_status();
     int depth = 0;
     bool quoted = false;
     for (; at_ < text_.size(); ++at_) {
       const char c = text_[at_];
       if (c == '"') quoted = !quoted;
-      if (!quoted && c == '{') ++depth;
-      if (!quoted && c == '}' && --depth == 0) return ++at_, ok_status();
+      if (!quoted && c == open) ++depth;
+      if (!quoted && c == close && --depth == 0) return ++at_, ok_status();
     }
-    return wrong("the end of attributes");
+    return wrong(wanted);
   }
 
   std::string_view text_;
@@ -143,18 +149,17 @@ Status read_results(SignatureReader& reader, std::vector<IoSpec>& outputs) {
   return ok_status();
 }
 
-void count_operators(std::string_view text, Inspection& inspection) {
-  for (size_t at = text.find(kOperator); at != std::string_view::npos; at = text.find(kOperator, at + kOperator.size())) {
-    size_t end = at + kOperator.size();
+// Of the dialect: "tosa.".
+void count_operators(std::string_view text, std::string_view dialect, Inspection& inspection) {
+  for (size_t at = text.find(dialect); at != std::string_view::npos; at = text.find(dialect, at + dialect.size())) {
+    size_t end = at + dialect.size();
     while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_')) ++end;
     const bool begins = at == 0 || std::isspace(static_cast<unsigned char>(text[at - 1])) != 0 || text[at - 1] == '"';
     if (begins && end - at < 128) ++inspection.op_counts[std::string(text.substr(at, end - at))];
   }
 }
 
-}  // namespace
-
-Result<Inspection> inspect_tosa(Bytes mlir, const std::string& path, const ModelLimits& limits) {
+Result<Inspection> inspect_mlir(Bytes mlir, std::string_view dialect, const std::string& path, const ModelLimits& limits) {
   if (mlir.size() > limits.max_structure_bytes)
     return resource_exhausted_error(
         fmt::format("{} has {} bytes; the limit is {}", path, mlir.size(), limits.max_structure_bytes));
@@ -170,7 +175,30 @@ Result<Inspection> inspect_tosa(Bytes mlir, const std::string& path, const Model
   SignatureReader reader(text, open, path);
   AXLE_RETURN_IF_ERROR(read_arguments(reader, inspection.inputs));
   AXLE_RETURN_IF_ERROR(read_results(reader, inspection.outputs));
-  count_operators(text, inspection);
+  count_operators(text, dialect, inspection);
+  return inspection;
+}
+
+// "module.weight_file = "x.npz"": x.npz; "" without one.
+std::string weight_file(std::string_view text) {
+  const size_t key = text.find(kWeightFile);
+  if (key == std::string_view::npos) return "";
+  const size_t open = text.find('"', key);
+  const size_t close = open == std::string_view::npos ? open : text.find('"', open + 1);
+  const bool assigned =
+      close != std::string_view::npos && trim(text.substr(key + kWeightFile.size(), open - key - kWeightFile.size())) == "=";
+  return assigned && close - open <= 256 ? std::string(text.substr(open + 1, close - open - 1)) : "";
+}
+
+}  // namespace
+
+Result<Inspection> inspect_tosa(Bytes mlir, const std::string& path, const ModelLimits& limits) {
+  return inspect_mlir(mlir, "tosa.", path, limits);
+}
+
+Result<Inspection> inspect_top(Bytes mlir, const std::string& path, const ModelLimits& limits) {
+  AXLE_ASSIGN_OR_RETURN(Inspection inspection, inspect_mlir(mlir, "top.", path, limits));
+  inspection.metadata["weight_file"] = weight_file({reinterpret_cast<const char*>(mlir.data()), mlir.size()});
   return inspection;
 }
 

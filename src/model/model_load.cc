@@ -81,6 +81,7 @@ Inspector inspector_of(ModelFormat format) {
     case ModelFormat::kSafetensors: return inspect_safetensors;
     case ModelFormat::kHfFolder: return inspect_hf_config;
     case ModelFormat::kTosaMlir: return inspect_tosa;
+    case ModelFormat::kTopMlir: return inspect_top;
     default: return nullptr;
   }
 }
@@ -146,11 +147,37 @@ Status add_ir_weights(Model::Impl& impl, Inspection& inspection) {
   return ok_status();
 }
 
+// A module of TPU-MLIR names its weights' file, and a calibration table may lie beside it under the same stem.
+Status add_top_parts(Model::Impl& impl, Inspection& inspection) {
+  const fs::path module(impl.path);
+  const std::string& name = inspection.metadata["weight_file"];
+  if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.')) {
+    return invalid_argument_error(
+               fmt::format("{} names no file beside it as module.weight_file: \"{}\"", impl.path, printable(name, 100)))
+        .with_hint("keep the weights' .npz in the same folder, and name it without one");
+  }
+  const fs::path weights = module.parent_path() / name;
+  std::error_code error;
+  if (!fs::exists(weights, error)) {
+    return not_found_error(fmt::format("the weights file {} of {} is missing", weights.string(), impl.path))
+        .with_hint("keep the .mlir and .npz files together");
+  }
+  AXLE_ASSIGN_OR_RETURN(ModelFile file, hash_model_file(weights.string(), "weights"));
+  inspection.weight_bytes = file.size_bytes;
+  impl.files.push_back(std::move(file));
+  const fs::path table = fs::path(module).replace_extension(".cal");
+  if (!fs::exists(table, error)) return ok_status();
+  AXLE_ASSIGN_OR_RETURN(ModelFile calibration, hash_model_file(table.string(), "calibration"));
+  impl.files.push_back(std::move(calibration));
+  return ok_status();
+}
+
 Status load_inspected_file(const MappedFile& file, Model::Impl& impl) {
   AXLE_ASSIGN_OR_RETURN(Inspection inspection, inspector_of(impl.format)(file.bytes(), impl.path, impl.options.limits));
   AXLE_ASSIGN_OR_RETURN(ModelFile main, hash_mapped_file(file, "-"));
   impl.files.push_back(std::move(main));
   if (impl.format == ModelFormat::kOpenvinoIr) AXLE_RETURN_IF_ERROR(add_ir_weights(impl, inspection));
+  if (impl.format == ModelFormat::kTopMlir) AXLE_RETURN_IF_ERROR(add_top_parts(impl, inspection));
   impl.digest = model_digest(impl.files);
   take_whole(std::move(inspection), impl);
   return ok_status();
@@ -196,7 +223,8 @@ Result<ImplPtr> load_model_bytes(std::span<const std::byte> bytes, const std::st
   }
   impl->files = {ModelFile{"", "-", bytes.size(), "", sha256_of(bytes).hex()}};
   if (impl->format != ModelFormat::kOnnx) {
-    if (impl->format == ModelFormat::kOpenvinoIr || impl->format == ModelFormat::kTfSavedModel) {
+    if (impl->format == ModelFormat::kOpenvinoIr || impl->format == ModelFormat::kTfSavedModel ||
+        impl->format == ModelFormat::kTopMlir) {
       return unimplemented_error(fmt::format("a model of format {} consists of several files and cannot come from bytes",
                                              model_format_name(impl->format)))
           .with_hint("load it from its path");
