@@ -15,7 +15,6 @@ namespace axle {
 namespace {
 
 constexpr size_t kMaxDescriptions = 256;
-constexpr size_t kMaxDescriptionBytes = 1u << 20;
 constexpr std::string_view kSuffix = ".toml";
 
 bool is_absolute(const char* path) { return path != nullptr && path[0] == '/'; }

@@ -9,6 +9,7 @@ namespace axle {
 
 // The plugin that makes engines of descriptions; no engine by itself.
 inline constexpr const char* kDescribedPlugin = "described";
+inline constexpr size_t kMaxDescriptionBytes = 1u << 20;
 
 // AXLE_ENGINE_DESCRIPTIONS, $XDG_CONFIG_HOME/axle/engines (or ~/.config/axle/engines), <libdir>/axle/engines; those that exist.
 std::vector<std::string> default_description_folders();

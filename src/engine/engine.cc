@@ -92,7 +92,9 @@ Result<std::shared_ptr<Engine>> Engine::create(std::shared_ptr<const Plugin> plu
   args.option_count = given.size();
   args.scratch_folder = to_text(engine->created_with_.scratch_folder);
   const Plugin& api = *engine->plugin_;
-  AXLE_RETURN_IF_ERROR(api.take_error(api.create(&args, &engine->handle_), fmt::format("opening {}", api.origin())));
+  // What a description is refused for names its own file, and the plugin that reads it is no matter.
+  const std::string context = options.options.contains("description") ? "" : fmt::format("opening {}", api.origin());
+  AXLE_RETURN_IF_ERROR(api.take_error(api.create(&args, &engine->handle_), context));
   if (engine->handle_ == nullptr) return internal_error(fmt::format("{} made no engine and gave no reason", api.origin()));
   AXLE_RETURN_IF_ERROR(engine->read_facts());
   return engine;

@@ -10,8 +10,6 @@
 namespace axle {
 namespace {
 
-constexpr size_t kMaxDescriptionBytes = 1u << 20;
-
 Result<std::string> absolute(const std::string& path) {
   std::error_code error;
   const std::string whole = std::filesystem::canonical(path, error).string();

@@ -105,7 +105,8 @@ Status Plugin::take_error(axle_error_t* error, std::string_view context) const {
   info.struct_size = sizeof(info);
   api_.error_info(error, &info);
   std::string message = safe_text(info.message);
-  Status status(status_code(info.code), fmt::format("{}: {}", context, message.empty() ? "failed without a message" : message));
+  if (message.empty()) message = "failed without a message";
+  Status status(status_code(info.code), context.empty() ? message : fmt::format("{}: {}", context, message));
   if (std::string hint = safe_text(info.hint); !hint.empty()) status = std::move(status).with_hint(std::move(hint));
   if (info.vendor_code != 0) status = std::move(status).with_vendor_code(info.vendor_code);
   if (info.required_bytes != 0) status = std::move(status).with_detail("required_bytes", std::to_string(info.required_bytes));
