@@ -44,9 +44,10 @@ Result<EnginePackages> read_list(const std::string& path) {
   return packages;
 }
 
-// Not isolated from the user's configuration, which may name the index to use.
-Status run_pip(const std::string& python, const EnginePackages& packages, const std::string& target,
-               const CancelToken& cancel) {
+// Not isolated from the user's configuration, which may name the index to use. `made_for`: packages that want another Python than
+// the one that installs them, since only their programs and libraries are used ("#: python 3.10").
+Status run_pip(const std::string& python, const EnginePackages& packages, const std::string& made_for,
+               const std::string& target, const CancelToken& cancel) {
   SubprocessOptions program;
   program.argv = {python,
                   "-m",
@@ -63,6 +64,7 @@ Status run_pip(const std::string& python, const EnginePackages& packages, const 
                   target,
                   "-r",
                   packages.list};
+  if (!made_for.empty()) program.argv.insert(program.argv.end(), {"--python-version", made_for});
   program.timeout = kTimeLimit;
   program.cancel = cancel;
   program.max_stderr_bytes = 8u << 20;
@@ -114,8 +116,8 @@ Result<bool> install_engine_packages(const EnginePackages& packages, const Insta
   AXLE_ASSIGN_OR_RETURN(const ScratchDir scratch, ScratchDir::create(parent, "." + packages.engine));
   const std::string target = scratch.path() + "/packages";
   if (options.progress) options.progress(fmt::format("installing what {} needs into {}", packages.engine, packages.folder), -1);
-  AXLE_RETURN_IF_ERROR(run_pip(pythons.front(), packages, target, options.cancel));
   AXLE_ASSIGN_OR_RETURN(const std::string list, read_file(packages.list, kMaxListBytes));
+  AXLE_RETURN_IF_ERROR(run_pip(pythons.front(), packages, head_line(list, "python"), target, options.cancel));
   AXLE_RETURN_IF_ERROR(write_file_atomic(target + "/" + kInstalledList, list));
   AXLE_RETURN_IF_ERROR(put_in_place(target, packages.folder));
   return true;

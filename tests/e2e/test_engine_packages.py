@@ -52,6 +52,14 @@ def test_packages_are_pinned_checked_and_put_into_a_private_folder(install, tmp_
     assert [path.name for path in folder.parent.iterdir()] == ["qnn"]
 
 
+def test_packages_for_another_python_are_asked_for_as_such(install, tmp_path):
+    assert install("sophgo").code == 0
+    arguments = (tmp_path / "arguments").read_text().split("\n")
+    assert arguments[arguments.index("--python-version") + 1] == "3.10"
+    assert install("vela").code == 0
+    assert "--python-version" not in (tmp_path / "arguments").read_text()
+
+
 def test_the_same_list_is_not_installed_twice_and_another_replaces_it(install, tmp_path):
     assert install("qnn").code == 0
     (tmp_path / "arguments").unlink()

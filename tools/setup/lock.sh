@@ -16,9 +16,10 @@ for set in onnx-source run test lint; do
 done
 
 # What `axle engines install` installs: exactly the packages named, without what Python programs would need beside them. The lines
-# that begin with "#:" are shown to users.
+# that begin with "#:" are shown to users; "#: python" names the Python that the packages are for, where only their programs are used.
 for list in engines/*.in; do
-  compiled=$(UV_SYSTEM_CERTS=1 "$uv_dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-deps \
+  python=$(sed -n 's/^#: python //p' "$list")
+  compiled=$(UV_SYSTEM_CERTS=1 "$uv_dir/bin/uv" pip compile --quiet --universal --python-version "${python:-3.11}" --generate-hashes --no-deps \
     --custom-compile-command tools/setup/lock.sh "$list")
   { grep '^#:' "$list"; printf '%s\n' "$compiled"; } > "${list%.in}.txt"
 done
