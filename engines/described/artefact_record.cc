@@ -7,14 +7,10 @@
 namespace axle::described {
 namespace {
 
-constexpr size_t kMaxRecordBytes = 16u << 20;
-
 Json specs_to_json(const std::vector<kit::IoSpec>& specs) {
   Json list = Json::array();
   for (const kit::IoSpec& spec : specs) {
-    Json shape = Json::array();
-    for (const kit::Dim& dim : spec.shape) shape.push_back(dim.size);
-    list.push_back({{"name", spec.name}, {"dtype", kit::data_type_name(spec.dtype)}, {"shape", std::move(shape)}});
+    list.push_back({{"name", spec.name}, {"dtype", kit::data_type_name(spec.dtype)}, {"shape", sizes_of(spec)}});
   }
   return list;
 }
@@ -69,6 +65,12 @@ Status add_static(const kit::Value& value, std::vector<kit::IoSpec>& specs) {
 }
 
 }  // namespace
+
+std::vector<int64_t> sizes_of(const kit::IoSpec& spec) {
+  std::vector<int64_t> sizes;
+  for (const kit::Dim& dim : spec.shape) sizes.push_back(dim.size);
+  return sizes;
+}
 
 Result<std::string> format_record(const ArtefactRecord& record) {
   return canonical_json({{"engine", record.engine},

@@ -14,6 +14,7 @@ namespace axle::described {
 
 inline constexpr const char* kRecordFile = "axle-record.json";
 inline constexpr const char* kLogFile = "axle-log.txt";
+inline constexpr size_t kMaxRecordBytes = 16u << 20;
 
 struct ArtefactRecord {
   std::string engine;
@@ -25,6 +26,8 @@ struct ArtefactRecord {
 Result<std::string> format_record(const ArtefactRecord& record);
 // DATA_LOSS: it is not what format_record writes.
 Result<ArtefactRecord> parse_record(std::string_view text);
+
+std::vector<int64_t> sizes_of(const kit::IoSpec& spec);
 
 // Inputs and outputs of `graph`. UNIMPLEMENTED names one whose shape is not fixed.
 Result<kit::Io> static_io(const kit::Graph& graph);

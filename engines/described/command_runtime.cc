@@ -15,14 +15,8 @@
 namespace axle::described {
 namespace {
 
-Shape shape_of(const kit::IoSpec& spec) {
-  Shape shape;
-  for (const kit::Dim& dim : spec.shape) shape.push_back(dim.size);
-  return shape;
-}
-
 Result<Tensor> view_of(const RunTensor& tensor) {
-  return Tensor::borrow_const(static_cast<DataType>(tensor.spec->dtype), shape_of(*tensor.spec), tensor.data,
+  return Tensor::borrow_const(static_cast<DataType>(tensor.spec->dtype), sizes_of(*tensor.spec), tensor.data,
                               tensor.size_bytes);
 }
 
@@ -44,11 +38,11 @@ Status write_tensor(const RunTensor& tensor, TensorFiles files, const std::strin
 
 Status give(const Tensor& made, const RunTensor& wanted, const std::string& file) {
   AXLE_ASSIGN_OR_RETURN(const Tensor typed, raw_as(made, static_cast<DataType>(wanted.spec->dtype)));
-  if (typed.shape() != shape_of(*wanted.spec) || typed.size_bytes() != wanted.size_bytes) {
+  if (typed.shape() != sizes_of(*wanted.spec) || typed.size_bytes() != wanted.size_bytes) {
     return unknown_error(fmt::format("the runtime wrote {}{} to {}; output '{}' is {}{}", data_type_name(made.dtype()),
                                      format_shape(std::span<const int64_t>(made.shape())), file, wanted.spec->name,
                                      kit::data_type_name(wanted.spec->dtype),
-                                     format_shape(std::span<const int64_t>(shape_of(*wanted.spec)))));
+                                     format_shape(std::span<const int64_t>(sizes_of(*wanted.spec)))));
   }
   if (wanted.size_bytes > 0) std::memcpy(wanted.data, typed.data(), wanted.size_bytes);
   return ok_status();
@@ -77,7 +71,7 @@ Result<std::vector<TensorItem>> items_of(std::span<const RunTensor> tensors, con
     const kit::IoSpec& spec = *tensors[i].spec;
     AXLE_ASSIGN_OR_RETURN(const std::string file,
                           expand(pattern, {{"index", std::to_string(i)}, {"file_name", safe_file_name(spec.name)}}));
-    items.push_back({spec.name, i, folder + "/" + file, std::string(kit::data_type_name(spec.dtype)), shape_of(spec)});
+    items.push_back({spec.name, i, folder + "/" + file, std::string(kit::data_type_name(spec.dtype)), sizes_of(spec)});
   }
   return items;
 }

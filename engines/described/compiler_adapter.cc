@@ -8,9 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/subprocess.h"
 #include "base/text.h"
-#include "patterns.h"
 
 namespace axle::described {
 namespace {
@@ -43,15 +41,21 @@ Status copy_weights(const kit::Graph& graph, const std::string& source, const st
   return ok_status();
 }
 
-// ${model}: the file itself when the format is handed over whole, else the graph as ONNX in the scratch folder.
-Result<std::string> model_file(const kit::Graph& graph, const std::string& folder) {
-  if (graph.format() != "onnx") {
-    const std::string path(graph.path());
-    if (path.empty())
-      return unimplemented_error(fmt::format("a {} model is handed over as a file, and there is none", graph.format()));
-    return path;
-  }
+// ${model}: the file itself (or a link to it, of the described name) when the format is handed over whole, else the graph as ONNX
+// in the scratch folder.
+Result<std::string> model_file(const Description& description, const kit::Graph& graph, const std::string& folder) {
   AXLE_RETURN_IF_ERROR(make_dirs(folder, 0700));
+  if (graph.format() != "onnx") {
+    if (graph.path().empty())
+      return unimplemented_error(fmt::format("a {} model is handed over as a file, and there is none", graph.format()));
+    std::error_code error;
+    const std::string path = fs::absolute(graph.path(), error).string();  // programs run in a folder of their own
+    if (!error && description.model_file.empty()) return path;
+    const std::string link = folder + "/" + description.model_file;
+    if (!error) fs::create_symlink(path, link, error);
+    if (error) return file_error(error, "cannot hand over " + path);
+    return link;
+  }
   const kit::OnnxModel onnx = graph.onnx();
   AXLE_RETURN_IF_ERROR(copy_weights(graph, std::string(onnx.folder), folder));
   const std::string path = folder + "/model.onnx";
@@ -82,7 +86,8 @@ Status check_value(const kit::Option& option, const std::string& value) {
   return ok_status();
 }
 
-Result<Values> compile_values(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args) {
+Result<Values> compile_values(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args,
+                              Values options) {
   const std::string scratch(args.scratch_folder);
   Values values = toolbox.values(description);
   values["scratch"] = scratch;
@@ -92,19 +97,18 @@ Result<Values> compile_values(const Description& description, const Toolbox& too
   values["precision"] = args.precision;
   values["threads"] = std::to_string(args.threads);
   values["model.digest"] = args.graph.digest();
-  AXLE_RETURN_IF_ERROR(add_options(description, args.options, values));
+  values.merge(options);
   for (const char* folder : {"out", "work"}) AXLE_RETURN_IF_ERROR(make_dirs(values[folder], 0700));
-  AXLE_ASSIGN_OR_RETURN(values["model"], model_file(args.graph, scratch + "/model"));
+  AXLE_ASSIGN_OR_RETURN(values["model"], model_file(description, args.graph, scratch + "/model"));
   values["model.folder"] = fs::path(values["model"]).parent_path().string();
+  values["model.stem"] = fs::path(values["model"]).stem().string();
   return values;
 }
 
 void describe_tensors(const kit::Io& io, StepContext& context) {
   const auto add = [](const std::vector<kit::IoSpec>& specs, std::vector<TensorItem>& items) {
     for (const kit::IoSpec& spec : specs) {
-      TensorItem item{spec.name, items.size(), "", std::string(kit::data_type_name(spec.dtype)), {}};
-      for (const kit::Dim& dim : spec.shape) item.shape.push_back(dim.size);
-      items.push_back(std::move(item));
+      items.push_back({spec.name, items.size(), "", std::string(kit::data_type_name(spec.dtype)), sizes_of(spec)});
     }
   };
   add(io.inputs, context.inputs);
@@ -195,22 +199,10 @@ Result<std::map<std::string, std::string>> compatibility_of(const Description& d
       AXLE_ASSIGN_OR_RETURN(facts[entry.name], expand(entry.text, values));
       continue;
     }
-    SubprocessOptions options;
-    for (const std::string& argument : entry.argv) {
-      AXLE_ASSIGN_OR_RETURN(std::string text, expand(argument, values));
-      options.argv.push_back(std::move(text));
-    }
-    options.inherit_env = false;
-    AXLE_ASSIGN_OR_RETURN(options.env, environment_of(description.environment, values));
-    options.cwd = scratch;
-    options.timeout = kCompatibilityTimeout;
-    AXLE_ASSIGN_OR_RETURN(const SubprocessResult result, run_subprocess(options));
-    const auto match = find_line(result.stdout_text + "\n" + result.stderr_text, entry.pattern);
-    if (!match) {
-      return data_loss_error(fmt::format("compatibility '{}': {} ended with {} and printed no line that matches \"{}\"",
-                                         entry.name, join(options.argv, " "), result.outcome(), entry.pattern));
-    }
-    facts[entry.name] = match->group;
+    AXLE_ASSIGN_OR_RETURN(const Answer answer,
+                          ask_program(description.environment, entry.argv, entry.pattern, values, kCompatibilityTimeout));
+    if (!answer.text) return data_loss_error(fmt::format("compatibility '{}': {}", entry.name, answer.told));
+    facts[entry.name] = *answer.text;
   }
   return facts;
 }
@@ -219,7 +211,7 @@ Result<kit::Manifest> compile_described(const Description& description, const To
   Values options;
   AXLE_RETURN_IF_ERROR(add_options(description, args.options, options));  // the user's mistake before the model's
   AXLE_ASSIGN_OR_RETURN(kit::Io io, static_io(args.graph));
-  AXLE_ASSIGN_OR_RETURN(Values values, compile_values(description, toolbox, args));
+  AXLE_ASSIGN_OR_RETURN(Values values, compile_values(description, toolbox, args, std::move(options)));
   StepContext context{description, std::move(values), "", {}, {}, nullptr, nullptr};
   context.work = context.values["work"];
   describe_tensors(io, context);

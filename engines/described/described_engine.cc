@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "compiler_adapter.h"
 #include "executable.h"
@@ -18,12 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kPluginVersion = "1";
 
-// What a tool is, for the digest of the engine: the first one is hashed by the host, the others here.
-Result<std::string> digest_of(const std::string& path) {
-  AXLE_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(path));
-  return Sha256().update(file.bytes()).finish().to_string();
-}
-
+// What the tools are, for the digest of the engine: the first one is hashed by the host, the others here.
 Result<kit::Library> library_of(const Description& description, const Toolbox& toolbox) {
   kit::Library library;
   const FoundTool& first = toolbox.tools.front();
@@ -33,8 +27,8 @@ Result<kit::Library> library_of(const Description& description, const Toolbox& t
   for (const FoundTool& tool : toolbox.tools) {
     if (!tool.version.empty()) versions.push_back(toolbox.tools.size() == 1 ? tool.version : tool.name + " " + tool.version);
     if (&tool == &first) continue;
-    AXLE_ASSIGN_OR_RETURN(const std::string digest, digest_of(tool.path));
-    library.build += fmt::format("; {} {} {}", tool.name, tool.path, digest);
+    AXLE_ASSIGN_OR_RETURN(const Digest digest, sha256_of_file(tool.path));
+    library.build += fmt::format("; {} {} {}", tool.name, tool.path, digest.to_string());
   }
   library.version = versions.empty() ? "unknown" : join(versions, ", ");
   return library;
@@ -108,20 +102,18 @@ class DescribedEngine final : public kit::Engine {
     auto folder = std::make_shared<ScratchDir>(value_or_throw(ScratchDir::create(scratch_, "load")));
     const std::string artefact = args.blobs.empty() ? compile_for(args, *folder) : lay_out(args, *folder);
     const ArtefactRecord record = read_record(artefact);
-    check_record(record, args, artefact, folder->path());
+    // One that was made just now fits.
+    if (!args.blobs.empty()) check_record(record, args, artefact, folder->path());
 
-    RuntimeLoad load{description_, toolbox_, toolbox_->values(*description_), artefact, folder->path()};
+    RuntimeLoad load{description_, toolbox_->values(*description_), artefact, folder->path()};
     load.values["artefact"] = artefact;
     load.values["precision"] = args.precision;
     load.values["threads"] = std::to_string(args.threads);
-    load.values["scratch"] = folder->path();
-    load.values["private"] = folder->file("private");
     load.values.merge(options);
     kit::Loaded loaded;
     for (const kit::Option& option : description_->capability.options)
       loaded.effective.options[option.name] = load.values["option." + option.name];
-    auto adapter = value_or_throw(description_->runtime.is_library ? load_library_runtime(std::move(load))
-                                                                   : load_command_runtime(std::move(load)));
+    auto adapter = value_or_throw(load_runtime(std::move(load)));
     // A black box tells nothing more: only what was asked for is known.
     loaded.effective.precision = args.precision;
     loaded.executable = make_executable(record.io, std::move(adapter), std::move(folder));
@@ -169,7 +161,7 @@ class DescribedEngine final : public kit::Engine {
   }
 
   static ArtefactRecord read_record(const std::string& artefact) {
-    const auto text = read_file(artefact + "/" + kRecordFile, size_t{16} << 20);
+    const auto text = read_file(artefact + "/" + kRecordFile, kMaxRecordBytes);
     if (!text.ok())
       throw kit::Error(AXLE_DATA_LOSS, std::string("the artefact has no ") + kRecordFile).hint("compile it again");
     return value_or_throw(parse_record(*text));

@@ -33,10 +33,11 @@ struct VersionBound {
   std::vector<int64_t> number;
 };
 
-// An argument, or for each input or output of the model a group of them.
+// An argument, or a group of them: for each input or output of the model, or when a text has a value.
 struct Argument {
   std::string text;
   std::string each;  // "", "input", "output"
+  std::string when, is;  // the group stands when `when`, expanded, is `is`; "" = always
   std::vector<std::string> args;
 };
 
@@ -103,12 +104,24 @@ enum class TensorFiles : uint8_t { kNpy, kNpz, kRaw };
 // A C function by name. "status(handle, path)".
 struct Signature {
   std::string symbol;
+  std::string library;  // a tool; "" = the runtime's
   std::string returns;
   std::vector<std::string> arguments;
 };
 
+// A runtime that computes in memory of its own: an array of structs of the vendor's, with a function that leads to the data of one.
+struct OwnTensors {
+  std::string inputs, outputs;  // variables: the first struct of each direction; "" = the runtime takes the caller's memory
+  std::string input_count, output_count;  // variables, checked against the model; "" = not told
+  uint64_t stride = 0;  // bytes from one struct to the next
+  Signature data, size;  // of a struct: where its data is, and how many bytes
+};
+
+enum class RuntimeKind : uint8_t { kCommand, kLibrary, kNone };
+
 struct RuntimeSpec {
-  bool is_library = false;
+  RuntimeKind kind = RuntimeKind::kCommand;
+  std::string reason;  // none: why nothing runs here
   // command
   TensorFiles input_files = TensorFiles::kNpy, output_files = TensorFiles::kNpy;
   std::string input_file, output_file;  // names; ${index} and ${name}, or one name for npz
@@ -117,11 +130,11 @@ struct RuntimeSpec {
   std::string library;  // a tool
   std::string file;  // of the artefact: what load's path is
   int64_t success_value = 0;
-  std::map<std::string, Signature> functions;  // load, run, unload, last_error
+  std::map<std::string, std::vector<Signature>> functions;  // load, run, unload, last_error: calls in order
+  OwnTensors tensors;
 };
 
 struct Description {
-  std::string origin;  // file name, for messages
   std::string folder;  // where it lies: ${folder}
   std::string digest;  // "sha256:..." of its text
   kit::EngineInfo info;  // name, vendor, description, install_command
@@ -132,6 +145,7 @@ struct Description {
   std::vector<std::string> pci_ids;  // "1e52:0401": the real devices; none for a simulated one
   std::vector<ToolSpec> tools;
   kit::Capability capability;
+  std::string model_file;  // the name under which a model of another format than ONNX is handed over; "" = its own
   Environment environment;
   std::vector<Step> compile;
   std::vector<std::string> artefact_files;

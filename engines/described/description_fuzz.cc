@@ -15,6 +15,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!parse_version_bounds(tool.versions).has_value()) std::abort();
     if (!tool.version_pattern.empty()) (void)find_line("version 1.2.3\n", tool.version_pattern);
   }
+  const RuntimeSpec& runtime = description->runtime;
+  if (runtime.kind == RuntimeKind::kNone && runtime.reason.empty()) std::abort();
+  if (runtime.kind == RuntimeKind::kLibrary) {
+    for (const char* verb : {"load", "run", "unload"}) {
+      if (runtime.functions.at(verb).empty()) std::abort();
+    }
+    if (!runtime.tensors.inputs.empty() && runtime.tensors.stride == 0) std::abort();
+  }
   for (const FailureRule& rule : description->failures) {
     if (!rule.pattern.empty()) (void)find_line("out of memory\n", rule.pattern);
   }

@@ -50,8 +50,8 @@ TEST(Description, ReadsConfigFileCompilerAndLibraryRuntime) {
   EXPECT_EQ(read->compile[0].memory_bytes, 1u << 30);
   EXPECT_EQ(read->compile[0].success.reports.at(0).json, "/npu_operators");
   EXPECT_THAT(read->artefact_files, ElementsAre("program.fnpu"));
-  EXPECT_TRUE(read->runtime.is_library);
-  EXPECT_THAT(read->runtime.functions.at("load").arguments, ElementsAre("path"));
+  EXPECT_EQ(read->runtime.kind, RuntimeKind::kLibrary);
+  EXPECT_THAT(read->runtime.functions.at("load").at(0).arguments, ElementsAre("path"));
   EXPECT_EQ(read->failures.size(), 4u);
   EXPECT_TRUE(read->capability.needs_compile);
 }
@@ -59,7 +59,7 @@ TEST(Description, ReadsConfigFileCompilerAndLibraryRuntime) {
 TEST(Description, ReadsCommandRuntime) {
   const auto read = parse_description(fake_description("fakenpu_cli.toml"), "npu.toml");
   ASSERT_THAT(read, IsOk());
-  EXPECT_FALSE(read->runtime.is_library);
+  EXPECT_EQ(read->runtime.kind, RuntimeKind::kCommand);
   EXPECT_EQ(read->runtime.input_files, TensorFiles::kRaw);
   EXPECT_EQ(read->runtime.input_file, "input${index}.bin");
   EXPECT_EQ(read->runtime.step.argv.at(3).each, "input");
@@ -111,6 +111,96 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"library = \"runtime\"", "library = \"compiler\"", "there is no tool \"compiler\" of kind library"},
         Refusal{"[resource]\n", "[ressource]\n", "the section [resource] is missing"},
         Refusal{"[[tool]]\nname = \"runtime\"", "[[tool]]\nname = \"compiler\"", "there are two tools named \"compiler\""}));
+
+std::string whole_runtime(const std::string& runtime) {
+  std::string text = fake_description("fakenpu.toml");
+  return text.substr(0, text.find("[runtime]")) + runtime;
+}
+
+constexpr const char* kOwnTensors = R"toml([runtime]
+kind = "library"
+library = "runtime"
+[runtime.functions]
+load = [
+  { symbol = "open", library = "runtime", signature = "status(&device, 0)" },
+  { symbol = "load", signature = "handle(@device:i32, path)" },
+  { symbol = "tensors", signature = "void(handle, &first, &count, &out)" },
+]
+run = { symbol = "forward", signature = "bool(handle, @first, @count:i32, @out[0])" }
+unload = { symbol = "free", signature = "void(handle)" }
+[runtime.tensors]
+inputs = "first"
+outputs = "out"
+input_count = "count"
+stride = 64
+data = { symbol = "data", signature = "handle(tensor)" }
+size = { symbol = "bytes", signature = "size(tensor)" }
+)toml";
+
+TEST(Description, ReadsCallsVariablesAndTensorsOfTheRuntime) {
+  const auto read = parse_description(whole_runtime(kOwnTensors), "npu.toml");
+  ASSERT_THAT(read, IsOk());
+  ASSERT_THAT(read->runtime.functions.at("load"), SizeIs(3));
+  EXPECT_EQ(read->runtime.functions.at("load")[0].library, "runtime");
+  EXPECT_THAT(read->runtime.functions.at("run").at(0).arguments, ElementsAre("handle", "@first", "@count:i32", "@out[0]"));
+  EXPECT_EQ(read->runtime.tensors.stride, 64u);
+  EXPECT_EQ(read->runtime.tensors.data.symbol, "data");
+}
+
+TEST(Description, WhatNothingSetsIsRefused) {
+  for (const auto& [before, after, message] :
+       {std::tuple<std::string, std::string, std::string>{"&first, ", "", "nothing sets @first"},
+        {"input_count = \"count\"", "input_count = \"counts\"", "nothing sets \"counts\""},
+        {"@count:i32", "@count:i8", "only numbers have a type"},
+        {"&count", "&Count", "\"&Count\" is no argument"},
+        {"\"size(tensor)\"", "\"status(tensor)\"", "size is a function \"size(tensor)\""},
+        {"stride = 64", "", "stride is missing"},
+        {"library = \"runtime\", signature", "library = \"compiler\", signature",
+         "there is no tool \"compiler\" of kind library"}}) {
+    std::string runtime = kOwnTensors;
+    ASSERT_NE(runtime.find(before), std::string::npos) << before;
+    runtime.replace(runtime.find(before), before.size(), after);
+    EXPECT_THAT(parse_description(whole_runtime(runtime), "npu.toml"), StatusIs(StatusCode::kInvalidArgument, message));
+  }
+}
+
+TEST(Description, CompilerWithoutARuntimeSaysWhy) {
+  const auto read =
+      parse_description(whole_runtime("[runtime]\nkind = \"none\"\nreason = \"it sits in a toaster\"\n"), "npu.toml");
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->runtime.kind, RuntimeKind::kNone);
+  EXPECT_EQ(read->resource.attributes.at("runs"), "no");
+  EXPECT_THAT(parse_description(whole_runtime("[runtime]\nkind = \"none\"\n"), "npu.toml"),
+              StatusIs(StatusCode::kInvalidArgument, "runtime.reason is missing"));
+}
+
+TEST(Description, GroupsStandForAnOption) {
+  const auto read =
+      changed("argv = [\"${tool.compiler}\", \"--config\"",
+              "argv = [\"${tool.compiler}\", { when = \"${option.level}\", is = \"3\", args = [\"-O3\"] }, \"--config\"");
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->compile[0].argv.at(1).when, "${option.level}");
+  EXPECT_THAT(changed("argv = [\"${tool.compiler}\", \"--config\"",
+                      "argv = [\"${tool.compiler}\", { when = \"${option.levl}\", is = \"3\", args = [] }, \"--config\""),
+              StatusIs(StatusCode::kInvalidArgument, "${option.levl} has no meaning here"));
+}
+
+// All that come with axle can be read.
+TEST(Description, ThoseThatComeWithAxleAreRead) {
+  const auto files = list_dir(std::string(AXLE_SOURCE_DIR) + "/descriptions");
+  ASSERT_THAT(files, IsOk());
+  size_t read = 0;
+  for (const DirEntry& file : *files) {
+    if (!file.name.ends_with(".toml")) continue;
+    const auto description = load_description(std::string(AXLE_SOURCE_DIR) + "/descriptions/" + file.name);
+    EXPECT_THAT(description, IsOk());
+    if (description.ok()) {
+      EXPECT_EQ(description->info.name + ".toml", file.name);
+    }
+    ++read;
+  }
+  EXPECT_GE(read, 9u);
+}
 
 TEST(Description, SyntaxErrorNamesPlace) {
   EXPECT_THAT(parse_description("format = 1\n[engine\n", "npu.toml"), StatusIs(StatusCode::kInvalidArgument, "npu.toml:2:"));

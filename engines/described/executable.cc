@@ -19,9 +19,7 @@ class DescribedContext final : public kit::Context {
   explicit DescribedContext(std::shared_ptr<Loaded> loaded)
       : loaded_(std::move(loaded)), inputs_(loaded_->io.inputs.size()), outputs_(loaded_->io.outputs.size()),
         own_(outputs_.size()), shapes_(outputs_.size()) {
-    for (size_t i = 0; i < outputs_.size(); ++i) {
-      for (const kit::Dim& dim : loaded_->io.outputs[i].shape) shapes_[i].push_back(dim.size);
-    }
+    for (size_t i = 0; i < outputs_.size(); ++i) shapes_[i] = sizes_of(loaded_->io.outputs[i]);
   }
 
   void bind_input(uint32_t index, const axle_tensor_t* tensor) override {

@@ -24,8 +24,10 @@ std::vector<kit::ResourceInfo> find_resources(const Description& description, co
   if (!devices.ok()) return found;
   for (const DirEntry& device : *devices) {
     const std::string folder = pci_root + "/" + device.name;
-    const std::string id = id_in(folder + "/vendor") + ":" + id_in(folder + "/device");
-    if (std::find(description.pci_ids.begin(), description.pci_ids.end(), id) == description.pci_ids.end()) continue;
+    const std::string vendor = id_in(folder + "/vendor");
+    const std::string id = vendor + ":" + id_in(folder + "/device");
+    const auto fits = [&](const std::string& wanted) { return wanted == id || wanted == vendor + ":*"; };
+    if (std::none_of(description.pci_ids.begin(), description.pci_ids.end(), fits)) continue;
     kit::ResourceInfo resource = description.resource;
     resource.id = description.info.name + ":" + std::to_string(found.size());
     resource.pci_address = device.name;

@@ -13,6 +13,12 @@ using axle::testing::IsOk;
 using axle::testing::StatusIs;
 using ::testing::HasSubstr;
 
+Argument plain(std::string text) {
+  Argument argument;
+  argument.text = std::move(text);
+  return argument;
+}
+
 class Judge : public ::testing::Test {
  protected:
   Judge() : scratch_(*ScratchDir::create()) {
@@ -22,7 +28,7 @@ class Judge : public ::testing::Test {
   }
 
   Status run(const std::string& script) {
-    step_.argv = {{"/bin/sh", "", {}}, {"-c", "", {}}, {script, "", {}}};
+    step_.argv = {plain("/bin/sh"), plain("-c"), plain(script)};
     StepContext context{description_, {}, scratch_.path(), {}, {}, nullptr, nullptr};
     context.values = {{"out", scratch_.path()}, {"private", scratch_.file("private")}, {"word", "hello"}};
     if (cancelled_) context.cancelled = [] { return true; };
@@ -47,6 +53,17 @@ TEST_F(Judge, PlainSuccess) {
 TEST_F(Judge, EnvironmentIsWhatTheDescriptionSays) {
   step_.success.log_must = {"^hello:/.*private$"};
   EXPECT_THAT(run("echo $GREETING:$HOME$AXLE_SOURCE_DIR"), IsOk());
+}
+
+TEST_F(Judge, GroupStandsWhenItsTextHasTheValue) {
+  Argument group;
+  group.when = "${word}";
+  group.is = "hello";
+  group.args = {"--${word}", "x"};
+  const StepContext context{description_, {{"word", "hello"}}, "", {}, {}, nullptr, nullptr};
+  EXPECT_THAT(*expand_argv({plain("a"), group, plain("b")}, context), ::testing::ElementsAre("a", "--hello", "x", "b"));
+  group.is = "goodbye";
+  EXPECT_THAT(*expand_argv({plain("a"), group, plain("b")}, context), ::testing::ElementsAre("a", "b"));
 }
 
 TEST_F(Judge, ExitCodeAndLastWords) {
@@ -121,8 +138,10 @@ TEST_F(Judge, ArgumentGroupsRepeat) {
   StepContext context{
       description_, {{"out", "/o"}}, "",     {{"x", 0, "/i/x.npy", "f32", {1, 2}}, {"y", 1, "/i/y.npy", "i8", {}}},
       {},           nullptr,         nullptr};
-  const auto argv =
-      expand_argv({{"tool", "", {}}, {"", "input", {"-i", "${name}:${dtype}[${shape}]=${path}"}}, {"${out}", "", {}}}, context);
+  Argument each_input;
+  each_input.each = "input";
+  each_input.args = {"-i", "${name}:${dtype}[${shape}]=${path}"};
+  const auto argv = expand_argv({plain("tool"), each_input, plain("${out}")}, context);
   ASSERT_THAT(argv, IsOk());
   EXPECT_THAT(*argv, ::testing::ElementsAre("tool", "-i", "x:f32[1,2]=/i/x.npy", "-i", "y:i8[]=/i/y.npy", "/o"));
 }

@@ -41,13 +41,11 @@ kit::OpSupport read_op(Section& section) {
 }
 
 void read_limits(Section& section, kit::Capability& capability) {
-  const TomlValue* limits = section.table("limits");
-  if (limits == nullptr) return;
-  Section reader(*limits, section.below("limits"), section.origin());
-  for (const char* name : {"threads_max", "rank_max", "tensor_bytes_max", "nodes_max", "memory_bytes"}) {
-    if (const auto limit = reader.integer(name, 1, kMaxLimit)) capability.limits[name] = *limit;
-  }
-  section.adopt(reader.finish());
+  section.table_at("limits", [&](Section& limits) {
+    for (const char* name : {"threads_max", "rank_max", "tensor_bytes_max", "nodes_max", "memory_bytes"}) {
+      if (const auto limit = limits.integer(name, 1, kMaxLimit)) capability.limits[name] = *limit;
+    }
+  });
 }
 
 std::optional<double> number_in(std::string_view text) {
@@ -120,6 +118,8 @@ void read_capability(Section& document, Description& description) {
     if (capability.formats.empty())
       section.fail("formats", invalid_argument_error("capability.formats is missing: for example [\"onnx\"]"));
     check_names(section, "formats", capability.formats);
+    description.model_file = section.text_or("model_file");
+    if (!description.model_file.empty()) check_names(section, "model_file", {description.model_file});
     std::vector<std::string> precisions = section.texts("precisions");
     if (precisions.empty()) precisions = {"f32"};
     check_names(section, "precisions", precisions);

@@ -36,7 +36,9 @@ void read_engine(Section& document, Description& description) {
   });
 }
 
+// "1e52:0401", or "1e52:*" for every device of a vendor's.
 bool is_pci_id(std::string_view text) {
+  if (text.ends_with(":*")) return text.size() == 6 && text.find_first_not_of("0123456789abcdef") == 4;
   return text.size() == 9 && text[4] == ':' && text.find_first_not_of("0123456789abcdef:") == std::string_view::npos &&
          std::count(text.begin(), text.end(), ':') == 1;
 }
@@ -111,8 +113,7 @@ void read_document(Section& document, Description& description) {
 Result<Description> parse_description(std::string_view text, const std::string& origin) {
   AXLE_ASSIGN_OR_RETURN(const TomlValue document, parse_toml(text, origin));
   Description description;
-  description.origin = origin;
-  description.digest = Sha256().update(text).finish().to_string();
+  description.digest = sha256_of(text).to_string();
   Section section(document, "", origin);
   read_document(section, description);
   AXLE_RETURN_IF_ERROR(section.finish());

@@ -16,6 +16,22 @@ constexpr int64_t kLongestTimeoutNs = 7LL * 24 * 3600 * 1'000'000'000;
 
 Names each_names(const Names& names) { return names.with({"name", "file_name", "index", "path", "dtype", "shape"}); }
 
+// { each = "input", args } or { when = "${option.mode}", is = "fast", args }
+void read_group(Section& group, const Names& names, Argument& argument) {
+  argument.when = group.text_or("when");
+  argument.args = group.texts("args");
+  if (argument.when.empty()) {
+    group.required("each");
+    argument.each = group.word_or("each", {"input", "output"}, "input");
+  } else {
+    argument.is = group.required("is");
+    group.fail("when", names.check(argument.when));
+    group.fail("is", names.check(argument.is));
+  }
+  const Names inner = argument.each.empty() ? names : each_names(names);
+  for (const std::string& text : argument.args) group.fail("args", inner.check(text));
+}
+
 std::vector<Argument> read_argv(Section& section, const char* key, const Names& names) {
   std::vector<Argument> argv;
   const TomlValue* found = section.array(key);
@@ -29,16 +45,12 @@ std::vector<Argument> read_argv(Section& section, const char* key, const Names& 
       argument.text = item.text;
       section.fail_at(item.place, names.check(argument.text));
     } else if (item.kind == TomlValue::Kind::kTable) {
-      Section each(item, section.below(key), section.origin());
-      each.required("each");
-      argument.each = each.word_or("each", {"input", "output"}, "input");
-      argument.args = each.texts("args");
-      const Names inner = each_names(names);
-      for (const std::string& text : argument.args) each.fail("args", inner.check(text));
-      section.adopt(each.finish());
+      Section group(item, section.below(key), section.origin());
+      read_group(group, names, argument);
+      section.adopt(group.finish());
     } else {
-      section.fail_at(item.place,
-                      invalid_argument_error(fmt::format("{} holds strings and {{ each, args }}", section.below(key))));
+      section.fail_at(item.place, invalid_argument_error(fmt::format(
+                                      "{} holds strings, {{ each, args }} and {{ when, is, args }}", section.below(key))));
     }
     argv.push_back(std::move(argument));
   }
@@ -129,7 +141,7 @@ Step read_step(Section& section, const Names& names) {
 }
 
 void read_compile(Section& document, const Names& common, Description& description) {
-  Names names = common.with({"model", "model.folder", "model.digest", "out", "work", "precision", "threads"});
+  Names names = common.with({"model", "model.folder", "model.stem", "model.digest", "out", "work", "precision", "threads"});
   for (const kit::Option& option : description.capability.options) names.add("option." + option.name);
   document.each_at("compile", [&](Section& section) {
     const std::string name = section.required("name");

@@ -7,7 +7,6 @@
 #include "artefact_record.h"
 #include "description.h"
 #include "placeholders.h"
-#include "toolbox.h"
 
 namespace axle::described {
 
@@ -27,15 +26,18 @@ class BinaryRuntimeAdapter {
 
 struct RuntimeLoad {
   std::shared_ptr<const Description> description;
-  std::shared_ptr<const Toolbox> toolbox;
-  Values values;         // options, threads, precision, artefact and what find_tools gave
+  Values values;         // options, threads, precision, artefact and what find_tools gave; no folder of a run
   std::string artefact;  // folder with the artefact's files under their own names
   std::string scratch;   // lives as long as the adapter
 };
 
-// [runtime] kind = "command": nothing is loaded before the first run.
+// kind = "command": nothing is loaded before the first run.
 Result<std::unique_ptr<BinaryRuntimeAdapter>> load_command_runtime(RuntimeLoad load);
 // kind = "library": opened and loaded here. What load says of a failure stands in the status.
 Result<std::unique_ptr<BinaryRuntimeAdapter>> load_library_runtime(RuntimeLoad load);
+// By the description's kind of runtime.
+Result<std::unique_ptr<BinaryRuntimeAdapter>> load_runtime(RuntimeLoad load);
+// kind = "none": every run is UNIMPLEMENTED, with the description's reason.
+Result<std::unique_ptr<BinaryRuntimeAdapter>> load_no_runtime(const RuntimeLoad& load);
 
 }  // namespace axle::described

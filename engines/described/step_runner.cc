@@ -115,14 +115,28 @@ Status judge(const Step& step, const StepContext& context, const SubprocessResul
   return failed(success.code(), step, "is no success although it ended well: " + success.message(), log);
 }
 
+// One text, or the group that stands when a text has a value.
+Status expand_plain(const Argument& argument, const Values& values, std::vector<std::string>& out) {
+  std::vector<std::string> texts = {argument.text};
+  if (!argument.when.empty()) {
+    AXLE_ASSIGN_OR_RETURN(const std::string found, expand(argument.when, values));
+    AXLE_ASSIGN_OR_RETURN(const std::string wanted, expand(argument.is, values));
+    texts = found == wanted ? argument.args : std::vector<std::string>();
+  }
+  for (const std::string& text : texts) {
+    AXLE_ASSIGN_OR_RETURN(std::string expanded, expand(text, values));
+    out.push_back(std::move(expanded));
+  }
+  return ok_status();
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> expand_argv(const std::vector<Argument>& argv, const StepContext& context) {
   std::vector<std::string> out;
   for (const Argument& argument : argv) {
     if (argument.each.empty()) {
-      AXLE_ASSIGN_OR_RETURN(std::string text, expand(argument.text, context.values));
-      out.push_back(std::move(text));
+      AXLE_RETURN_IF_ERROR(expand_plain(argument, context.values, out));
       continue;
     }
     for (const TensorItem& item : argument.each == "input" ? context.inputs : context.outputs) {

@@ -86,22 +86,12 @@ Result<std::string> version_of(const ToolSpec& tool, const std::string& path, co
   values["tool"] = path;
   values["private"] = scratch.file("home");
   values["scratch"] = scratch.path();
-  SubprocessOptions options;
-  if (tool.is_program) options.argv.push_back(path);
-  for (const std::string& argument : tool.version_argv) {
-    AXLE_ASSIGN_OR_RETURN(std::string expanded, expand(argument, values));
-    options.argv.push_back(std::move(expanded));
-  }
-  options.inherit_env = false;
-  AXLE_ASSIGN_OR_RETURN(options.env, environment_of(description.environment, values));
-  options.cwd = scratch.path();
-  options.timeout = kVersionTimeout;
-  AXLE_ASSIGN_OR_RETURN(const SubprocessResult result, run_subprocess(options));
-  const auto match = find_line(result.stdout_text + "\n" + result.stderr_text, tool.version_pattern);
-  if (match && !match->group.empty()) return match->group;
-  return unavailable_error(fmt::format("{} does not tell its version: {} ended with {} and printed no line that matches \"{}\"",
-                                       path, join(options.argv, " "), result.outcome(), tool.version_pattern))
-      .with_hint("check that it runs: " + join(options.argv, " "));
+  std::vector<std::string> argv = tool.version_argv;
+  if (tool.is_program) argv.insert(argv.begin(), "${tool}");
+  AXLE_ASSIGN_OR_RETURN(const Answer answer,
+                        ask_program(description.environment, argv, tool.version_pattern, values, kVersionTimeout));
+  if (answer.text && !answer.text->empty()) return *answer.text;
+  return unavailable_error(fmt::format("{} does not tell its version: {}", path, answer.told)).with_hint("check that it runs");
 }
 
 Result<std::string> path_of(const ToolSpec& tool, const std::string& explicit_path, const Description& description,
@@ -150,6 +140,25 @@ Result<Toolbox> find_tools(const Description& description, const ToolSearch& sea
         .with_hint(description.info.install_command);
   }
   return toolbox;
+}
+
+Result<Answer> ask_program(const Environment& environment, const std::vector<std::string>& argv, const std::string& pattern,
+                           const Values& values, std::chrono::nanoseconds timeout) {
+  SubprocessOptions options;
+  for (const std::string& argument : argv) {
+    AXLE_ASSIGN_OR_RETURN(std::string text, expand(argument, values));
+    options.argv.push_back(std::move(text));
+  }
+  options.inherit_env = false;
+  AXLE_ASSIGN_OR_RETURN(options.env, environment_of(environment, values));
+  AXLE_ASSIGN_OR_RETURN(options.cwd, expand("${scratch}", values));
+  options.timeout = timeout;
+  AXLE_ASSIGN_OR_RETURN(const SubprocessResult result, run_subprocess(options));
+  Answer answer;
+  if (const auto match = find_line(result.stdout_text + "\n" + result.stderr_text, pattern)) answer.text = match->group;
+  answer.told = fmt::format("{} ended with {} and printed no line that matches \"{}\"", join(options.argv, " "),
+                            result.outcome(), pattern);
+  return answer;
 }
 
 Result<std::vector<std::string>> environment_of(const Environment& environment, const Values& values) {

@@ -1,6 +1,8 @@
 // The vendor's programs and libraries as found on this machine, with their versions, and what they are run in.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,15 @@ struct ToolSearch {
 
 // UNAVAILABLE (hint: what installs it): a tool is missing, does not tell its version, or has one outside the accepted range.
 Result<Toolbox> find_tools(const Description& description, const ToolSearch& search);
+
+// What a program printed of itself.
+struct Answer {
+  std::optional<std::string> text;  // the group of the first line that matches; nothing = no line does
+  std::string told;  // "npu-compile --version ended with exit code 0 and printed no line that matches "x"", for messages
+};
+// Runs `argv`, its placeholders expanded, in ${scratch} with the description's environment.
+Result<Answer> ask_program(const Environment& environment, const std::vector<std::string>& argv, const std::string& pattern,
+                           const Values& values, std::chrono::nanoseconds timeout);
 
 // Complete: "NAME=value" of every variable that a vendor's process sees. Makes the folder ${private}.
 Result<std::vector<std::string>> environment_of(const Environment& environment, const Values& values);

@@ -118,6 +118,8 @@ TEST_F(ToolboxCase, DevicesAreFoundByPciId) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[1].id, "acme:1");
   EXPECT_EQ(found[1].pci_address, "0000:03:00.0");
+  description_.pci_ids = {"8086:*"};
+  EXPECT_EQ(find_resources(description_, scratch_.file("pci")).size(), 1u);
   description_.simulated = true;
   EXPECT_EQ(find_resources(description_, scratch_.file("nowhere")).size(), 1u);
 }

@@ -8,7 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,3 +49,50 @@ def models() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real models at {folder}: set AXLE_SHARED_MODELS")
     return folder
+
+
+@pytest.fixture
+def vendor(axle, tmp_path, monkeypatch):
+    """Where the FAKE vendor is installed, and a folder for descriptions; gives a function that adds one."""
+    home = Path(os.environ["AXLE_COMMAND"]).resolve().parents[1] / "lib" / "axle" / "testing" / "fakenpu"
+    if not (home / "bin" / "fakenpu-compile").exists():
+        pytest.skip("the FAKE vendor is not built: target axle_fakenpu")
+    folder = tmp_path / "descriptions"
+    folder.mkdir()
+    monkeypatch.setenv("FAKENPU_HOME", str(home))
+    monkeypatch.setenv("FAKENPU_FAULT_FILE", str(folder / "fault"))
+    monkeypatch.setenv("AXLE_ENGINE_DESCRIPTIONS", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def add(name: str, *changes: tuple[str, str]) -> Path:
+        text = (ROOT / "tests" / "fakevendor" / f"{name}.toml").read_text(encoding="utf-8")
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after)
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+        return folder
+
+    return add
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """y = relu(x @ w + b) * x2, of fixed shapes."""
+    generator = np.random.default_rng(7)
+    weights = [
+        numpy_helper.from_array(generator.standard_normal((8, 5)).astype(np.float32), "w"),
+        numpy_helper.from_array(generator.standard_normal(5).astype(np.float32), "b"),
+    ]
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="gemm"),
+        helper.make_node("Relu", ["h"], ["r"], name="relu"),
+        helper.make_node("Mul", ["r", "scale"], ["y"], name="mul"),
+    ]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [3, 8]), ("scale", [3, 1]))]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    feeds = {"x": generator.standard_normal((3, 8)).astype(np.float32), "scale": generator.standard_normal((3, 1)).astype(np.float32)}
+    np.savez(tmp_path / "in.npz", **feeds)
+    return path

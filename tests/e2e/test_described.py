@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -11,55 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-KIT = Path(__file__).resolve().parents[1] / "fakevendor"
 BOTH = ["fakenpu", "fakenpu_cli"]
-
-
-@pytest.fixture
-def vendor(axle, tmp_path, monkeypatch):
-    """Where the FAKE vendor is installed, and a folder for descriptions; gives a function that adds one."""
-    home = Path(os.environ["AXLE_COMMAND"]).resolve().parents[1] / "lib" / "axle" / "testing" / "fakenpu"
-    if not (home / "bin" / "fakenpu-compile").exists():
-        pytest.skip("the FAKE vendor is not built: target axle_fakenpu")
-    folder = tmp_path / "descriptions"
-    folder.mkdir()
-    monkeypatch.setenv("FAKENPU_HOME", str(home))
-    monkeypatch.setenv("FAKENPU_FAULT_FILE", str(folder / "fault"))
-    monkeypatch.setenv("AXLE_ENGINE_DESCRIPTIONS", str(folder))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-    def add(name: str, *changes: tuple[str, str]) -> Path:
-        text = (KIT / f"{name}.toml").read_text(encoding="utf-8")
-        for before, after in changes:
-            assert before in text, before
-            text = text.replace(before, after)
-        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
-        return folder
-
-    return add
-
-
-@pytest.fixture
-def model(tmp_path) -> Path:
-    """y = relu(x @ w + b) * x2, of fixed shapes."""
-    generator = np.random.default_rng(7)
-    weights = [
-        numpy_helper.from_array(generator.standard_normal((8, 5)).astype(np.float32), "w"),
-        numpy_helper.from_array(generator.standard_normal(5).astype(np.float32), "b"),
-    ]
-    nodes = [
-        helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="gemm"),
-        helper.make_node("Relu", ["h"], ["r"], name="relu"),
-        helper.make_node("Mul", ["r", "scale"], ["y"], name="mul"),
-    ]
-    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [3, 8]), ("scale", [3, 1]))]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
-    path = tmp_path / "model.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    feeds = {"x": generator.standard_normal((3, 8)).astype(np.float32), "scale": generator.standard_normal((3, 1)).astype(np.float32)}
-    np.savez(tmp_path / "in.npz", **feeds)
-    return path
 
 
 def expected(model: Path) -> np.ndarray:
@@ -94,6 +45,91 @@ def test_compiled_once_and_run_by_another_process(axle, vendor, model, engine):
     assert partition["isolated"] is True
     assert partition["cache"] == "hit"
     np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+OWN_MEMORY = """[runtime]
+kind = "library"
+library = "runtime"
+[runtime.functions]
+load = [
+  { symbol = "fakenpu_own_open", signature = "status(&device, 0)" },
+  { symbol = "fakenpu_own_create", signature = "handle(@device:i32)" },
+  { symbol = "fakenpu_own_load", signature = "bool(handle, path)" },
+  { symbol = "fakenpu_own_tensors", signature = "status(handle, &first, &count, &made, &made_count)" },
+]
+run = { symbol = "fakenpu_own_forward", signature = "status(handle, @first, @count:i32, @made, @made_count:i32)" }
+unload = [
+  { symbol = "fakenpu_own_destroy", signature = "void(handle)" },
+  { symbol = "fakenpu_own_close", signature = "void(@device:i32)" },
+]
+[runtime.tensors]
+inputs = "first"
+outputs = "made"
+input_count = "count"
+output_count = "made_count"
+stride = 64
+data = { symbol = "fakenpu_own_data", signature = "handle(tensor)" }
+size = { symbol = "fakenpu_own_size", signature = "size(tensor)" }
+"""
+TOLD_SHAPES = """[runtime]
+kind = "library"
+library = "runtime"
+[runtime.functions]
+load = [
+  { symbol = "fakenpu_own_open", library = "runtime", signature = "status(&device, 0)" },
+  { symbol = "fakenpu_own_create", signature = "handle(@device:i32)" },
+  { symbol = "fakenpu_own_load", signature = "bool(handle, path)" },
+  { symbol = "fakenpu_own_names", signature = "void(handle, &names)" },
+]
+run.symbol = "fakenpu_own_launch"
+run.signature = "bool(handle, @names[0], inputs, input_shapes, input_count:i32, outputs, output_shapes, output_count:i32)"
+unload = { symbol = "fakenpu_own_destroy", signature = "void(handle)" }
+"""
+
+
+def with_runtime(folder: Path, runtime: str) -> None:
+    path = folder / "fakenpu.toml"
+    path.write_text(path.read_text(encoding="utf-8").partition("[runtime]")[0] + runtime, encoding="utf-8")
+
+
+@pytest.mark.parametrize("runtime", [OWN_MEMORY, TOLD_SHAPES], ids=["own_memory", "told_shapes"])
+def test_runtimes_with_memory_of_their_own_or_that_are_told_shapes(axle, vendor, model, runtime):
+    with_runtime(vendor("fakenpu"), runtime)
+    for cache in ("miss", "hit"):
+        answer = run(axle, model, "fakenpu")
+        assert answer.code == 0, answer.out + answer.err
+        assert answer.json["plan"]["partitions"][0]["cache"] == cache
+        np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("stride = 64", "stride = 32", ""),
+        ('"fakenpu_own_size"', '"fakenpu_own_data"', "bytes; the model's has"),
+        ("(&device, 0)", "(&device, 1)", "fakenpu_own_open failed with 1"),
+        ('"fakenpu_own_forward"', '"fakenpu_own_backward"', "fakenpu_own_backward"),
+        ("@count:i32, @made,", "@made_count:i32, @made,", "fakenpu_own_forward failed with 9"),
+    ],
+)
+def test_a_wrong_contract_is_an_error_and_no_numbers(axle, vendor, model, before, after, words):
+    with_runtime(vendor("fakenpu"), OWN_MEMORY.replace(before, after))
+    answer = run(axle, model, "fakenpu")
+    assert answer.code != 0
+    assert words in answer.json["error"]["message"], answer.out
+    assert not (model.parent / "out").exists() or not list((model.parent / "out").iterdir())
+
+
+def test_a_compiler_without_a_runtime_compiles_and_says_why_it_runs_nothing(axle, vendor, model):
+    with_runtime(vendor("fakenpu"), '[runtime]\nkind = "none"\nreason = "the FAKE device is somewhere else"\n')
+    for cache in ("miss", "hit"):
+        compiled = axle("compile", model, "--engine", "fakenpu", "--device", "npu#sim", "--json")
+        assert compiled.code == 0, compiled.out + compiled.err
+        assert compiled.json["plan"]["partitions"][0]["cache"] == cache
+    answer = run(axle, model, "fakenpu")
+    assert answer.code != 0
+    assert answer.json["error"]["code"] == "UNIMPLEMENTED"
+    assert "fakenpu only compiles: the FAKE device is somewhere else" in answer.json["error"]["message"]
 
 
 def test_a_simulated_device_is_never_chosen_by_itself(axle, vendor, model):
@@ -241,6 +277,7 @@ def test_add_check_and_remove(axle, vendor, model, tmp_path):
     missing = axle("engines", "check", file, "--json", FAKENPU_HOME="/nonexistent")
     assert missing.code == 6
     assert "fakenpu-compile" in missing.json["error"]["message"]
+    assert "libaxle_engine_described" not in missing.json["error"]["message"]
     assert "FAKENPU_HOME" in missing.json["error"]["hint"]
     removed = axle("engines", "remove", "fakenpu_cli", "--json")
     assert removed.json["removed"] == added.json["added"]
@@ -248,7 +285,7 @@ def test_add_check_and_remove(axle, vendor, model, tmp_path):
     file.write_text("format = 1\n[engine\n", encoding="utf-8")
     broken = axle("engines", "check", file, "--json")
     assert broken.code == 3
-    assert "npu.toml:2:" in broken.json["error"]["message"]
+    assert broken.json["error"]["message"].startswith(str(file) + ":2:")
 
 
 COPYING_VENDOR = """

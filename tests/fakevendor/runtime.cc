@@ -47,7 +47,10 @@ void run_program(const Handle& handle, const void* const* inputs, const size_t* 
 void misbehave(const char* verb) {
   const std::string fault = fakenpu::fault();
   if (fault == std::string(verb) + "_crash") ::raise(SIGSEGV);
-  while (fault == std::string(verb) + "_hang") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  if (fault == std::string(verb) + "_hang") {
+    std::ofstream(std::string(std::getenv("FAKENPU_FAULT_FILE")) + ".reached") << verb;  // a test waits for it
+    for (;;) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
   if (fault == std::string(verb) + "_busy") throw std::runtime_error("FAKE error: device busy");
 }
 
