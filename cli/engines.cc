@@ -2,6 +2,7 @@
 // descriptions (add, check, remove).
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "axle/engine_description.h"
 #include "axle/engine_packages.h"
@@ -23,7 +24,9 @@ struct EngineArguments {
 Status list(const OutputFlags& output) {
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_RETURN_IF_ERROR(runtime->machine());
-  const std::vector<EngineState> states = runtime->engines().states();
+  std::vector<EngineState> states = runtime->engines().states();
+  std::ranges::move(known_engine_descriptions(states), std::back_inserter(states));
+  std::ranges::sort(states, {}, &EngineState::name);
   for (const std::string& problem : runtime->engines().problems()) std::fprintf(stderr, "axle: %s\n", problem.c_str());
   if (output.json) {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_engines_json(states));

@@ -18,6 +18,7 @@ install(TARGETS axle_cli RUNTIME DESTINATION axle/bin COMPONENT python)
 
 file(GLOB lists ${PROJECT_SOURCE_DIR}/requirements/engines/*.txt)
 install(FILES ${lists} DESTINATION axle/engine-packages COMPONENT python)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/descriptions/ DESTINATION axle/descriptions COMPONENT python FILES_MATCHING PATTERN "*.toml")
 
 foreach(engine onnxruntime openvino qnn described pim)
   if(TARGET axle_engine_${engine})

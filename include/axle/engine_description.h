@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "axle/engine.h"
 #include "axle/export.h"
@@ -18,6 +19,10 @@ AXLE_API std::string engine_description_folder();
 // INVALID_ARGUMENT "file:line:column: ..." for a description that cannot be read; NOT_FOUND, PERMISSION_DENIED for its file;
 // ALREADY_EXISTS when a plugin has its name.
 AXLE_API Result<EngineState> check_engine_description(const std::string& path);
+
+// The descriptions that come with axle and whose engines are not in `in_use`: never present, each with the reason (a tool that is missing, or
+// only that nobody added it) and what to do about it. Sorted by name.
+AXLE_API std::vector<EngineState> known_engine_descriptions(const std::vector<EngineState>& in_use);
 
 struct AddedDescription {
   std::string path;  // where it is now
