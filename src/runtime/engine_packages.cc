@@ -64,7 +64,8 @@ Status run_pip(const std::string& python, const EnginePackages& packages, const 
                   target,
                   "-r",
                   packages.list};
-  if (!made_for.empty()) program.argv.insert(program.argv.end(), {"--python-version", made_for});
+  // The first chooses the files; pip would refuse them for the Python that it runs in all the same.
+  if (!made_for.empty()) program.argv.insert(program.argv.end(), {"--python-version", made_for, "--ignore-requires-python"});
   program.timeout = kTimeLimit;
   program.cancel = cancel;
   program.max_stderr_bytes = 8u << 20;

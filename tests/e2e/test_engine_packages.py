@@ -56,6 +56,7 @@ def test_packages_for_another_python_are_asked_for_as_such(install, tmp_path):
     assert install("sophgo").code == 0
     arguments = (tmp_path / "arguments").read_text().split("\n")
     assert arguments[arguments.index("--python-version") + 1] == "3.10"
+    assert "--ignore-requires-python" in arguments
     assert install("vela").code == 0
     assert "--python-version" not in (tmp_path / "arguments").read_text()
 
