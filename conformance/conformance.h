@@ -22,6 +22,9 @@ struct Target {
   std::map<std::string, std::string> skip;  // check -> reason: known faults of the vendor, said
 };
 
+// What of the suite cannot be asked of an engine that a description makes: the facts of its plugin are not its own. For Target::skip.
+std::map<std::string, std::string> skip_of(const EngineRegistry& registry, const std::string& engine);
+
 // The resource that an engine is checked on.
 std::string resource_of(const Target& target, const Engine& engine);
 

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   }
   axle::conformance::Target target;
   target.name = name;
+  target.skip = axle::conformance::skip_of(**registry, name);
   target.open = [registry = *registry, name] { return registry->open(name); };
   axle::conformance::register_conformance(target);
   return RUN_ALL_TESTS();

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -52,6 +53,7 @@ void register_worker(const std::shared_ptr<EngineRegistry>& registry, const std:
   conformance::Target target;
   target.name = engine + "_worker";
   target.open = [registry, engine] { return open_in_worker(*registry, engine); };
+  target.skip = conformance::skip_of(*registry, engine);
   target.skip["EveryFailingAllocationIsSurvived"] = "the worker's allocator is not ours to disturb";
   conformance::register_conformance(target);
 }
@@ -64,6 +66,12 @@ int main(int argc, char** argv) {
   EngineRegistryOptions options;
   options.default_folders = false;
   options.plugin_folders = {folder};
+  // Engines that are descriptions: those of the FAKE vendor, once with a library and once with a program for each run.
+  const std::string vendor = std::string(AXLE_BINARY_DIR) + "/lib/axle/testing/fakenpu";
+  if (std::filesystem::exists(vendor + "/bin/fakenpu-compile")) {
+    ::setenv("FAKENPU_HOME", vendor.c_str(), 1);
+    options.descriptions = {std::string(AXLE_SOURCE_DIR) + "/tests/fakevendor"};
+  }
   const auto registry = registry_of(std::move(options));
   const char* node_tests = std::getenv("AXLE_ONNX_NODE_TESTS");
   const std::string shared = std::getenv("AXLE_SHARED_MODELS") ? std::getenv("AXLE_SHARED_MODELS")
@@ -72,6 +80,7 @@ int main(int argc, char** argv) {
     conformance::Target target;
     target.name = name;
     target.open = [registry, name] { return registry->open(name); };
+    target.skip = conformance::skip_of(*registry, name);
     conformance::register_conformance(target);
     conformance::register_node_tests(target, node_tests ? node_tests : shared + "/onnx-node-tests",
                                      std::string(AXLE_SOURCE_DIR) + "/conformance/node_lists");
