@@ -13,9 +13,12 @@ namespace {
 // Beside the library, or in share/ of a prefix.
 std::string folder_of_known() {
   if (auto beside = find_installed_file("descriptions")) return *beside;
-  std::error_code error;
-  const std::string shared = own_library_folder() + "/../share/axle/descriptions";
-  return std::filesystem::canonical(shared, error).string();
+  for (const char* up : {"/..", "/../.."}) {  // lib, or lib/x86_64-linux-gnu
+    std::error_code error;
+    const auto shared = std::filesystem::canonical(own_library_folder() + up + "/share/axle/descriptions", error);
+    if (!error) return shared.string();
+  }
+  return "";
 }
 
 }  // namespace
