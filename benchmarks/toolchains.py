@@ -9,6 +9,7 @@ cache, loaded again by another process, run; the results against numpy. A toolch
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -110,6 +111,65 @@ CASES = {
 }
 
 
+def erf(x: np.ndarray) -> np.ndarray:
+    """By its series: numpy has none."""
+    return np.vectorize(math.erf)(x)
+
+
+# One operator on f32 each, by its name in the two dialects.
+OPERATORS = {
+    "abs Abs": np.abs,
+    "ceil Ceil": np.ceil,
+    "cos Cos": np.cos,
+    "erf Erf": erf,
+    "exp Exp": np.exp,
+    "floor Floor": np.floor,
+    "log Log": np.log,
+    "reciprocal -": lambda x: 1 / x,
+    "rsqrt -": lambda x: 1 / np.sqrt(x),
+    "sigmoid Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "sin Sin": np.sin,
+    "tanh Tanh": np.tanh,
+    "- Sqrt": np.sqrt,
+    "- Softplus": lambda x: np.log1p(np.exp(x)),
+    "- GELU": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
+    "- Swish": lambda x: x / (1 + np.exp(-x)),
+    "- Mish": lambda x: x * np.tanh(np.log1p(np.exp(x))),
+}
+
+
+def one_operator(name: str, dialect: str, compute):
+    """A module of one operator, on positive numbers."""
+    x = np.linspace(0.1, 2, 64, dtype=np.float32).reshape(1, 4, 4, 4)
+    if dialect == "tosa":
+        kind = tosa_modules.tensor(x)
+        return tosa_modules.TosaModule(name, [x], compute(x).astype(np.float32), [f"%0 = tosa.{name} %arg0 : ({kind}) -> {kind}"])
+    module = top_modules.TopModule(name)
+    given = module.input(*x.shape)
+    module.inputs["arg0"] = module.values[given] = x
+    module.outputs = [module.unary(given, name, compute(x))]
+    return module
+
+
+def sweep(name: str, precision: str) -> None:
+    """Prints which operators ran, were wrong by more than a hundredth, or were refused, and how."""
+    found: dict[str, list[str]] = {"ran": [], "wrong": [], "refused": []}
+    for names, compute in OPERATORS.items():
+        operator = names.split()[0 if name == "vgf" else 1]
+        if operator == "-":
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            toolchain = Toolchain(name, Path(folder))
+            if toolchain.missing():
+                return
+            module = one_operator(operator, "tosa" if name == "vgf" else "top", compute)
+            row = toolchain.row(module, module.write(Path(folder) / "model"), precision)
+            last = row.split("|")[-2].strip()
+            kind = "refused" if "refused" in row else "ran" if last == "exact" or float(last) < 1e-2 else "wrong"
+            found[kind].append(operator if kind != "wrong" else f"{operator} ({last})")
+    print(f"\nOne operator, {precision}: " + "; ".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in found.items()) + ".")
+
+
 def main() -> None:
     """Prints a table for each toolchain."""
     for name in sys.argv[1:] or CASES:
@@ -125,6 +185,7 @@ def main() -> None:
                 module = make()
                 options = {"table": True} if precision == "int8" and name != "vgf" else {}
                 print(toolchain.row(module, module.write(Path(folder) / "model", **options), precision), flush=True)
+        sweep(name, "bf16" if name == "sophgo" else "f32")
 
 
 if __name__ == "__main__":

@@ -97,6 +97,18 @@ def test_an_operator_that_the_dialect_lacks_is_told(axle, sophgo, tmp_path):
     assert described.error_of(answer)["code"] == "UNIMPLEMENTED", answer.out
 
 
+def test_a_compiler_that_ends_itself_is_told(axle, sophgo, tmp_path):
+    """The compiler aborts on what the CV18xx chips lack."""
+    sophgo("sophgo")
+    module = top_modules.TopModule("ceil")
+    x = module.input(1, 4, 4, 4)
+    module.outputs = [module.unary(x, "Ceil", np.ceil(module.values[x]))]
+    answer = described.run(axle, module.write(tmp_path / "model"), "sophgo", "--precision", "bf16")
+    assert answer.code != 0
+    assert described.error_of(answer)["code"] == "UNIMPLEMENTED", answer.out
+    assert "the compiler ended itself" in described.error_of(answer)["message"]
+
+
 def test_a_chip_without_f32_is_not_used_for_it(axle, sophgo, tmp_path):
     sophgo("sophgo")
     answer = described.run(axle, top_modules.mlp().write(tmp_path / "model"), "sophgo")

@@ -101,6 +101,10 @@ class TopModule:
         """Sum of two values."""
         return self._add("Add", [a, b], "", f"add{len(self.values)}", self.values[a] + self.values[b])
 
+    def unary(self, x: int, op: str, value: np.ndarray) -> int:
+        """Any operator of one operand, with its value."""
+        return self._add(op, [x], "", f"{op.lower()}{len(self.values)}", value)
+
     def unknown(self, x: int) -> int:
         """An operator that no dialect has."""
         return self._add("NoSuchOperator", [x], "", f"none{len(self.values)}", self.values[x])
