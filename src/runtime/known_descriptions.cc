@@ -35,6 +35,8 @@ std::vector<EngineState> known_engine_descriptions(const std::vector<EngineState
     if (!state.ok()) continue;  // its name is taken, or no plugin reads descriptions: then it is no engine here
     if (state->present) {
       state->present = false;
+      state->resources.clear();  // it reaches nothing until it is added
+      state->capabilities.clear();
       state->reason_code = StatusCode::kFailedPrecondition;
       state->reason = "its tools are here, but it is not in use";
       state->install_command = "axle engines add " + file;

@@ -161,6 +161,7 @@ def test_without_its_tools_it_is_absent_with_reason_and_hint(axle, tmp_path, mon
     monkeypatch.setenv("AXLE_PYTHON_SITE", "")
     listed = next(engine for engine in axle("engines", "--json").json["engines"] if engine["name"] == name)
     assert listed["present"] is False
+    assert listed["resources"] == []
     assert "was not found" in listed["reason"] or "not in use" in listed["reason"], listed
     assert listed["install_command"]
     assert any("axle engines add" in text for text in [*listed["notes"], listed["install_command"]])
