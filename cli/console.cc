@@ -20,6 +20,9 @@
 namespace axle::cli {
 namespace {
 
+constexpr int64_t kHiddenNs = 1'000'000'000;
+constexpr auto kRedrawn = std::chrono::milliseconds(250);
+
 CancelToken& process_token() {
   static CancelToken token;
   return token;
@@ -130,22 +133,42 @@ ProgressLine::~ProgressLine() { clear(); }
 
 void ProgressLine::show(const std::string& what, double fraction) {
   static const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  if (!terminal || !wanted_) return;
+  const std::lock_guard lock(mutex_);
   const int64_t now = steady_now_ns();
   if (started_ns_ == 0) started_ns_ = now;
-  if (!terminal || now - started_ns_ < 1'000'000'000 || now - last_ns_ < 100'000'000) return;
-  last_ns_ = now;
+  if (what != what_) stage_ns_ = now;
+  what_ = what;
+  fraction_ = fraction;
+  if (drawing_.joinable()) return;
+  drawing_ = std::jthread([this](const std::stop_token& stop) {
+    std::unique_lock held(mutex_);
+    while (!stop.stop_requested()) {
+      if (steady_now_ns() - started_ns_ >= kHiddenNs) draw();
+      wake_.wait_for(held, stop, kRedrawn, [] { return false; });
+    }
+  });
+}
+
+void ProgressLine::draw() {
   visible_ = true;
-  if (fraction >= 0) {
-    const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * 24);
-    std::fprintf(stderr, "\r\x1b[K%s [%s%s] %3.0f%%", what.c_str(), std::string(filled, '=').c_str(),
-                 std::string(24 - filled, ' ').c_str(), fraction * 100);
+  const double seconds = static_cast<double>(steady_now_ns() - stage_ns_) / 1e9;
+  if (fraction_ >= 0) {
+    const int filled = static_cast<int>(std::clamp(fraction_, 0.0, 1.0) * 24);
+    std::fprintf(stderr, "\r\x1b[K%s [%s%s] %3.0f%%", what_.c_str(), std::string(filled, '=').c_str(),
+                 std::string(24 - filled, ' ').c_str(), fraction_ * 100);
   } else {
-    std::fprintf(stderr, "\r\x1b[K%s ... %.0f s", what.c_str(), static_cast<double>(now - started_ns_) / 1e9);
+    std::fprintf(stderr, "\r\x1b[K%s ...", what_.c_str());
   }
+  if (seconds >= 1) std::fprintf(stderr, " %.0f s", seconds);
   std::fflush(stderr);
 }
 
 void ProgressLine::clear() {
+  if (drawing_.joinable()) {
+    drawing_.request_stop();
+    drawing_.join();
+  }
   if (visible_) std::fputs("\r\x1b[K", stderr);
   visible_ = false;
 }

@@ -1,9 +1,12 @@
 // What commands share: the clock, colour when stdout is a terminal, errors of three lines or as JSON, a progress line.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "axle/cancel.h"
@@ -29,17 +32,30 @@ Status write_text_file(const std::string& path, const std::string& text);
 // A token that Ctrl-C cancels; the second Ctrl-C ends the process. One for the whole process.
 CancelToken interrupt_token();
 
-// A line on stderr that is rewritten in place; silent unless stderr is a terminal. Shown only after a second.
+// A line on stderr that is rewritten in place, also while nothing is reported; silent unless stderr is a terminal. Shown only
+// after a second.
 class ProgressLine {
  public:
+  // `wanted` false: never shown.
+  explicit ProgressLine(bool wanted = true) : wanted_(wanted) {}
   ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
   void show(const std::string& what, double fraction);
   void clear();
 
  private:
-  int64_t started_ns_ = 0;
-  int64_t last_ns_ = 0;
+  void draw();  // mutex_ is held
+
+  const bool wanted_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::string what_;
+  double fraction_ = -1;
+  int64_t started_ns_ = 0;  // of the whole line, and of `what_`
+  int64_t stage_ns_ = 0;
   bool visible_ = false;
+  std::jthread drawing_;
 };
 
 }  // namespace axle::cli
