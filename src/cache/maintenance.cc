@@ -16,6 +16,7 @@
 #include "cache/disk.h"
 #include "cache/entry.h"
 #include "cache/evidence_payload.h"
+#include "cache/failed_builds.h"
 #include "cache/scratch.h"
 
 namespace axle {
@@ -210,7 +211,8 @@ Result<CacheGcReport> Cache::rm(std::string_view prefix) {
   };
   AXLE_ASSIGN_OR_RETURN(const CacheGcReport report, collect(state_->layout, named));
   if (all) AXLE_RETURN_IF_ERROR(state_->memo.clear());
-  if (!all && report.removed_entries == 0 && report.in_use_entries == 0) {
+  const size_t logs = forget_failed_builds(state_->layout.folder, prefix);
+  if (!all && logs == 0 && report.removed_entries == 0 && report.in_use_entries == 0) {
     return not_found_error(fmt::format("no entry's key digest starts with \"{}\"", prefix)).with_hint("see: axle cache ls");
   }
   return report;

@@ -57,7 +57,9 @@ std::map<std::string, std::string> read_texts(JsonReader& reader, const char* na
   return texts;
 }
 
-Result<ArtefactKey> read_key(const Json& json) {
+}  // namespace
+
+Result<ArtefactKey> artefact_key_from_json(const Json& json) {
   JsonReader reader(json, "manifest.key");
   ArtefactKey key;
   key.calibration_digest = reader.text("calibration_digest");
@@ -78,6 +80,8 @@ Result<ArtefactKey> read_key(const Json& json) {
   AXLE_RETURN_IF_ERROR(reader.finish());
   return key;
 }
+
+namespace {
 
 Result<BlobRecord> read_blob(const Json& json) {
   JsonReader reader(json, "manifest.blobs[]");
@@ -165,7 +169,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
   manifest.created_unix_s = reader.integer("created_unix_s");
   const Json& key = reader.object("key");
   AXLE_RETURN_IF_ERROR(reader.finish());
-  AXLE_ASSIGN_OR_RETURN(manifest.key, read_key(key));
+  AXLE_ASSIGN_OR_RETURN(manifest.key, artefact_key_from_json(key));
   for (const Json& blob : blobs) {
     AXLE_ASSIGN_OR_RETURN(BlobRecord record, read_blob(blob));
     manifest.blobs.push_back(std::move(record));

@@ -8,6 +8,7 @@
 
 #include "axle/cache.h"
 #include "base/hash.h"
+#include "base/json.h"
 
 namespace axle {
 
@@ -37,5 +38,7 @@ struct Manifest {
 Result<std::string> manifest_to_text(const Manifest& manifest);
 // DATA_LOSS or INVALID_ARGUMENT for anything that manifest_to_text did not write.
 Result<Manifest> parse_manifest(std::string_view text);
+// The inverse of ArtefactKey::to_json, of an object that was parsed. INVALID_ARGUMENT.
+Result<ArtefactKey> artefact_key_from_json(const Json& json);
 
 }  // namespace axle
