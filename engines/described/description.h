@@ -161,7 +161,8 @@ Result<Description> parse_description(std::string_view text, const std::string& 
 // NOT_FOUND, PERMISSION_DENIED (everybody may write it), otherwise as above.
 Result<Description> load_description(const std::string& path);
 
-// The resources that are here: the simulated one, or one for each PCI device of the ids, in order of address.
+// The resources that are here: the simulated one, or one for each PCI device of the ids, in order of address. Without any such device
+// one with the attribute `compiles_for`: the compiler works all the same.
 std::vector<kit::ResourceInfo> find_resources(const Description& description,
                                               const std::string& pci_root = "/sys/bus/pci/devices");
 

@@ -20,9 +20,8 @@ std::string id_in(const std::string& path) {
 std::vector<kit::ResourceInfo> find_resources(const Description& description, const std::string& pci_root) {
   if (description.simulated) return {description.resource};
   std::vector<kit::ResourceInfo> found;
-  const auto devices = list_dir(pci_root);
-  if (!devices.ok()) return found;
-  for (const DirEntry& device : *devices) {
+  const auto devices = list_dir(pci_root).value_or(std::vector<DirEntry>());
+  for (const DirEntry& device : devices) {
     const std::string folder = pci_root + "/" + device.name;
     const std::string vendor = id_in(folder + "/vendor");
     const std::string id = vendor + ":" + id_in(folder + "/device");
@@ -33,7 +32,11 @@ std::vector<kit::ResourceInfo> find_resources(const Description& description, co
     resource.pci_address = device.name;
     found.push_back(std::move(resource));
   }
-  return found;
+  if (!found.empty()) return found;
+  kit::ResourceInfo absent = description.resource;
+  absent.id = description.info.name + ":0";
+  absent.attributes["compiles_for"] = join(description.pci_ids, " ");
+  return {std::move(absent)};
 }
 
 }  // namespace axle::described

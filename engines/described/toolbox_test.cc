@@ -124,5 +124,13 @@ TEST_F(ToolboxCase, DevicesAreFoundByPciId) {
   EXPECT_EQ(find_resources(description_, scratch_.file("nowhere")).size(), 1u);
 }
 
+TEST_F(ToolboxCase, WithoutADeviceItsCompilerIsThereAllTheSame) {
+  description_.pci_ids = {"1e52:0401", "1e52:0402"};
+  const auto absent = find_resources(description_, scratch_.file("nowhere"));
+  ASSERT_EQ(absent.size(), 1u);
+  EXPECT_EQ(absent[0].id, "acme:0");
+  EXPECT_EQ(absent[0].attributes.at("compiles_for"), "1e52:0401 1e52:0402");
+}
+
 }  // namespace
 }  // namespace axle::described

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "spec/engine_answers.h"
 
 namespace axle {
@@ -18,6 +20,9 @@ std::vector<axle_option_t> to_options(const std::map<std::string, std::string>& 
   for (const auto& [key, value] : options) out.push_back({to_text(key), to_text(value)});
   return out;
 }
+
+// Attribute of a resource that is not here: the PCI ids that it is compiled for, with blanks between them.
+constexpr const char* kCompilesFor = "compiles_for";
 
 // "cpu:0/1" -> "cpu:0".
 std::string_view whole_resource(std::string_view resource) noexcept { return resource.substr(0, resource.find('/')); }
@@ -110,6 +115,10 @@ Status Engine::read_facts() {
   AXLE_RETURN_IF_ERROR(plugin_->take_error(plugin_->api().resources(handle_, &buffer), context));
   AXLE_ASSIGN_OR_RETURN(document, plugin_->take_document(buffer, context));
   AXLE_ASSIGN_OR_RETURN(resources_, checked(parse_engine_resources(document), context));
+  const auto target = [](const EngineResource& item) { return item.resource.attributes.contains(kCompilesFor); };
+  const auto first = std::stable_partition(resources_.begin(), resources_.end(), std::not_fn(target));
+  targets_.assign(first, resources_.end());
+  resources_.erase(first, resources_.end());
   return ok_status();
 }
 
@@ -135,8 +144,23 @@ Result<std::string> Engine::engine_resource_id(std::string_view resource) const 
     if (item.resource.id == whole) return item.engine_id;
     known += (known.empty() ? "" : ", ") + item.resource.id;
   }
+  for (const EngineResource& target : targets_) {
+    if (target.engine_id == resource) return target.engine_id;
+  }
   return not_found_error(fmt::format("{} has no resource '{}'", info_.name, resource.substr(0, 64)))
       .with_hint(known.empty() ? "it reports no resources at all" : "it reports " + known);
+}
+
+Result<std::string> Engine::target_for(const Resource& resource) const {
+  const auto id = resource.attributes.find("pci_id");
+  for (const EngineResource& target : targets_) {
+    const std::string& ids = target.resource.attributes.find(kCompilesFor)->second;
+    const bool meant = id != resource.attributes.end() && std::ranges::count(split(ids, ' '), std::string_view(id->second)) > 0;
+    if (meant && target.resource.kind == resource.kind) return target.engine_id;
+  }
+  return failed_precondition_error(fmt::format("{} compiles for no {} like '{}' of another machine", info_.name,
+                                               resource_kind_name(resource.kind), resource.name))
+      .with_hint("compile on that machine, or choose an engine whose compiler makes code for devices that are not here");
 }
 
 Result<Capability> Engine::capability(std::string_view resource) const {
@@ -212,6 +236,9 @@ Result<ArtefactManifest> Engine::compile(const EngineRequest& request, int32_t t
 
 Result<std::shared_ptr<const Executable>> Engine::load(const EngineLoadRequest& request) const {
   AXLE_RETURN_IF_ERROR(guard_.check("engine"));
+  if (std::ranges::find(targets_, request.resource, &EngineResource::engine_id) != targets_.end())
+    return failed_precondition_error(
+        fmt::format("{} compiles for {}, which is not here to run on", info_.name, request.resource));
   AXLE_ASSIGN_OR_RETURN(const std::string id, engine_resource_id(request.resource));
   AXLE_ASSIGN_OR_RETURN(const Scratch scratch, scratch_for(request.scratch_folder, created_with_.scratch_folder));
   std::shared_ptr<Executable> executable(new Executable());

@@ -75,6 +75,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Joined with `machine` once bind_machine was called.
   std::vector<EngineResource> resources() const;
   void bind_machine(const Machine& machine);
+  // Devices that are not here and that it compiles for all the same (docs/formats/engine-answers.md, `compiles_for`). Neither listed
+  // nor loaded on; capability, support and compile take their ids.
+  const std::vector<EngineResource>& targets() const noexcept { return targets_; }
+  // Of the target that a resource of another machine is. FAILED_PRECONDITION: the engine compiles for none like it.
+  Result<std::string> target_for(const Resource& resource) const;
   // The engine's own name. NOT_FOUND names the resources it has.
   Result<std::string> engine_resource_id(std::string_view resource) const;
 
@@ -99,6 +104,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   EngineInfo info_;
   mutable std::mutex mutex_;
   std::vector<EngineResource> resources_;
+  std::vector<EngineResource> targets_;
   mutable std::map<std::string, Capability, std::less<>> capabilities_;  // by the engine's resource name
 };
 

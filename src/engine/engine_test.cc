@@ -188,5 +188,36 @@ TEST(Engine, ForkedChildIsRefused) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(Engine, CompilesForADeviceThatIsNotHereAndLoadsOnNone) {
+  FakeEngine fake;
+  kit::ResourceInfo absent;
+  absent.id = "fake:0";
+  absent.kind = "npu";
+  absent.name = "FAKE NPU";
+  absent.attributes["compiles_for"] = "1e60:2864 1e60:2865";
+  fake.script().resources.push_back(absent);
+  const auto registry = EngineRegistry::create(only(fake));
+  ASSERT_THAT(registry, IsOk());
+  const auto opened = (*registry)->open("fake");
+  ASSERT_THAT(opened, IsOk());
+  const Engine& engine = **opened;
+  ASSERT_EQ(engine.resources().size(), 1u) << "what is not here is not listed";
+  ASSERT_EQ(engine.targets().size(), 1u);
+  Resource board;
+  board.id = "npu:0";
+  board.kind = ResourceKind::kNpu;
+  board.name = "Board NPU";
+  EXPECT_THAT(engine.target_for(board), StatusIs(StatusCode::kFailedPrecondition, "Board NPU"));
+  board.attributes["pci_id"] = "1e60:2865";
+  EXPECT_EQ(engine.target_for(board).value_or(""), "fake:0");
+  EXPECT_EQ(engine.engine_resource_id("fake:0").value_or(""), "fake:0");
+  EXPECT_THAT(engine.capability("fake:0"), IsOk());
+  EngineLoadRequest load;
+  load.resource = "fake:0";
+  EXPECT_THAT(engine.load(load), StatusIs(StatusCode::kFailedPrecondition, "not here to run on"));
+  board.kind = ResourceKind::kGpu;
+  EXPECT_THAT(engine.target_for(board), StatusIs(StatusCode::kFailedPrecondition, "compiles for no gpu"));
+}
+
 }  // namespace
 }  // namespace axle
