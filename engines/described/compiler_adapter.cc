@@ -219,8 +219,11 @@ Result<kit::Manifest> compile_described(const Description& description, const To
   std::string log = fmt::format("# {} {}\n", description.info.name, description.digest);
   const Status ran = run_chain(description, args, context, log);
   auto manifest = ran.ok() ? manifest_of(description, toolbox, args, std::move(io), context, log) : Result<kit::Manifest>(ran);
-  // A failed step's files are nobody's.
-  if (!manifest.ok()) (void)remove_tree(context.values["out"]);
+  // A failed step's files are nobody's; what was printed is the caller's to keep.
+  if (!manifest.ok()) {
+    (void)remove_tree(context.values["out"]);
+    (void)write_file_atomic(context.values["scratch"] + "/" + kLogFile, log, kPrivateFileMode);
+  }
   return manifest;
 }
 

@@ -28,7 +28,8 @@ Result<kit::Library> library_of(const Description& description, const Toolbox& t
     if (!tool.version.empty()) versions.push_back(toolbox.tools.size() == 1 ? tool.version : tool.name + " " + tool.version);
     if (&tool == &first) continue;
     AXLE_ASSIGN_OR_RETURN(const Digest digest, sha256_of_file(tool.path));
-    library.build += fmt::format("; {} {} {}", tool.name, tool.path, digest.to_string());
+    // Not where it lies: artefacts serve other machines that have the same tools.
+    library.build += fmt::format("; {} {} {}", tool.name, fs::path(tool.path).filename().string(), digest.to_string());
   }
   library.version = versions.empty() ? "unknown" : join(versions, ", ");
   return library;
