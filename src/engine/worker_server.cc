@@ -2,10 +2,12 @@
 
 #include <fmt/core.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -17,6 +19,7 @@
 #include <thread>
 
 #include "base/errno_status.h"
+#include "base/file.h"
 #include "base/shared_memory.h"
 #include "base/text.h"
 #include "engine/flat_server.h"
@@ -35,14 +38,33 @@ bool read_number(std::string_view text, T& value) {
   return result.ec == std::errc() && result.ptr == text.data() + text.size();
 }
 
+// Parent of a process, -1 when it is gone: the second word behind its name, which may hold anything.
+int64_t parent_of(const std::string& pid) {
+  const std::string stat = read_file("/proc/" + pid + "/stat", 4096).value_or("");
+  const std::vector<std::string_view> words =
+      split(std::string_view(stat).substr(std::min(stat.size(), stat.rfind(')') + 1)), ' ');
+  int64_t parent = -1;
+  return words.size() > 2 && read_number(words[2], parent) ? parent : -1;
+}
+
+// A vendor's compiler must not outlive the one who waits for it. What an engine starts leads a process group of its own.
+[[noreturn]] void end_with_children() {
+  for (const DirEntry& entry : list_dir("/proc").value_or(std::vector<DirEntry>())) {
+    pid_t child = 0;
+    if (read_number(entry.name, child) && parent_of(entry.name) == ::getpid() && ::getpgid(child) == child)
+      ::kill(-child, SIGKILL);
+  }
+  ::_exit(0);
+}
+
 // Ends this process with the host. Not PR_SET_PDEATHSIG: that fires when the thread that started us ends.
 void die_with_host(int64_t host_pid) {
   const int watch = static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(host_pid), 0));
   std::array<pollfd, 2> watched = {pollfd{watch, POLLIN, 0}, pollfd{worker::kSocketFd, POLLRDHUP, 0}};
   for (;;) {
     if (::poll(watched.data(), watched.size(), watch < 0 ? 1000 : -1) < 0 && errno != EINTR) ::_exit(0);
-    if ((watched[0].revents & POLLIN) != 0 || (watched[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) ::_exit(0);
-    if (watch < 0 && ::getppid() != host_pid) ::_exit(0);
+    if ((watched[0].revents & POLLIN) != 0 || (watched[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) end_with_children();
+    if (watch < 0 && ::getppid() != host_pid) end_with_children();
   }
 }
 
