@@ -6,10 +6,13 @@
 #include <unordered_map>
 #include <utility>
 
+#include "axle/build_log.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/logging.h"
 #include "base/text.h"
+#include "cache/failed_builds.h"
 #include "engine/engine.h"
 #include "model/bind_axes.h"
 #include "model/extract.h"
@@ -20,6 +23,12 @@
 
 namespace axle {
 namespace {
+
+// Where a part is compiled for: the machine, and what the engine calls the resource.
+struct Place {
+  const Machine& machine;
+  std::string resource;
+};
 
 ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& model, const Partition& part,
                    const std::string& part_digest) {
@@ -86,10 +95,11 @@ Status fill_request(EngineRequest& request, const Partition& part, const BuildOp
   return ok_status();
 }
 
-Result<ManifestDraft> compile_into(const Engine& engine, const Model& model, const Partition& part, const BuildOptions& options,
-                                   const std::string& scratch_folder, const CancelToken& cancel) {
+Result<ManifestDraft> compile_into(const Engine& engine, const Place& place, const Model& model, const Partition& part,
+                                   const BuildOptions& options, const std::string& scratch_folder, const CancelToken& cancel) {
   EngineRequest request;
   AXLE_RETURN_IF_ERROR(fill_request(request, part, options));
+  request.resource = place.resource;
   AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
   request.scratch_folder = scratch_folder;
   request.cancel = cancel;
@@ -101,6 +111,24 @@ Result<ManifestDraft> compile_into(const Engine& engine, const Model& model, con
   return draft;
 }
 
+constexpr size_t kMostReadLogBytes = size_t{32} << 20;
+
+std::string log_in(const std::string& scratch_folder) {
+  return read_file(scratch_folder + "/" + std::string(kBuildLogName), kMostReadLogBytes).value_or("");
+}
+
+// Keeps what the compiler printed before it failed, and says where.
+Status with_log(const Cache& cache, const ArtefactKey& key, Status status, const std::string& log) {
+  if (log.empty() || status.code() == StatusCode::kCancelled || is_cache_failure(status)) return status;
+  if (const Status kept = keep_failed_build(cache, key, status.message(), log); !kept.ok()) {
+    AXLE_LOG(kInfo, "runtime", "the log of a failed build is not kept: {}", kept.to_string());
+    return status;
+  }
+  const std::string where = "what its tools printed: axle cache log " + key.digest().substr(7, 12);
+  std::string hint = status.hint().empty() ? where : status.hint() + "; " + where;
+  return std::move(status).with_hint(std::move(hint));
+}
+
 struct Artefact {
   std::optional<Lease> lease;
   bool self_contained = false;
@@ -108,7 +136,7 @@ struct Artefact {
 };
 
 // No lease: the engine has no artefacts for this, or the cache cannot be used; the caller loads from the graph.
-Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machine& machine, const Model& model,
+Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place& place, const Model& model,
                              const Partition& part, const BuildOptions& options) {
   Artefact artefact;
   if (!engine.can_compile() || runtime.cache() == nullptr) return artefact;
@@ -122,14 +150,18 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machi
   make_options.verify = options.verify || engine.info().closed;
   make_options.cancel = options.cancel;
   make_options.progress = options.progress;
+  const ArtefactKey key = key_of(engine, place.machine, model, part, part_digest);
+  std::string log;
   auto lease = runtime.cache()->get_or_make(
-      key_of(engine, machine, model, part, part_digest),
+      key,
       [&](const std::string& folder, const CancelToken& cancel) {
-        return compile_into(engine, model, part, options, folder, cancel);
+        auto draft = compile_into(engine, place, model, part, options, folder, cancel);
+        if (!draft) log = log_in(folder);
+        return draft;
       },
       make_options);
   if (!lease) {
-    const Status& status = lease.error();
+    const Status status = with_log(*runtime.cache(), key, lease.error(), log);
     if (status.code() == StatusCode::kUnimplemented) return artefact;
     if (is_cache_failure(status)) {
       AXLE_LOG(kWarning, "runtime", "going on without the cache: {}", status.to_string());
@@ -140,15 +172,16 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Machi
   AXLE_ASSIGN_OR_RETURN(const Json compatibility, parse_json(lease->compatibility_json()));
   artefact.self_contained = compatibility.value("self_contained", false);
   artefact.cache = lease->built() ? "miss" : "hit";
+  if (lease->built()) (void)forget_failed_builds(runtime.cache()->path(), lease->key_digest().substr(7));
   artefact.lease = std::move(*lease);
   return artefact;
 }
 
 // Without an artefact where it could not be made: loading from the graph says whether the model is at fault. A full disk, for
 // one, shows only as an engine that cannot write. Not for an engine that runs only what was compiled before.
-Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const Machine& machine, const Model& model,
+Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const Place& place, const Model& model,
                                   const Partition& part, const BuildOptions& options) {
-  auto artefact = artefact_of(runtime, engine, machine, model, part, options);
+  auto artefact = artefact_of(runtime, engine, place, model, part, options);
   if (artefact) return artefact;
   const Status& status = artefact.error();
   if (status.code() == StatusCode::kCancelled || status.code() == StatusCode::kDeadlineExceeded) return artefact;
@@ -236,6 +269,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, planned));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
   Partition part = planned;
+  const Place place{machine, part.candidate.resource};
   BuiltPartition built;
   if (options.profile) {
     AXLE_ASSIGN_OR_RETURN(built.profiling_turned_on, turn_profiling_on(*engine, part));
@@ -243,7 +277,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   BuildOptions now = options;
   for (;;) {
     const int64_t compile_started = steady_ns();
-    AXLE_ASSIGN_OR_RETURN(Artefact artefact, artefact_or_none(runtime, *engine, machine, model, part, now));
+    AXLE_ASSIGN_OR_RETURN(Artefact artefact, artefact_or_none(runtime, *engine, place, model, part, now));
     built.cache = artefact.cache;
     const int64_t load_started = steady_ns();
     if (artefact.cache == "miss") built.compile_ns = load_started - compile_started;
@@ -258,7 +292,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
     artefact.lease.reset();
     now.verify = true;
     const auto sound = build_artefact(runtime, model, part, now);
-    if (!sound || *sound) return std::move(executable).error();
+    if (!sound || sound->cache == "hit") return std::move(executable).error();
     AXLE_LOG(kWarning, "runtime", "an artefact of {} was corrupt and is made again; loading it had failed: {}",
              part.candidate.format(), executable.error().to_string());
   }
@@ -266,11 +300,27 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
   return built;
 }
 
-Result<bool> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options) {
+Result<BuiltArtefact> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options) {
   AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
-  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
-  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, machine, model, part, options));
-  return artefact.cache == "hit";
+  AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
+  const bool elsewhere = options.machine != nullptr && options.machine->fingerprint() != here.fingerprint();
+  Place place{elsewhere ? *options.machine : here, part.candidate.resource};
+  if (elsewhere) {
+    const Resource* resource = find_resource(place.machine, part.candidate.resource);
+    if (resource == nullptr)
+      return invalid_argument_error(
+          fmt::format("the machine has no resource '{}', which the plan names", part.candidate.resource));
+    AXLE_ASSIGN_OR_RETURN(place.resource, engine->target_for(*resource));
+  }
+  const int64_t started = steady_ns();
+  AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, place, model, part, options));
+  BuiltArtefact built;
+  built.cache = artefact.cache;
+  if (!artefact.lease) return built;
+  built.key_digest = artefact.lease->key_digest();
+  built.size_bytes = artefact.lease->size_bytes();
+  if (built.cache == "miss") built.compile_ns = steady_ns() - started;
+  return built;
 }
 
 }  // namespace axle

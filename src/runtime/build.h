@@ -17,6 +17,7 @@ struct BuildOptions {
   ProgressCallback progress;
   bool verify = false;
   bool profile = false;  // load so that runs can be recorded node by node
+  const Machine* machine = nullptr;  // build_artefact: the one to compile for; null = this one
 };
 
 // An engine that needs to be loaded for that declares a boolean option of this name.
@@ -36,7 +37,14 @@ struct BuiltPartition {
 Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& part,
                                        const BuildOptions& options);
 
-// Compiles and stores only; OK when the engine has no artefacts. `hit` tells whether it was there already.
-Result<bool> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options);
+struct BuiltArtefact {
+  std::string cache = "none";  // "hit", "miss" (it was compiled now), "none": the engine keeps none of this
+  std::string key_digest;      // "" = none
+  uint64_t size_bytes = 0;
+  int64_t compile_ns = 0;
+};
+
+// Compiles and stores only. FAILED_PRECONDITION: for options.machine, another than this one, and the engine compiles only where it runs.
+Result<BuiltArtefact> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options);
 
 }  // namespace axle

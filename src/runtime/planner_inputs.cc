@@ -17,6 +17,7 @@
 #include "planner/prepared_shapes.h"
 #include "probe/what_if.h"
 #include "runtime/calibration.h"
+#include "runtime/compile_targets.h"
 #include "runtime/custom_ops.h"
 #include "runtime/engine_memo.h"
 #include "runtime/estimate_ratios.h"
@@ -97,7 +98,8 @@ Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const G
   AXLE_ASSIGN_OR_RETURN(const auto engine, runtime.state().engine(facts.info.name, runtime));
   EngineRequest request;
   AXLE_ASSIGN_OR_RETURN(request.graph, GraphIndex::create(graph));
-  request.resource = capability.resource;
+  // Of a device that is not here, by the engine's own name for it.
+  request.resource = engine->engine_resource_id(capability.resource).ok() ? capability.resource : capability.engine_id;
   request.precision = precision;
   std::map<std::string, std::string> own;
   if (!custom_ops.empty()) {
@@ -275,6 +277,7 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   if (request.machine != nullptr) {
     input.machine = *request.machine;
     keep_resources_of(input.machine, input.engines);
+    AXLE_RETURN_IF_ERROR(add_compile_targets(runtime, input.machine, input.engines));
   } else {
     AXLE_ASSIGN_OR_RETURN(input.machine, runtime.machine());
     add_simulated_resources(runtime, input.machine);
