@@ -1,4 +1,4 @@
-// axle cache: the artefact store (ls, stats, verify, gc, rm, pin, unpin, export, import, path).
+// axle cache: the artefact store (ls, log, stats, verify, gc, rm, pin, unpin, export, import, path).
 #include "axle/cache.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "axle/explain.h"
 #include "axle/model.h"
 #include "axle/runtime.h"
+#include "cache_log.h"
 #include "choice.h"
 #include "command.h"
 #include "console.h"
@@ -116,6 +117,19 @@ Status set_pinned(Cache& cache, const CacheArguments& arguments) {
   return ok_status();
 }
 
+// Of models by their digest: their files need not be in the cache.
+Status log(const Cache& cache, const CacheArguments& arguments) {
+  std::vector<std::string> names = arguments.more;
+  if (!arguments.what.empty()) names.insert(names.begin(), arguments.what);
+  for (std::string& name : names) {
+    if (is_key_prefix(name) && !std::filesystem::exists(name)) continue;
+    AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
+    AXLE_ASSIGN_OR_RETURN(const Model opened, open_model(*runtime, name));
+    name = opened.digest();
+  }
+  return print_build_logs(cache, names, arguments.output.json);
+}
+
 Status transfer(Cache& cache, const CacheArguments& arguments) {
   const bool out = arguments.action == "export";
   if (arguments.what.empty()) return invalid_argument_error("axle cache " + arguments.action + " needs a file");
@@ -170,6 +184,7 @@ Status run(const CacheArguments& arguments) {
   }
   AXLE_ASSIGN_OR_RETURN(Cache cache, Cache::open());
   if (arguments.action == "ls") return list(cache, arguments);
+  if (arguments.action == "log") return log(cache, arguments);
   if (arguments.action == "stats") return stats(cache, arguments);
   if (arguments.action == "verify") return verify(cache, arguments);
   if (arguments.action == "gc") return collect(cache, arguments, false);
@@ -181,18 +196,20 @@ Status run(const CacheArguments& arguments) {
 }  // namespace
 
 int run_cache(int argc, char** argv) {
-  constexpr std::array kActions = {"ls", "stats", "verify", "gc", "rm", "pin", "unpin", "export", "import", "path"};
+  constexpr std::array kActions = {"ls", "log", "stats", "verify", "gc", "rm", "pin", "unpin", "export", "import", "path"};
   CacheArguments arguments;
   Arguments spec(
-      "cache", "The artefact store: ls, stats, verify, gc, rm KEY, pin and unpin KEY or MODEL, export and import FILE, path.");
-  spec.positional(arguments.action, "ACTION", "ls, stats, verify, gc, rm, pin, unpin, export, import or path");
+      "cache",
+      "The artefact store: ls, log, stats, verify, gc, rm KEY, pin and unpin KEY or MODEL, export and import FILE, path.");
+  spec.positional(arguments.action, "ACTION", "ls, log, stats, verify, gc, rm, pin, unpin, export, import or path");
   spec.positional(arguments.what, "KEY",
-                  "start of an entry's digest (rm: '*' = all); pin, unpin: or a model; export, import: the FILE", false);
-  spec.positionals(arguments.more, "MORE", "pin, unpin: more of them; export: only these keys or models");
+                  "start of an entry's digest (rm: '*' = all); log, pin, unpin: or a model; export, import: the FILE", false);
+  spec.positionals(arguments.more, "MORE", "log, pin, unpin: more of them; export: only these keys or models");
   spec.option(arguments.max_size, "--max-size", "SIZE", "gc: keep at most this much (2GiB)");
   spec.flag(arguments.remove_bad, "--remove", "verify: remove what is damaged");
   arguments.output.declare(spec);
   spec.example("axle cache gc --max-size 2GiB", "remove what was not used for longest and is not pinned");
+  spec.example("axle cache log model.onnx", "what compilers printed when they compiled it, or failed to");
   spec.example("axle cache export model.axc model.onnx", "then, elsewhere: axle cache import model.axc");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   bool known = false;

@@ -1,6 +1,12 @@
-// axle compile: plan, build the artefacts, load nothing.
-#include <cstdio>
+// axle compile: plan, build the artefacts, check that they load where this machine can load them.
+#include "axle/compile.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "axle/cache.h"
+#include "axle/device_profile.h"
 #include "axle/explain.h"
 #include "axle/session.h"
 #include "choice.h"
@@ -10,68 +16,183 @@
 namespace axle::cli {
 namespace {
 
-Status compile(const std::string& path, const ChoiceFlags& choice, const InputFlags& inputs, const OutputFlags& output) {
-  ProgressLine progress;
-  AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
-  AXLE_ASSIGN_OR_RETURN(const Policy policy, choice.policy());
-  AXLE_ASSIGN_OR_RETURN(const Model model, inputs.open_model(*runtime, path));
-  SessionOptions options;
-  options.policy = policy;
-  options.runtime = runtime;
-  options.cancel = interrupt_token();
-  options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
-  AXLE_ASSIGN_OR_RETURN(options.samples, inputs.load(model));
-  // Copies of the model in precisions that only measuring admits are artefacts, too.
+constexpr size_t kShortKey = 12;
+
+struct CompileArguments {
+  std::string model;
+  std::vector<std::string> target;
+  std::string machine;
+  std::string archive;
+  ChoiceFlags choice;
+  InputFlags inputs;
+  OutputFlags output;
+};
+
+// One run of the command: what its steps share.
+struct Build {
+  const CompileArguments& arguments;
+  std::shared_ptr<Runtime> runtime;
+  std::optional<Model> model;
+  Policy policy;
+  std::vector<NamedTensor> samples;
+  Machine machine;
+  bool elsewhere = false;
+  ProgressCallback progress;
+};
+
+std::string short_key(const CompiledPart& part) { return part.key_digest.substr(part.key_digest.find(':') + 1, kShortKey); }
+
+// A plan is for one machine; a plan for another is not loaded here.
+Result<Build> prepare(const CompileArguments& arguments, ProgressCallback progress) {
+  Build build{arguments, nullptr, {}, {}, {}, {}, false, std::move(progress)};
+  AXLE_ASSIGN_OR_RETURN(build.runtime, default_runtime());
+  AXLE_ASSIGN_OR_RETURN(build.policy, arguments.choice.policy());
+  AXLE_ASSIGN_OR_RETURN(build.model, arguments.inputs.open_model(*build.runtime, arguments.model));
+  AXLE_ASSIGN_OR_RETURN(build.samples, arguments.inputs.load(*build.model));
+  AXLE_ASSIGN_OR_RETURN(build.machine, build.runtime->machine());
+  if (arguments.machine.empty()) return build;
+  AXLE_ASSIGN_OR_RETURN(Machine machine, find_machine(arguments.machine));
+  build.elsewhere = machine.fingerprint() != build.machine.fingerprint();
+  build.machine = std::move(machine);
+  return build;
+}
+
+Result<Plan> decide(const Build& build) {
   PlanRequest request;
-  request.policy = policy;
-  request.samples = options.samples;
-  request.progress = options.progress;
-  request.cancel = options.cancel;
-  request.prepare = true;
-  AXLE_RETURN_IF_ERROR(make_plan(*runtime, model, request).status());
-  AXLE_ASSIGN_OR_RETURN(const Session session, Session::create(model, options));
-  progress.clear();
-  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
-  RunDocument document;
-  document.model = &model;
-  document.policy = &policy;
-  document.machine = &machine;
-  document.plan = &session.plan();
-  document.timing = &session.timing();
-  document.effective_json = session.effective_json();
-  if (output.json) {
-    AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
-    std::puts(json.c_str());
-  } else if (!output.quiet) {
-    const LoadTiming& timing = session.timing();
-    std::printf("%s", render_plan_line(document).c_str());
-    std::printf("artefact: %s%s\n",
-                timing.cache == "hit"    ? "in the cache already"
-                : timing.cache == "miss" ? "compiled in "
-                                         : "the engine keeps none",
-                timing.cache == "miss" ? format_duration(timing.compile_ns).c_str() : "");
+  request.policy = build.policy;
+  request.samples = build.samples;
+  request.progress = build.progress;
+  request.cancel = interrupt_token();
+  if (build.elsewhere) request.machine = &build.machine;
+  request.prepare = true;  // copies of the model in precisions that only measuring admits are artefacts, too
+  AXLE_ASSIGN_OR_RETURN(PlanReport report, make_plan(*build.runtime, *build.model, request));
+  return std::move(report.plan);
+}
+
+Result<std::vector<CompiledPart>> compile_parts(const Build& build, const Plan& plan) {
+  CompileOptions options;
+  options.cancel = interrupt_token();
+  options.progress = build.progress;
+  if (build.elsewhere) options.machine = &build.machine;
+  return compile_plan(*build.runtime, *build.model, plan, options);
+}
+
+Result<Session> load(const Build& build) {
+  SessionOptions options;
+  options.policy = build.policy;
+  options.runtime = build.runtime;
+  options.samples = build.samples;
+  options.cancel = interrupt_token();
+  options.progress = build.progress;
+  return Session::create(*build.model, options);
+}
+
+// What was compiled now, before the session was loaded and found all of it.
+LoadTiming with_compiling(LoadTiming timing, const std::vector<CompiledPart>& parts) {
+  for (const CompiledPart& part : parts) {
+    timing.compile_ns += part.compile_ns;
+    if (part.cache == "miss" || timing.cache == "none") timing.cache = part.cache;
+  }
+  return timing;
+}
+
+Status write_archive(const Build& build, const std::vector<CompiledPart>& parts) {
+  const CompileArguments& arguments = build.arguments;
+  if (arguments.archive.empty()) return ok_status();
+  std::vector<std::string> keys;
+  for (const CompiledPart& part : parts) {
+    if (!part.key_digest.empty() && std::ranges::find(keys, part.key_digest) == keys.end()) keys.push_back(part.key_digest);
+  }
+  if (keys.empty())
+    return failed_precondition_error("there is nothing to write to '" + arguments.archive + "': the engine keeps no artefacts");
+  AXLE_ASSIGN_OR_RETURN(const CacheTransferReport report,
+                        build.runtime->cache()->export_archive(arguments.archive, keys, interrupt_token()));
+  if (!arguments.output.quiet) {
+    std::fprintf(stderr, "wrote %s: %llu artefacts, %s (there: axle cache import %s)\n", arguments.archive.c_str(),
+                 static_cast<unsigned long long>(report.entries), format_size(report.bytes).c_str(), arguments.archive.c_str());
   }
   return ok_status();
+}
+
+void print_parts(const std::vector<CompiledPart>& parts) {
+  for (const CompiledPart& part : parts) {
+    const std::string how = part.cache == "none"  ? "the engine keeps no artefact"
+                            : part.cache == "hit" ? "in the cache already"
+                                                  : "compiled in " + format_duration(part.compile_ns);
+    std::printf("artefact: %s%s%s\n", how.c_str(), part.key_digest.empty() ? "" : ", ",
+                part.key_digest.empty() ? "" : (short_key(part) + ", " + format_size(part.size_bytes)).c_str());
+  }
+}
+
+Status print(const Build& build, const Plan& plan, const std::vector<CompiledPart>& parts, const Session* session) {
+  RunDocument document;
+  document.model = &*build.model;
+  document.policy = &build.policy;
+  document.machine = &build.machine;
+  document.plan = &plan;
+  document.compiled = parts;
+  const LoadTiming timing = with_compiling(session != nullptr ? session->timing() : LoadTiming{}, parts);
+  document.timing = &timing;
+  if (session != nullptr) document.effective_json = session->effective_json();
+  if (build.arguments.output.json) {
+    AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
+    std::puts(json.c_str());
+  } else if (!build.arguments.output.quiet) {
+    std::fputs(render_plan_line(document).c_str(), stdout);
+    print_parts(parts);
+    if (session == nullptr) std::printf("compiled for %s, which is not here: not loaded\n", build.arguments.machine.c_str());
+  }
+  return ok_status();
+}
+
+Status compile(const CompileArguments& arguments, ProgressLine& line) {
+  const ProgressCallback show = [&](const std::string& what, double fraction) { line.show(what, fraction); };
+  AXLE_ASSIGN_OR_RETURN(const Build build, prepare(arguments, show));
+  AXLE_ASSIGN_OR_RETURN(Plan plan, decide(build));
+  AXLE_ASSIGN_OR_RETURN(std::vector<CompiledPart> parts, compile_parts(build, plan));
+  std::optional<Session> session;
+  if (!build.elsewhere) {
+    AXLE_ASSIGN_OR_RETURN(session, load(build));
+    if (session->plan().digest() != plan.digest()) {  // a tuning budget decided otherwise
+      AXLE_ASSIGN_OR_RETURN(parts, compile_parts(build, session->plan()));
+    }
+    plan = session->plan();
+  }
+  AXLE_RETURN_IF_ERROR(write_archive(build, parts));
+  line.clear();
+  return print(build, plan, parts, session ? &*session : nullptr);
+}
+
+// A cancelled build leaves nothing that could be taken for an artefact.
+Status explained(Status status) {
+  if (status.code() != StatusCode::kCancelled || !status.hint().empty()) return status;
+  return std::move(status).with_hint("nothing half-made is left, and what was compiled before stays: start it again to go on");
 }
 
 }  // namespace
 
 int run_compile(int argc, char** argv) {
-  std::string model;
-  ChoiceFlags choice;
-  InputFlags inputs;
-  OutputFlags output;
+  CompileArguments arguments;
   Arguments spec("compile", "Builds the artefacts of a plan into the cache and checks that they load.");
-  spec.positional(model, "MODEL", "model file or folder");
-  choice.declare(spec);
-  inputs.declare(spec);
-  output.declare(spec);
+  spec.positional(arguments.model, "MODEL", "model file or folder");
+  arguments.choice.declare(spec);
+  spec.option(arguments.target, "--target", "SELECTOR[,...]", "another word for --device");
+  spec.option(arguments.machine, "--machine", "MACHINE",
+              "compile for a machine by name or record (axle devices --record), by engines that compile for its devices");
+  arguments.inputs.declare(spec);
+  arguments.output.declare(spec);
+  spec.option(arguments.archive, "-o,--output", "FILE",
+              "also write the artefacts into one file, for axle cache import elsewhere");
   spec.example("axle compile model.onnx --device cpu", "so that the first run starts warm");
-  spec.example("axle compile model.onnx --engine openvino --json", "for scripts");
+  spec.example("axle compile model.onnx --engine acme --target npu --machine board.json -o model.axc",
+               "on a build server, for a board that is not here");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
-  inputs.finish(spec);
-  const Status status = compile(model, choice, inputs, output);
-  return status.ok() ? 0 : report_failure(status, output.json);
+  arguments.inputs.finish(spec);
+  arguments.choice.device.insert(arguments.choice.device.end(), arguments.target.begin(), arguments.target.end());
+  ProgressLine line(!arguments.output.json && !arguments.output.quiet);
+  const Status status = explained(compile(arguments, line));
+  line.clear();
+  return status.ok() ? 0 : report_failure(status, arguments.output.json);
 }
 
 }  // namespace axle::cli

@@ -10,6 +10,7 @@
 
 #include "axle/bench.h"
 #include "axle/cache.h"
+#include "axle/compile.h"
 #include "axle/device.h"
 #include "axle/device_profile.h"
 #include "axle/engine.h"
@@ -54,6 +55,7 @@ struct RunDocument {
   const LoadTiming* timing = nullptr;
   std::vector<std::string> effective_json;  // per partition
   std::vector<std::map<std::string, double>> counters;  // per partition: Session::counters
+  std::vector<CompiledPart> compiled;  // per partition, where artefacts were what was asked for
   int64_t first_run_ns = 0;
   int64_t run_ns = 0;
   std::vector<OutputFile> outputs;

@@ -82,6 +82,12 @@ Result<Json> partition_json(const RunDocument& document, size_t index) {
               {"expected_from", part.expected_from_evidence ? "evidence" : "estimate"},
               {"artefact", ""},
               {"cache", document.timing != nullptr ? document.timing->cache : "none"}};
+  if (index < document.compiled.size()) {
+    const CompiledPart& compiled = document.compiled[index];
+    row["artefact"] = compiled.key_digest;
+    row["artefact_bytes"] = compiled.size_bytes;
+    row["cache"] = compiled.cache;
+  }
   if (part.variant) row["variant"] = variant_to_json(*part.variant);
   if (!part.axes.empty()) row["axes"] = part.axes;
   if (part.load != Load::kAny) row["load"] = load_name(part.load);

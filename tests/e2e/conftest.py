@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: the built command, and the folder of real models."""
+"""Fixtures of the end-to-end tests: the built command, the folder of real models, a vendor that does not exist and a model for it."""
 
 from __future__ import annotations
 
