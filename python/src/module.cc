@@ -23,6 +23,9 @@ NB_MODULE(_core, module) {
   axle::python::bind_evidence_store(module);
   axle::python::bind_model(module);
   axle::python::bind_runtime(module);
+  axle::python::bind_build_log(module);
+  axle::python::bind_black_box(module);
+  axle::python::bind_compile(module);
   axle::python::bind_tune(module);
   axle::python::bind_session(module);
   axle::python::bind_binding(module);
