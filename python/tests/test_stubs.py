@@ -12,6 +12,8 @@ from nanobind import stubgen
 import axle
 import gpukit
 import gpukit.inference
+import rm_abstract
+import rm_abstract.backends
 from axle import _core
 
 STUB = Path(_core.__file__).parent / "_core.pyi"
@@ -56,7 +58,7 @@ def test_no_type_in_the_stub_is_left_out():
         assert word not in text, word
 
 
-@pytest.mark.parametrize("package", [axle, gpukit, gpukit.runtime, gpukit.inference])
+@pytest.mark.parametrize("package", [axle, gpukit, gpukit.runtime, gpukit.inference, rm_abstract, rm_abstract.backends])
 def test_packages_are_typed_and_every_public_thing_is_described(package):
     assert (Path(sys.modules[package.__name__.split(".")[0]].__file__).parent / "py.typed").exists()
     for name in package.__all__:

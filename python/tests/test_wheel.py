@@ -60,6 +60,7 @@ def elsewhere(**more) -> dict[str, str]:
 def test_the_wheel_holds_what_it_should(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"axle/__init__.py", "axle/py.typed", "axle/_core.pyi", "gpukit/__init__.py", "gpukit/py.typed"} <= names
+    assert {"rm_abstract/__init__.py", "rm_abstract/core/plugin.py", "rm_abstract/py.typed"} <= names
     assert {"axle/libaxle.so.0", "axle/axle-worker", "axle/bin/axle"} <= names
     assert {f"axle/engines/libaxle_engine_{engine}.so" for engine in ("onnxruntime", "openvino", "described", "pim")} <= names
     assert any(name.startswith("axle/_core.") and name.endswith(".so") for name in names)

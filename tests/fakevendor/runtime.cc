@@ -83,3 +83,11 @@ FAKENPU_API int fakenpu_run(void* handle, const void* const* inputs, const size_
 FAKENPU_API void fakenpu_unload(void* handle) { delete static_cast<Handle*>(handle); }
 
 FAKENPU_API const char* fakenpu_last_error() { return last_error.c_str(); }
+
+// The names that a runtime has where nobody gives others (rm_abstract).
+FAKENPU_API void* npu_load(const char* path) { return fakenpu_load(path); }
+FAKENPU_API int npu_run(void* handle, const void* const* inputs, const size_t* input_sizes, size_t input_count,
+                        void* const* outputs, const size_t* output_sizes, size_t output_count) {
+  return fakenpu_run(handle, inputs, input_sizes, input_count, outputs, output_sizes, output_count);
+}
+FAKENPU_API void npu_unload(void* handle) { fakenpu_unload(handle); }
