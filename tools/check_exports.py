@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check what a built shared library exports.
 
-``check_exports.py library FILE``: libaxle exports only what the headers in include/ declare: names in namespace axle or ai_vmm,
+``check_exports.py library FILE``: libaxle exports only what the headers in include/ declare: names in namespaces axle, ai_vmm, rm_abstract,
 and C functions.
 ``check_exports.py plugin FILE...``: an engine plugin exports its one query function and nothing else.
 """
@@ -46,7 +46,7 @@ def is_declared(mangled: str, plain: str, words: set[str]) -> bool:
         return mangled.startswith("axle_") and mangled in words
     name = re.sub(r"\[abi:\w+\]", "", DERIVED.sub("", plain))
     # A template's instantiation starts with its result type: the name is what holds the first axle:: outside of brackets.
-    match = re.match(r"(?:[\w:<>,\s*&]*\s)?((?:axle|ai_vmm)(?:::~?\w+)+)", name)
+    match = re.match(r"(?:[\w:<>,\s*&]*\s)?((?:axle|ai_vmm|rm_abstract)(?:::~?\w+)+)", name)
     if match is None:
         return False
     parts = [part.removeprefix("~") for part in match[1].split("::")[1:]]
