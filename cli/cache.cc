@@ -208,7 +208,6 @@ int run_cache(int argc, char** argv) {
   spec.option(arguments.max_size, "--max-size", "SIZE", "gc: keep at most this much (2GiB)");
   spec.flag(arguments.remove_bad, "--remove", "verify: remove what is damaged");
   arguments.output.declare(spec);
-  spec.example("axle cache gc --max-size 2GiB", "remove what was not used for longest and is not pinned");
   spec.example("axle cache log model.onnx", "what compilers printed when they compiled it, or failed to");
   spec.example("axle cache export model.axc model.onnx", "then, elsewhere: axle cache import model.axc");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;

@@ -108,7 +108,7 @@ Status write_archive(const Build& build, const std::vector<CompiledPart>& parts)
   AXLE_ASSIGN_OR_RETURN(const CacheTransferReport report,
                         build.runtime->cache()->export_archive(arguments.archive, keys, interrupt_token()));
   if (!arguments.output.quiet) {
-    std::fprintf(stderr, "wrote %s: %llu artefacts, %s (there: axle cache import %s)\n", arguments.archive.c_str(),
+    std::fprintf(stderr, "wrote %s: %llu artefact(s), %s (there: axle cache import %s)\n", arguments.archive.c_str(),
                  static_cast<unsigned long long>(report.entries), format_size(report.bytes).c_str(), arguments.archive.c_str());
   }
   return ok_status();
@@ -184,7 +184,7 @@ int run_compile(int argc, char** argv) {
   spec.option(arguments.archive, "-o,--output", "FILE",
               "also write the artefacts into one file, for axle cache import elsewhere");
   spec.example("axle compile model.onnx --device cpu", "so that the first run starts warm");
-  spec.example("axle compile model.onnx --engine acme --target npu --machine board.json -o model.axc",
+  spec.example("axle compile model.onnx --engine acme --machine board.json -o m.axc",
                "on a build server, for a board that is not here");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   arguments.inputs.finish(spec);

@@ -124,7 +124,7 @@ Status with_log(const Cache& cache, const ArtefactKey& key, Status status, const
     AXLE_LOG(kInfo, "runtime", "the log of a failed build is not kept: {}", kept.to_string());
     return status;
   }
-  const std::string where = "what its tools printed: axle cache log " + key.digest().substr(7, 12);
+  const std::string where = "axle cache log " + key.digest().substr(7, 12) + " shows what its tools printed";
   std::string hint = status.hint().empty() ? where : status.hint() + "; " + where;
   return std::move(status).with_hint(std::move(hint));
 }

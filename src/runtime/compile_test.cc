@@ -24,19 +24,21 @@ class CompileTest : public ::testing::Test {
     scratch_ = std::make_unique<ScratchDir>(std::move(scratch));
     AXLE_ASSERT_OK_AND_ASSIGN(model_, testing::two_step_model());
   }
-  void TearDown() override { testing::reset_fake("compiler"); }
+  void TearDown() override { testing::reset_fake("builder"); }
 
-  static testing::FakeEngine& engine() { return testing::registered_fake("compiler"); }
+  // Shared with BuildTest: a process has 16 of them.
+  // BuildTest's: a process has 16 of them.
+  static testing::FakeEngine& engine() { return testing::registered_fake("builder"); }
 
   // A runtime that sees the script as it is now.
   void open() {
     RuntimeOptions options;
     options.cache_folder = scratch_->file("cache");
-    options.engines = {"compiler"};
+    options.engines = {"builder"};
     AXLE_ASSERT_OK_AND_ASSIGN(runtime_, Runtime::create(options));
   }
   Plan plan_here() {
-    auto plan = plan_on_engine(*runtime_, *model_, {"compiler"});
+    auto plan = plan_on_engine(*runtime_, *model_, {"builder"});
     EXPECT_THAT(plan, IsOk());
     return plan.ok() ? *plan : Plan();
   }
@@ -118,7 +120,7 @@ TEST_F(CompileTest, ForAMachineThatIsNotHere) {
   const Machine machine = board();
   PlanRequest request;
   request.machine = &machine;
-  request.policy.engines.allow = {"compiler"};
+  request.policy.engines.allow = {"builder"};
   ASSERT_THAT(apply_policy_flag(request.policy, "device", "npu"), IsOk());
   AXLE_ASSERT_OK_AND_ASSIGN(const PlanReport report, make_plan(*runtime_, *model_, request));
   EXPECT_EQ(report.plan.partitions[0].candidate.resource, "npu:0");
@@ -146,12 +148,12 @@ TEST_F(CompileTest, AnEngineThatCompilesOnlyWhereItRunsIsRefusedForOthers) {
 TEST_F(CompileTest, APlanOnAnEngineSaysWhatItLacks) {
   open();
   const auto plan = [&](const EngineChoice& choice) { return plan_on_engine(*runtime_, *model_, choice); };
-  EXPECT_THAT(plan({"compiler", "", "int4"}), StatusIs(StatusCode::kUnimplemented, "no precision 'int4'"));
-  EXPECT_THAT(plan({"compiler", "gpu:7"}), StatusIs(StatusCode::kNotFound, "no resource 'gpu:7'"));
-  EXPECT_THAT(plan({"compiler", "", "f32", 1, {{"levl", "low"}}}), StatusIs(StatusCode::kInvalidArgument, "levl"));
-  EXPECT_THAT(plan({"compilr"}), StatusIs(StatusCode::kNotFound, "compilr"));
+  EXPECT_THAT(plan({"builder", "", "int4"}), StatusIs(StatusCode::kUnimplemented, "no precision 'int4'"));
+  EXPECT_THAT(plan({"builder", "gpu:7"}), StatusIs(StatusCode::kNotFound, "no resource 'gpu:7'"));
+  EXPECT_THAT(plan({"builder", "", "f32", 1, {{"levl", "low"}}}), StatusIs(StatusCode::kInvalidArgument, "levl"));
+  EXPECT_THAT(plan({"buildr"}), StatusIs(StatusCode::kNotFound, "buildr"));
   engine().script().support.graph = {kit::VerdictKind::kNo, "OTHER", "not this one"};
-  EXPECT_THAT(plan({"compiler"}), StatusIs(StatusCode::kUnimplemented, "not this one"));
+  EXPECT_THAT(plan({"builder"}), StatusIs(StatusCode::kUnimplemented, "not this one"));
 }
 
 }  // namespace
