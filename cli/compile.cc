@@ -23,6 +23,7 @@ struct CompileArguments {
   std::vector<std::string> target;
   std::string machine;
   std::string archive;
+  std::string files;
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
@@ -96,13 +97,33 @@ LoadTiming with_compiling(LoadTiming timing, const std::vector<CompiledPart>& pa
   return timing;
 }
 
-Status write_archive(const Build& build, const std::vector<CompiledPart>& parts) {
-  const CompileArguments& arguments = build.arguments;
-  if (arguments.archive.empty()) return ok_status();
+std::vector<std::string> keys_of(const std::vector<CompiledPart>& parts) {
   std::vector<std::string> keys;
   for (const CompiledPart& part : parts) {
     if (!part.key_digest.empty() && std::ranges::find(keys, part.key_digest) == keys.end()) keys.push_back(part.key_digest);
   }
+  return keys;
+}
+
+// Of several artefacts each has a folder of its own, in the plan's order.
+Status write_files(const Build& build, const std::vector<CompiledPart>& parts) {
+  const std::string& folder = build.arguments.files;
+  if (folder.empty()) return ok_status();
+  const std::vector<std::string> keys = keys_of(parts);
+  if (keys.empty())
+    return failed_precondition_error("there is nothing to write to '" + folder + "': the engine keeps no artefacts");
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const std::string own = keys.size() == 1 ? folder : folder + "/" + std::to_string(i);
+    AXLE_ASSIGN_OR_RETURN(const auto names, write_artefact_files(*build.runtime->cache(), keys[i], own));
+    if (!build.arguments.output.quiet) std::fprintf(stderr, "wrote %zu file(s) into %s\n", names.size(), own.c_str());
+  }
+  return ok_status();
+}
+
+Status write_archive(const Build& build, const std::vector<CompiledPart>& parts) {
+  const CompileArguments& arguments = build.arguments;
+  if (arguments.archive.empty()) return ok_status();
+  const std::vector<std::string> keys = keys_of(parts);
   if (keys.empty())
     return failed_precondition_error("there is nothing to write to '" + arguments.archive + "': the engine keeps no artefacts");
   AXLE_ASSIGN_OR_RETURN(const CacheTransferReport report,
@@ -159,6 +180,7 @@ Status compile(const CompileArguments& arguments, ProgressLine& line) {
     plan = session->plan();
   }
   AXLE_RETURN_IF_ERROR(write_archive(build, parts));
+  AXLE_RETURN_IF_ERROR(write_files(build, parts));
   line.clear();
   return print(build, plan, parts, session ? &*session : nullptr);
 }
@@ -183,6 +205,7 @@ int run_compile(int argc, char** argv) {
   arguments.output.declare(spec);
   spec.option(arguments.archive, "-o,--output", "FILE",
               "also write the artefacts into one file, for axle cache import elsewhere");
+  spec.option(arguments.files, "--files", "DIR", "also write the compiled files themselves, for the vendor's own runtime");
   spec.example("axle compile model.onnx --device cpu", "so that the first run starts warm");
   spec.example("axle compile model.onnx --engine acme --machine board.json -o m.axc",
                "on a build server, for a board that is not here");

@@ -202,6 +202,9 @@ def test_for_a_machine_that_is_not_here(axle, vendor, model, tmp_path):
     there = {"AXLE_CACHE_DIR": str(tmp_path / "there")}
     assert axle("cache", "import", archive, **there).code == 0
     assert [one["key"] for one in entries(axle, **there)] == [entry["key"]]
+    assert axle(*board, "--files", tmp_path / "files").code == 0
+    assert (tmp_path / "files" / "program.fnpu").read_bytes().startswith(b"FAKENPU")
+    assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["axle-log.txt", "axle-record.json", "program.fnpu"]
 
 
 def test_an_engine_that_compiles_only_where_it_runs_says_so(axle, vendor, model):
