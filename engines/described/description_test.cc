@@ -215,7 +215,9 @@ TEST(Description, DamagedTextIsRefusedOrReadButNeverMore) {
     changed[i] = static_cast<char>(changed[i] ^ 0x12);
     const auto again = parse_description(changed, "npu.toml");
     read += again.ok() ? 1 : 0;
-    if (!again.ok()) EXPECT_EQ(again.status().code(), StatusCode::kInvalidArgument);
+    if (!again.ok()) {
+      EXPECT_EQ(again.status().code(), StatusCode::kInvalidArgument);
+    }
   }
   EXPECT_GT(read, 0u) << "comments and descriptions may hold anything";
 }

@@ -127,7 +127,7 @@ struct DeploymentConstraints {
   double max_latency_ms = 0;              // of one execution, at latency_percentile
   int latency_percentile = 95;            // 50 (wants 20 measured runs), 95 (200) or 99 (1,000)
   double min_throughput = 0;              // executions per second, one at a time
-  double max_power_watts = 0;             // understood; refused by name until power is measured
+  double max_power_watts = 0;             // by the declared model of the hardware: no counter is read
   uint64_t max_memory_bytes = 0;          // measured where it was, else estimated
   std::vector<std::string> preferred_hardware;  // selectors ("npu", "gpu@nvidia"), any of them first; other hardware stands in
   // when none of them can run the model, and Model::substitutions() says so

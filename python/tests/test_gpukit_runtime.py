@@ -240,7 +240,7 @@ def test_the_dispatcher_decides_as_a_session_does(add_model, feeds):
         runtime.Dispatcher().dispatch(add_model, feeds, policy={"constraints": {"memory": "1B"}})
     with pytest.raises(axle.FailedPreconditionError, match="none to be had for matmul") as caught:
         runtime.Dispatcher().dispatch(add_model, device="cpu", kernel_policy=gk.KernelPolicy(matmul="cublasLt"))
-    assert {row["code"] for row in json.loads(caught.value.details["decisions"])} <= {"KERNEL", "EXAMPLE", "ABSENT"}
+    assert {row["code"] for row in json.loads(caught.value.details["decisions"])} <= {"KERNEL", "EXAMPLE", "ABSENT", "POLICY"}
 
 
 # ---- the profiler

@@ -94,7 +94,8 @@ bool may_spin(const PlanningContext& context, const Considered& c) {
 
 // The most telling of the decisions that speak of `name`.
 std::string reason_about(const std::vector<Decision>& refused, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
+  for (const std::string& selector : names) {
+    const std::string name = selector.substr(0, selector.find('#'));  // "npu#sim"
     for (const Decision& decision : refused) {
       if (decision.candidate == name || decision.candidate.starts_with(name + "@") ||
           decision.candidate.find("@" + name) != std::string::npos) {
@@ -102,7 +103,9 @@ std::string reason_about(const std::vector<Decision>& refused, const std::vector
       }
     }
   }
-  return refused.empty() ? std::string("nothing could run it") : refused.front().reason;
+  const auto telling =
+      std::ranges::find_if(refused, [](const Decision& d) { return d.code != "EXAMPLE" && d.code != "POLICY"; });
+  return telling == refused.end() ? std::string("nothing could run it") : telling->reason;
 }
 
 // What a fallback runs of a model that otherwise runs as demanded.

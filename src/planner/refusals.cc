@@ -60,8 +60,12 @@ bool only_engines_missing(const PlanningContext& context, const Attempt& attempt
     if (!is_out_of_reach(decision) && !admitted_less) return false;
     out_of_reach |= !admitted_less;
   }
-  const bool none_present = std::none_of(context.engines.begin(), context.engines.end(),
-                                         [](const EngineFacts* e) { return e->present && !e->info.example; });
+  // Neither an example nor a model of a device is what a user waits for.
+  const bool none_present = std::ranges::none_of(context.engines, [](const EngineFacts* engine) {
+    const auto& reach = engine->capabilities;
+    return engine->present && !engine->info.example &&
+           (reach.empty() || std::ranges::any_of(reach, [](const CapabilityFacts& facts) { return !facts.simulated; }));
+  });
   return none_present || (absent && (out_of_reach || !attempt.demand.engines.empty()));
 }
 

@@ -27,6 +27,7 @@
 #include "runtime/runtime_state.h"
 #include "runtime/variants.h"
 #include "spec/engine_answers.h"
+#include "spec/resource.h"
 
 namespace axle {
 namespace {
@@ -143,6 +144,8 @@ void add_simulated_resources(Runtime& runtime, Machine& machine) {
       if (resource.resource.simulated) machine.resources.push_back(resource.resource);
     }
   }
+  // As in every machine's record.
+  std::ranges::stable_sort(machine.resources, resource_before);
 }
 
 // Without samples a model with unknown axes is judged on the shapes that tuning would generate, so that a plan finds the
