@@ -199,6 +199,12 @@ bool is_whole_resource(const Machine& machine, const Partition& part) {
          });
 }
 
+// What stands between a DequantizeLinear and a QuantizeLinear is computed in floats where it has no form in integers. Of a part that may be
+// all there is, and it is what the graph says.
+bool computes_in_floats_between(const Partition& part, const EffectiveValues& effective) {
+  return !part.nodes.empty() && part.candidate.precision == "int8" && effective.precision == "f32";
+}
+
 Status check_effective(const Machine& machine, const Partition& part, const EffectiveValues& effective) {
   const std::string name = part.candidate.format();
   const auto differs = [&](const std::string& what) {
@@ -206,7 +212,8 @@ Status check_effective(const Machine& machine, const Partition& part, const Effe
         .with_family(ErrorFamily::kCompilation)
         .with_hint("nothing was substituted; choose what the engine can do, or another engine");
   };
-  if (effective.precision_read_back && effective.precision != part.candidate.precision && effective.precision != "unknown") {
+  if (effective.precision_read_back && effective.precision != part.candidate.precision && effective.precision != "unknown" &&
+      !computes_in_floats_between(part, effective)) {
     return differs(fmt::format("it computes in {}, the plan says {}", effective.precision, part.candidate.precision));
   }
   if (effective.threads > 0 && effective.threads != part.candidate.threads) {
@@ -297,6 +304,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
              part.candidate.format(), executable.error().to_string());
   }
   AXLE_RETURN_IF_ERROR(check_effective(machine, part, built.executable->effective()));
+  built.in_floats = computes_in_floats_between(part, built.executable->effective());
   return built;
 }
 

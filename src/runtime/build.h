@@ -28,6 +28,7 @@ struct BuiltPartition {
   std::string cache = "none";   // "hit", "miss", "none"
   int64_t compile_ns = 0;
   int64_t load_ns = 0;
+  bool in_floats = false;  // a part planned in int8 holds nothing that has a form in integers
   bool profiling_turned_on = false;  // kProfilingOption is on although the plan leaves it off
 };
 

@@ -82,6 +82,11 @@ Result<std::shared_ptr<const Executable>> Session::Impl::load_partition(const Pa
   timing.load_ns += built.load_ns;
   if (timing.cache != "miss" && built.cache != "none") timing.cache = built.cache;
   if (built.profiling_turned_on) plan.notes.push_back(profiling_note(part));
+  if (built.in_floats)
+    plan.notes.push_back(
+        fmt::format("part {}, {}, is computed in f32: nothing between its DequantizeLinear and QuantizeLinear "
+                    "is computed in integers there",
+                    part.id, part.candidate.format()));
   effective_json.push_back(built.executable->effective().json);
   return std::shared_ptr<const Executable>(std::move(built.executable));
 }

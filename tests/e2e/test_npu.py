@@ -219,6 +219,26 @@ def test_the_cpu_takes_only_that_node_when_it_may(axle, with_det):
     np.testing.assert_allclose(outputs["volume"], reference(axle, with_det)["volume"], rtol=1e-3, atol=1e-5)
 
 
+def test_the_cpu_takes_that_node_of_the_int8_copy_too(axle, tmp_path):
+    """The policy of the seed, on a model whose copy the NPU cannot run whole: Erf stands in its middle."""
+    nodes, weights = layers(np.random.default_rng(0))
+    at = next(i for i, node in enumerate(nodes) if node.name == "relu1")
+    nodes.insert(at + 1, helper.make_node("Erf", ["r1"], ["e1"], name="erf"))
+    nodes[at + 2].input[0] = "e1"
+    model = save(tmp_path, nodes, weights, [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 9])])
+    document, outputs = run(axle, model, *NPU, "--precision", "int8", "--allow-fallback", "cpu")
+    parts = document["plan"]["partitions"]
+    assert [part["engine"] for part in parts] == ["qnn", "onnxruntime", "qnn"]
+    assert [part["simulated"] for part in parts] == [True, False, True]
+    assert all(part["variant"]["kind"] == "qdq" for part in parts)
+    assert "erf" in parts[1]["nodes"]
+    assert any("is computed in f32" in note for note in document["plan"]["notes"]), document["plan"]["notes"]
+    (taken,) = document["substitutions"]
+    assert "Erf" in json.dumps(taken)
+    wanted = reference(axle, model)["scores"]
+    assert np.abs(outputs["scores"] - wanted).max() < 0.05 * np.abs(wanted).max()
+
+
 def test_open_axes_need_sizes(axle, tmp_path):
     graph = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["y"], name="relu")],
