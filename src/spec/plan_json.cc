@@ -345,9 +345,8 @@ Result<Plan> read_plan_json(const Json& json, const std::string& where) {
 }
 
 bool Plan::measured() const {
-  return std::ranges::all_of(partitions, [&](const Partition& part) {
-    return part.expected_from_evidence || part.axes != partitions.front().axes;
-  });
+  return std::ranges::all_of(
+      partitions, [&](const Partition& part) { return part.expected_from_evidence || part.axes != partitions.front().axes; });
 }
 
 // Only a text that is not UTF-8 has no canonical form, and every reader refuses that before it gets here.

@@ -13,6 +13,7 @@ import pytest
 from test_hostile import mlp, save
 
 onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper  # noqa: E402
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_a_page_for_a_device_leaves_the_device(command, model, tmp_path):
     done = command("explain", model, "--format", "html", "-o", link, stdout=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     assert link.is_symlink()
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 def test_a_page_for_a_link_is_written_where_it_leads(command, model, tmp_path):
@@ -116,8 +117,6 @@ def test_a_pin_on_no_node_leaves_no_entry_in_the_ledger(command, model, tmp_path
 
 def reflect(path: Path) -> Path:
     """x[1,n] -> Pad by 4 on both sides, reflecting: n of 4 and less is refused, but only when it runs."""
-    from onnx import TensorProto, helper
-
     graph = helper.make_graph(
         [helper.make_node("Pad", ["x", "pads"], ["p"], mode="reflect"), helper.make_node("Relu", ["p"], ["y"])],
         "reflect",

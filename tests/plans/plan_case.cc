@@ -1,3 +1,4 @@
+// Long file: one parser of one text format, a function for each kind of line.
 #include "plan_case.h"
 
 #include <fmt/format.h>
