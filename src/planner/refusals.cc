@@ -49,12 +49,22 @@ bool is_out_of_reach(const Decision& decision) {
                      [](const NodeReason& node) { return node.op.find(':') == std::string::npos; });
 }
 
+// Who asks for no NPU, and for no engine by name, is not helped by a vendor's closed one.
+bool would_help(const PlanningContext& context, const Demand& demand, const std::string& name) {
+  const auto engine = std::ranges::find_if(context.engines, [&](const EngineFacts* e) { return e->info.name == name; });
+  if (engine == context.engines.end() || !(*engine)->info.closed || !demand.engines.empty()) return true;
+  return std::ranges::any_of(demand.targets, [](const std::string& target) {
+    const Result<Selector> selector = parse_selector(target);
+    return selector.has_value() && selector->kind == ResourceKind::kNpu;
+  });
+}
+
 // Only missing engines stand in the way: of those asked for, or of all where none that is here reaches as far as the model.
 bool only_engines_missing(const PlanningContext& context, const Attempt& attempt) {
   static const std::set<std::string_view> kSaysNothing = {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED", "EXAMPLE"};
   bool absent = false, out_of_reach = false;
   for (const Decision& decision : attempt.decisions) {
-    absent |= decision.code == "ABSENT";
+    absent |= decision.code == "ABSENT" && would_help(context, attempt.demand, decision.candidate);
     if (kSaysNothing.contains(decision.code)) continue;
     const bool admitted_less = decision.code == "PRECISION" && decision.nodes.empty();
     if (!is_out_of_reach(decision) && !admitted_less) return false;

@@ -252,7 +252,11 @@ TuneRow tune_row(const Contender& contender, const Contender* winner) {
       row.verdict = "undecided";
       row.reason = "the interval holds 1: measure longer to tell";
       break;
-    default: row.verdict = "slower"; row.reason = fmt::format("{:.2f}x the winner's time", interval.ratio);
+    default:
+      // Faster, but by less than what a preset must gain over the default to be taken.
+      row.verdict = interval.ratio < 1 ? "tie" : "slower";
+      row.reason = fmt::format("{:.2f}x the winner's time{}", interval.ratio,
+                               interval.ratio < 1 ? ": too little for its preset to be taken" : "");
   }
   return row;
 }
