@@ -102,6 +102,7 @@ def test_a_bench_says_how_the_bounds_were_kept(axle, measured, tmp_path):
     policy = tmp_path / "policy.toml"
     policy.write_text('[constraints]\nlatency_p50 = "5s"\n', encoding="utf-8")
     bench = axle("bench", *inputs, "--policy", policy, "--duration", "500ms", "--json")
+    assert bench.code == 0, bench.out + bench.err
     (bound,) = bench.json["qos"]["bounds"]
     assert (bound["constraint"], bound["violated"], bound["violations"]) == ("latency_p50", False, 0)
     assert 0 < bound["value_us"] < bound["limit_us"] == 5e6
