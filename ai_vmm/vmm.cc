@@ -29,14 +29,16 @@ void add_once(std::vector<std::string>& words, const std::string& word) {
   if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
 }
 
-// Bounds that were not met by measurement, or could not be judged, are failures of performance.
+// A refusal that lists decisions is the planner's: nothing here compiles the model, whether what lacks is an engine or the policy's
+// leave. Bounds that were not met by measurement, or could not be judged, are failures of performance.
 axle::Status with_reason(axle::Status status) {
-  if (status.code() != axle::StatusCode::kFailedPrecondition || status.family() != axle::ErrorFamily::kNone) return status;
+  if (status.family() != axle::ErrorFamily::kNone) return status;
   for (const auto& [key, text] : status.details()) {
     if (key != "decisions") continue;
     for (const char* code : {R"("code":"CONSTRAINT")", R"("code":"NOT_ENOUGH_EVIDENCE")"}) {
       if (text.find(code) != std::string::npos) return std::move(status).with_family(axle::ErrorFamily::kPerformance);
     }
+    return std::move(status).with_family(axle::ErrorFamily::kCompilation);
   }
   return status;
 }
