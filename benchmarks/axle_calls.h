@@ -1,10 +1,13 @@
 // Calls of axle in programs that end when one fails: its error becomes an exception, which run_main prints.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "axle/session.h"
 #include "axle/status.h"
 #include "axle/tensor.h"
 #include "flat_tensor.h"
@@ -30,5 +33,38 @@ inline std::vector<axle::NamedTensor> feeds_of(std::vector<FlatTensor>& inputs) 
   }
   return feeds;
 }
+
+// A session with everything bound: what a careful caller has before the first request that counts. The inputs must outlive it.
+class BoundSession {
+ public:
+  BoundSession(const std::string& model, axle::SessionOptions options, std::vector<FlatTensor>& inputs)
+      : feeds_(feeds_of(inputs)) {
+    options.samples = feeds_;
+    session_.emplace(value_of(axle::Session::create(model, std::move(options))));
+    binding_.emplace(value_of(session_->make_binding()));
+    for (const axle::NamedTensor& feed : feeds_) check(binding_->bind_input(feed.name, feed.tensor));
+    check(binding_->run());
+    for (size_t i = 0; i < session_->outputs().size(); ++i) {
+      const axle::Tensor made = value_of(binding_->output(i));
+      outputs_.push_back(value_of(axle::Tensor::allocate(made.dtype(), made.shape())));
+    }
+    for (size_t i = 0; i < outputs_.size(); ++i) check(binding_->bind_output(i, outputs_[i]));
+  }
+
+  void run_bound() {
+    if (const axle::Status status = binding_->run(); !status.ok()) [[unlikely]]
+      check(status);
+  }
+  void run_session() { value_of(session_->run(feeds_)); }
+
+  const std::vector<axle::Tensor>& outputs() const { return outputs_; }
+  const axle::Plan& plan() const { return session_->plan(); }
+
+ private:
+  std::vector<axle::NamedTensor> feeds_;
+  std::optional<axle::Session> session_;
+  std::optional<axle::Binding> binding_;
+  std::vector<axle::Tensor> outputs_;
+};
 
 }  // namespace axle_benchmarks

@@ -80,11 +80,12 @@ class RealModel:
 class Context:
     """Where things are, and how programs are started."""
 
-    def __init__(self, build: Path, models: Path | None, *, quick: bool, only_models: list[str]) -> None:
+    def __init__(self, build: Path, models: Path | None, *, quick: bool, only_models: list[str], only_gates: list[str]) -> None:
         self.build = build.resolve()
         self.models = models
         self.quick = quick
         self.only_models = only_models
+        self.only_gates = only_gates
         self._scratch = tempfile.TemporaryDirectory(prefix="axle-benchmarks-")
         self.scratch = Path(self._scratch.name)
         self.cores = len(os.sched_getaffinity(0))
@@ -191,3 +192,8 @@ def bootstrap(values: list[float]) -> tuple[float, float, float]:
     random = np.random.default_rng(1)
     medians = np.sort(np.median(random.choice(values, (1000, len(values))), axis=1))
     return float(np.median(values)), float(medians[25]), float(medians[974])
+
+
+def core_speeds(context: Context) -> list[str]:
+    """What is known of the cores at their best, from program to program: a machine that is shared all along is not taken for quiet."""
+    return ["--core-speeds", str(context.scratch / "core-speeds")]

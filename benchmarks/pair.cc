@@ -1,7 +1,8 @@
 // Times axle's plan of a model against engines' own C APIs, interleaved in this process; prints one JSON document.
-//   axle_benchmark_pair MODEL INPUTS.flat [--engine NAME] [--threads N] [--precision P] [--policy FILE.toml] [--session]
+//   axle_benchmark_pair MODEL INPUTS.flat [--engine NAME] [--threads N] [--precision P] [--policy FILE.toml] [--session] [--itself]
 //     [--peer NAME=LIBRARY:T[,T...]]... [--rounds N] [--block-ms N] [--limit-s N] [--core-speeds FILE]
-// A peer with several thread counts races with each of them.
+// A peer with several thread counts races with each of them. --itself: a second session of the same plan takes turns too; what the two
+// differ by is what the machine and the placing of memory do to any comparison here.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +35,7 @@ struct Arguments {
   std::string model, inputs, policy;
   std::vector<std::pair<std::string, std::string>> flags;  // choice flags, laid over the policy
   bool through_session = false;
+  bool against_itself = false;
   std::vector<PeerWish> peers;
   PairedOptions paired;
 };
@@ -61,6 +63,10 @@ Arguments parse(int argc, char** argv) {
       arguments.through_session = true;
       continue;
     }
+    if (word == "--itself") {
+      arguments.against_itself = true;
+      continue;
+    }
     if (i + 1 >= argc) throw std::runtime_error(word + " wants a value");
     const std::string value = argv[++i];
     if (word == "--peer")
@@ -73,47 +79,20 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
-// Our side: a session, its bound tensors, and how it is called.
-class Ours {
- public:
-  Ours(const Arguments& arguments, std::vector<FlatTensor>& inputs) {
-    axle::SessionOptions options;
-    if (!arguments.policy.empty()) options.policy = value_of(axle::load_policy(arguments.policy));
-    for (const auto& [flag, value] : arguments.flags) check(axle::apply_policy_flag(options.policy, flag, value));
-    feeds_ = feeds_of(inputs);
-    options.samples = feeds_;
-    session_ = value_of(axle::Session::create(arguments.model, std::move(options)));
-    binding_ = value_of(session_->make_binding());
-    for (const axle::NamedTensor& feed : feeds_) check(binding_->bind_input(feed.name, feed.tensor));
-    check(binding_->run());
-    for (size_t i = 0; i < session_->outputs().size(); ++i) {
-      const axle::Tensor made = value_of(binding_->output(i));
-      outputs_.push_back(value_of(axle::Tensor::allocate(made.dtype(), made.shape())));
-    }
-    for (size_t i = 0; i < outputs_.size(); ++i) check(binding_->bind_output(i, outputs_[i]));
-  }
+axle::SessionOptions session_options(const Arguments& arguments) {
+  axle::SessionOptions options;
+  if (!arguments.policy.empty()) options.policy = value_of(axle::load_policy(arguments.policy));
+  for (const auto& [flag, value] : arguments.flags) check(axle::apply_policy_flag(options.policy, flag, value));
+  return options;
+}
 
-  void run_bound() {
-    if (const axle::Status status = binding_->run(); !status.ok()) [[unlikely]]
-      check(status);
+std::vector<FlatView> views_of(const std::vector<axle::Tensor>& tensors) {
+  std::vector<FlatView> views;
+  for (const axle::Tensor& tensor : tensors) {
+    views.push_back({static_cast<int32_t>(tensor.dtype()), tensor.shape(), tensor.data()});
   }
-  void run_session() { value_of(session_->run(feeds_)); }
-
-  std::vector<FlatView> outputs() const {
-    std::vector<FlatView> views;
-    for (const axle::Tensor& tensor : outputs_) {
-      views.push_back({static_cast<int32_t>(tensor.dtype()), tensor.shape(), tensor.data()});
-    }
-    return views;
-  }
-  const axle::Plan& plan() const { return session_->plan(); }
-
- private:
-  std::vector<axle::NamedTensor> feeds_;
-  std::optional<axle::Session> session_;
-  std::optional<axle::Binding> binding_;
-  std::vector<axle::Tensor> outputs_;
-};
+  return views;
+}
 
 std::unique_ptr<Peer> open_ready(const PeerWish& wish, int threads, const std::string& model, std::vector<FlatTensor>& inputs) {
   auto peer = open_peer(wish.name, {wish.library, model, threads, ""});
@@ -164,10 +143,13 @@ Json row_of(const Contender& ours, const Contender& theirs, int threads, double 
 int run(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
   std::vector<FlatTensor> inputs = read_flat(arguments.inputs);
-  Ours ours(arguments, inputs);
+  BoundSession ours(arguments.model, session_options(arguments), inputs);
+  std::optional<BoundSession> again;
+  if (arguments.against_itself) again.emplace(arguments.model, session_options(arguments), inputs);
   std::vector<Contender> contenders;
   contenders.push_back({"axle", [&] { ours.run_bound(); }, {}});
   if (arguments.through_session) contenders.push_back({"axle session", [&] { ours.run_session(); }, {}});
+  if (again) contenders.push_back({"axle again", [&] { again->run_bound(); }, {}});
   std::vector<std::unique_ptr<Peer>> peers;
   std::vector<int> threads;
   for (const PeerWish& wish : arguments.peers) {
@@ -186,8 +168,8 @@ int run(int argc, char** argv) {
   const size_t first_peer = contenders.size() - peers.size();
   for (size_t i = 0; i < peers.size(); ++i) {
     peers[i]->run();
-    rows.push_back(
-        row_of(contenders[0], contenders[first_peer + i], threads[i], max_relative_error(ours.outputs(), peers[i]->outputs())));
+    rows.push_back(row_of(contenders[0], contenders[first_peer + i], threads[i],
+                          max_relative_error(views_of(ours.outputs()), peers[i]->outputs())));
   }
   Json document = {{"candidate", part.candidate.format()},
                    {"partitions", ours.plan().partitions.size()},
@@ -200,6 +182,10 @@ int run(int argc, char** argv) {
   if (arguments.through_session) {
     const Difference added = paired_difference(contenders[0].block_ns, contenders[1].block_ns);
     document["session"] = {{"call_ns", axle::median(contenders[1].block_ns)}, {"added_to_bound_ns", added.median_ns}};
+  }
+  if (again) {
+    const axle::RatioInterval itself = axle::paired_ratio(contenders[0].block_ns, contenders[first_peer - 1].block_ns);
+    document["itself"] = {{"ratio", itself.ratio}, {"interval", {itself.low, itself.high}}};
   }
   std::puts(document.dump().c_str());
   return 0;

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from context import ROOT, Context, Report, Row, SkipError
-from schedule_suites import hybrid, schedules
+from schedule_suites import hybrid, schedules, worker_models
+from suites import GATES
 from suites import SUITES as TIMED_SUITES
 
-SUITES = {**TIMED_SUITES, "schedules": schedules, "hybrid": hybrid}
+SUITES = {**TIMED_SUITES, "schedules": schedules, "hybrid": hybrid, "worker_models": worker_models}
 
 COLUMNS = ("case", "ours", "theirs", "ratio", "goal", "verdict", "note")
 
@@ -69,12 +70,13 @@ def main() -> int:
     parser.add_argument("--models", type=Path, help="folder of real models, each with model.onnx and input.npz")
     parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this real model; may be repeated")
     parser.add_argument("--only", action="append", default=[], choices=sorted(SUITES), metavar="SUITE", help=", ".join(SUITES))
+    parser.add_argument("--gate", action="append", default=[], choices=sorted(GATES), help="auto_plan: only this bound of error")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it works, intervals are wide")
     parser.add_argument("--realtime", action="store_true", help="run as SCHED_RR, so that other processes cannot take the cores (root)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     arguments = parser.parse_args()
     models = arguments.models or next((path for path in [ROOT.parent / "shared" / "models"] if path.is_dir()), None)
-    context = Context(arguments.build, models, quick=arguments.quick, only_models=arguments.model)
+    context = Context(arguments.build, models, quick=arguments.quick, only_models=arguments.model, only_gates=arguments.gate)
     if arguments.realtime:
         # Every program that is started from here inherits it. Not SCHED_FIFO: a thread that spins for another one of its own
         # process could then keep that one from ever running.

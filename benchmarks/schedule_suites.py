@@ -1,4 +1,4 @@
-"""What schedules bring: replicas against pinned processes, a pipeline against one core set, and one plan for each load."""
+"""What schedules bring: replicas against pinned processes, a pipeline against one core set, one plan for each load; processes' cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from context import Context, RealModel, Report, Row, SkipError, bootstrap, met, progress, ratio_text
+from context import Context, RealModel, Report, Row, SkipError, bootstrap, core_speeds, met, microseconds, progress, ratio_text
 
 ENGINE = "onnxruntime"
 MODELS = ("efficientnet-lite0", "all-minilm-l6-v2", "basic-pitch")
@@ -97,6 +97,44 @@ def schedules(context: Context) -> Report:
             )
             progress(f"{report.rows[-1].case}: {ratio:.3f} [{low:.3f}, {high:.3f}]")
         report.data.append({"model": model.name, "calls_per_s": rates})
+    return report
+
+
+def isolated_policy(context: Context, isolation: str) -> Path:
+    """One thread, so that both sides of a comparison find a core for it."""
+    path = context.scratch / f"isolated-{isolation}.toml"
+    path.write_text(f'[engines]\nallow = ["{ENGINE}"]\n[execution]\nthreads = 1\nisolation = "{isolation}"\n')
+    return path
+
+
+def isolated_row(case: str, ours: str, theirs: str, ratio: list[float], goal: float, note: str) -> Row:
+    """A ratio of at least the goal."""
+    row = Row(case, ours, theirs, ratio_text(ratio[0], ratio[1:]), f">= {goal}", met(ratio[0] >= goal), note)
+    progress(f"{row.case}: {row.ratio}")
+    return row
+
+
+def worker_models(context: Context) -> Report:
+    """Models of over 1 ms in axle-worker against the same plan in this process: one request at a time, and the rate of two callers."""
+    report = Report("worker_models")
+    seconds, rounds = (1.0, 3) if context.quick else (3.0, 8)
+    limits = ["--rounds", "6" if context.quick else "30", "--block-ms", "100", "--limit-s", "60", *core_speeds(context)]
+    policies = {isolation: str(isolated_policy(context, isolation)) for isolation in ("process", "none")}
+    for model in [m for m in context.real_models() if m.name in MODELS]:
+        cache = context.cache(f"worker-{model.name}")
+        program = [str(context.program("isolated")), str(model.model), str(model.flat), policies["process"]]
+        found = context.call([*program, *limits], cache=cache)
+        ratio = [found["ratio"], *found["interval"]]
+        note = f"{found['rounds']} rounds, {found['disturbed_rounds']} disturbed{' and counted' if found['noisy'] else ''}"
+        times = [microseconds(found[side]) for side in ("call_ns", "in_process_ns")]
+        report.rows.append(isolated_row(f"{model.name}, one request at a time", *times, ratio, 0.98, note))
+        sides = {side: [bench(context, model, seconds, "--policy", path, "--threads", "2")] for side, path in policies.items()}
+        rates = in_turns(context, sides, rounds, cache)
+        per_s = [f"{statistics.median(rates[side]):.1f}/s" for side in ("process", "none")]
+        ratio = list(rate_ratio(rates["process"], rates["none"]))
+        note = f"{rounds} rounds of {seconds:.0f} s, 2 callers"
+        report.rows.append(isolated_row(f"{model.name}, throughput", *per_s, ratio, 0.98, note))
+        report.data.append({"model": model.name, "latency": found, "calls_per_s": rates})
     return report
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, met, microseconds, progress, ratio_text
+from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, core_speeds, met, microseconds, progress, ratio_text
 from inputs import write_add, write_mlp
 from prediction_suite import prediction
 from process_suites import cold_warm_start, memory
@@ -30,11 +30,6 @@ def conditions(document: dict[str, Any]) -> str:
 def rounds_of(document: dict[str, Any]) -> int:
     """How many rounds stand behind the figures."""
     return document["rounds"] + (document["disturbed_rounds"] if document["noisy"] else 0)
-
-
-def core_speeds(context: Context) -> list[str]:
-    """What is known of the cores at their best, from program to program: a machine that is shared all along is not taken for quiet."""
-    return ["--core-speeds", str(context.scratch / "core-speeds")]
 
 
 # ---- 1. what axle adds to a call ---------------------------------------------------------------------------------
@@ -158,7 +153,7 @@ def tuned_pair(context: Context, model: RealModel, cache: Path, policy: Path) ->
         "20" if context.quick else "90",
         *core_speeds(context),
     ]
-    arguments = [*map(str, (context.program("pair"), model.model, model.flat)), "--policy", str(policy), *peers, *limits]
+    arguments = [*map(str, (context.program("pair"), model.model, model.flat)), "--policy", str(policy), "--itself", *peers, *limits]
     document = context.call(arguments, cache=cache)
     return {**document, "tune": {key: tuned[key] for key in ("candidates", "elapsed_ms", "noisy_machine", "notes")}}
 
@@ -178,7 +173,8 @@ def auto_plan_row(model: RealModel, gate: str, document: dict[str, Any]) -> Row:
         ratio_text(better["ratio"], better["interval"]),
         ">= 0.990, low > 0.97" if gate == "f32" else "",
         judged if gate == "f32" else "",
-        f"{conditions(document)}; error to {better['peer']} {better['max_relative_error']:.1e}",
+        f"{conditions(document)}; error to {better['peer']} {better['max_relative_error']:.1e}; "
+        f"against itself {ratio_text(document['itself']['ratio'], document['itself']['interval'])}",
     )
 
 
@@ -213,6 +209,8 @@ def auto_plan(context: Context) -> Report:
     for model in context.real_models():
         cache = context.cache(model.name)
         for gate, text in GATES.items():
+            if context.only_gates and gate not in context.only_gates:
+                continue
             policy = context.scratch / f"{gate.replace(' ', '_')}.toml"
             policy.write_text(text)
             document = tuned_pair(context, model, cache, policy)
