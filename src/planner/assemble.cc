@@ -179,9 +179,10 @@ Partition make_partition(const PlanningContext& context, const Considered& c) {
   partition.resource_kind = c.place.resource->kind;
   partition.simulated = c.place.facts->simulated || c.place.resource->simulated;
   partition.options = c.options;
-  // An engine that cannot keep to a core set is given the whole resource, where there is nothing to leave.
   partition.isolated = runs_isolated(context, c.place);
-  const bool pinned = c.place.engine->info.honours_cpu_set || partition.isolated;
+  // An engine that cannot keep to a core set is given the whole resource, where there is nothing to leave. A process of its own keeps
+  // it to the core set of a split only: on a whole CPU several callers' requests are to find cores, as they do in this process.
+  const bool pinned = c.place.engine->info.honours_cpu_set || (partition.isolated && c.place.resource->part >= 0);
   partition.cpu_set = pinned ? pick_cpus(context.machine, *c.place.resource, c.candidate.threads) : c.place.resource->cpus;
   partition.spin = may_spin(context, c);
   partition.expected_from_evidence = c.evidence.timing != nullptr;

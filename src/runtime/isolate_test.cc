@@ -22,6 +22,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using ::testing::IsSupersetOf;
 using testing::ModelBuilder;
 using testing::StatusIs;
 
@@ -263,6 +264,20 @@ TEST(Isolation, CoreSetThatAnEngineCannotKeepIsItsProcesss) {
   const NamedTensor bad = vector_x({kAbort, 0, 0, 0});
   EXPECT_THAT(session.run({&bad, 1}), StatusIs(StatusCode::kUnavailable, "assertion 'good_mood' failed"));
   EXPECT_THAT(run(session, {1, 2, 3, 4}), ElementsAre(2, 4, 6, 8));
+}
+
+// Two callers of a plan with one thread would else take turns on its one core.
+TEST(Isolation, OnAWholeCpuCallersFindAllOfIt) {
+  const std::optional<Policy> split = first_core_only();
+  if (!split) GTEST_SKIP() << "one core only";
+  Policy policy;
+  policy.execution.isolation = Isolation::kProcess;
+  policy.execution.threads = 1;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, session_of("null", "/lib/axle/engines", policy));
+  EXPECT_THAT(session.plan().partitions.front().cpu_set, ElementsAre(split->resources.split.at("cpu:0")[0][0]));
+  EXPECT_THAT(executable_of(session).effective().cpu_set,
+              IsSupersetOf({split->resources.split.at("cpu:0")[0][0], split->resources.split.at("cpu:0")[1][0]}));
+  EXPECT_TRUE(executable_of(session).effective().cpu_set_honoured);
 }
 
 TEST(Isolation, ForbiddenIsolationIsAnError) {
