@@ -5,6 +5,16 @@
 namespace axle::ort {
 namespace {
 
+// Whether u8 x s8 products are added up in 32 bits. Where they are, rewriting s8 weights as u8 gains nothing, and ONNX Runtime 1.31 fails
+// to rewrite a model in which several nodes share such a weight ("Attempt to replace the existing tensor").
+bool has_vnni() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512vnni") != 0 || __builtin_cpu_supports("avxvnni") != 0;
+#else
+  return false;
+#endif
+}
+
 constexpr const char* kIntraSpinning = "session.intra_op.allow_spinning";
 constexpr const char* kInterSpinning = "session.inter_op.allow_spinning";
 constexpr const char* kStopSpinning = "session.force_spinning_stop";
@@ -90,7 +100,8 @@ std::vector<kit::Option> option_table(const std::vector<std::string>& providers)
       boolean("gelu_approximation", false, kNumerics | kSpeed, "tanh form of Gelu"),
       boolean("quant_qdq", true, kNumerics | kSpeed,
               "precision int8: fuse QuantizeLinear/DequantizeLinear islands into integer kernels"),
-      boolean("exact_u8s8", true, kNumerics | kSpeed, "avoid saturating u8 x s8 products on CPUs without VNNI"),
+      boolean("exact_u8s8", true, kNumerics | kSpeed,
+              "avoid saturating u8 x s8 products on CPUs without VNNI; with VNNI they do not saturate"),
       choice("provider", providers, "cpu", kNumerics | kSpeed | kMemory,
              "execution provider; its own failures are errors, never silent CPU"),
       boolean("allow_cpu_fallback", false, kNumerics | kSpeed | kMemory,
@@ -210,7 +221,7 @@ Handle<OrtSessionOptions> make_session_options(const Api& api, const Settings& s
   set_entry(api, o, "session.disable_prepacking", flag(!s.prepacking));
   set_entry(api, o, "session.set_denormal_as_zero", flag(s.denormal_as_zero));
   set_entry(api, o, "session.disable_quant_qdq", flag(!s.quant_qdq || !plan.fuse_quantised));
-  set_entry(api, o, "session.x64quantprecision", flag(s.exact_u8s8));
+  set_entry(api, o, "session.x64quantprecision", flag(s.exact_u8s8 && !has_vnni()));
   set_entry(api, o, "optimization.enable_gelu_approximation", flag(s.gelu_approximation));
   if (s.dynamic_block_base > 0) set_entry(api, o, "session.dynamic_block_base", std::to_string(s.dynamic_block_base));
   register_custom_ops(api, o, s.custom_ops);

@@ -133,6 +133,7 @@ struct Artefact {
   std::optional<Lease> lease;
   bool self_contained = false;
   std::string cache = "none";
+  Status left_out;  // why there is no lease although there should be one
 };
 
 // No lease: the engine has no artefacts for this, or the cache cannot be used; the caller loads from the graph.
@@ -177,8 +178,8 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place
   return artefact;
 }
 
-// Without an artefact where it could not be made: loading from the graph says whether the model is at fault. A full disk, for
-// one, shows only as an engine that cannot write. Not for an engine that runs only what was compiled before.
+// Without an artefact where it could not be made: loading from the graph says whether the model is at fault, and only a load that goes
+// well makes the missing artefact worth a word. A full disk, for one, shows only as an engine that cannot write. Not for an engine that runs only what was compiled before.
 Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const Place& place, const Model& model,
                                   const Partition& part, const BuildOptions& options) {
   auto artefact = artefact_of(runtime, engine, place, model, part, options);
@@ -187,8 +188,9 @@ Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const 
   if (status.code() == StatusCode::kCancelled || status.code() == StatusCode::kDeadlineExceeded) return artefact;
   const auto capability = engine.capability(part.candidate.resource);
   if (!capability || capability->needs_compile) return artefact;
-  AXLE_LOG(kWarning, "runtime", "going on without an artefact of {}: {}", part.candidate.format(), status.to_string());
-  return Artefact{};
+  Artefact none;
+  none.left_out = status;
+  return none;
 }
 
 // An engine that cannot keep to a core set still stays on a resource that it was given whole.
@@ -292,6 +294,9 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
     if (executable) {
       built.executable = *std::move(executable);
       built.load_ns = steady_ns() - load_started;
+      if (!artefact.left_out.ok())
+        AXLE_LOG(kWarning, "runtime", "going on without an artefact of {}: {}", part.candidate.format(),
+                 artefact.left_out.to_string());
       break;
     }
     // A stamp that holds may hide bytes that do not. What is corrupt is removed and made again; else the engine is at fault.
