@@ -63,8 +63,14 @@ bool is_dense(const dlpack::View& view) {
 
 // Bytes of a strided view in row-major order.
 Tensor dense_copy(const dlpack::View& view, DataType type) {
+  const int bits = data_type_bits(type);
+  if (bits % 8 != 0) {
+    raise_status(
+        unimplemented_error("a strided DLPack tensor of " + std::string(data_type_name(type)) + ", several elements to a byte")
+            .with_hint("make it contiguous first"));
+  }
   Tensor tensor = take(Tensor::allocate(type, Shape(view.shape, view.shape + view.rank)));
-  const auto size = static_cast<size_t>(data_type_bits(type) / 8);
+  const auto size = static_cast<size_t>(bits / 8);
   const auto* base = static_cast<const std::byte*>(view.data) + view.byte_offset;
   auto* to = static_cast<std::byte*>(tensor.mutable_data());
   std::vector<int64_t> at(static_cast<size_t>(view.rank), 0);

@@ -1,6 +1,7 @@
 """Proofs that arrays are borrowed: addresses, memory figures, and bytes that change under a binding."""
 
 import array
+import ctypes
 import subprocess
 import sys
 import textwrap
@@ -175,6 +176,46 @@ def test_strided_dlpack_is_copied_and_counted(make_session):
     with pytest.warns(axle.CopyWarning):
         np.testing.assert_array_equal(session.run({"x": Exporter(x)})["y"], x)
     assert session.copies == 1
+
+
+class Nibbles:
+    """int4 values 1 to 4 as a transposed DLPack tensor, which numpy cannot make."""
+
+    class View(ctypes.Structure):
+        _fields_ = [
+            ("data", ctypes.c_void_p),
+            ("device", ctypes.c_int32 * 2),
+            ("rank", ctypes.c_int32),
+            ("code_bits_lanes", ctypes.c_uint8 * 4),
+            ("shape", ctypes.POINTER(ctypes.c_int64)),
+            ("strides", ctypes.POINTER(ctypes.c_int64)),
+            ("byte_offset", ctypes.c_uint64),
+            ("context", ctypes.c_void_p),
+            ("deleter", ctypes.c_void_p),
+        ]
+
+    def __init__(self):
+        self.bytes = (ctypes.c_uint8 * 2)(0x21, 0x43)
+        self.shape, self.strides = (ctypes.c_int64 * 2)(2, 2), (ctypes.c_int64 * 2)(1, 2)
+        cpu, int4 = (ctypes.c_int32 * 2)(1, 0), (ctypes.c_uint8 * 4)(0, 4, 1, 0)
+        self.view = self.View(ctypes.addressof(self.bytes), cpu, 2, int4, self.shape, self.strides, 0, None, None)
+
+    def __dlpack__(self, stream=None):
+        capsule = ctypes.pythonapi.PyCapsule_New
+        capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return capsule(ctypes.addressof(self.view), b"dltensor", None)
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+
+# Guards: it came in as zeros.
+def test_strided_dlpack_of_several_elements_to_a_byte_is_refused(make_session):
+    node = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT32)
+    inputs, outputs = [("x", TensorProto.INT4, ["n", "m"])], [("y", TensorProto.INT32, ["n", "m"])]
+    session = make_session([node], inputs, outputs, opset=21)
+    with pytest.raises(axle.UnimplementedError, match=r"int4(.|\n)*contiguous"):
+        session.run({"x": Nibbles()})
 
 
 def test_dlpack_of_another_device_or_type_is_refused(add_session):

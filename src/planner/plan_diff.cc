@@ -58,16 +58,33 @@ std::string cut_text(const Partition& part) {
                             : fmt::format("{} nodes, first {}", part.nodes.size(), part.nodes.front());
 }
 
-void diff_options(const Partition& a, const Partition& b, const std::string& name, Changes& changes) {
+void diff_maps(const char* area, const std::string& prefix, const std::map<std::string, std::string>& a,
+               const std::map<std::string, std::string>& b, Changes& changes) {
   std::set<std::string> keys;
-  for (const auto* options : {&a.options, &b.options}) {
-    for (const auto& [key, value] : *options) keys.insert(key);
+  for (const auto* one : {&a, &b}) {
+    for (const auto& [key, value] : *one) keys.insert(key);
   }
-  const auto value_of = [](const Partition& part, const std::string& key) {
-    const auto found = part.options.find(key);
-    return found == part.options.end() ? std::string() : found->second;
+  const auto value_at = [](const std::map<std::string, std::string>& items, const std::string& key) {
+    const auto found = items.find(key);
+    return found == items.end() ? std::string() : found->second;
   };
-  for (const std::string& key : keys) add(changes, "partition", name + " option " + key, value_of(a, key), value_of(b, key));
+  for (const std::string& key : keys) add(changes, area, prefix + key, value_at(a, key), value_at(b, key));
+}
+
+std::string axes_text(const Partition& part) {
+  std::vector<std::string> sizes;
+  for (const auto& [axis, size] : part.axes) sizes.push_back(fmt::format("{} = {}", axis, size));
+  return sizes.empty() ? std::string("open") : join(sizes, ", ");
+}
+
+void diff_variant(const Partition& a, const Partition& b, const std::string& name, Changes& changes) {
+  const Variant none;
+  const Variant &was = a.variant ? *a.variant : none, &is = b.variant ? *b.variant : none;
+  const auto copy = [](const Partition& part) { return part.variant ? part.variant->name() : std::string("the model itself"); };
+  add(changes, "partition", name + " copy", copy(a), copy(b));
+  add(changes, "partition", name + " copy's converter", was.converter, is.converter);
+  add(changes, "partition", name + " copy's calibration", was.calibration_digest, is.calibration_digest);
+  diff_maps("partition", name + " copy's ", was.options, is.options, changes);
 }
 
 void diff_partition(const Partition& a, const Partition& b, const Plan& after, Changes& changes) {
@@ -79,10 +96,13 @@ void diff_partition(const Partition& a, const Partition& b, const Plan& after, C
   add(changes, "partition", name + " precision", a.candidate.precision, b.candidate.precision, why);
   add(changes, "partition", name + " threads", std::to_string(a.candidate.threads), std::to_string(b.candidate.threads), why);
   add(changes, "partition", name + " preset", a.candidate.preset, b.candidate.preset, why);
+  diff_variant(a, b, name, changes);
+  add(changes, "partition", name + " prepared sizes", axes_text(a), axes_text(b));
+  add(changes, "partition", name + " replica", std::to_string(a.replica), std::to_string(b.replica));
   if (a.candidate.engine == b.candidate.engine) {
     add(changes, "partition", name + " engine version", a.engine_version, b.engine_version);
     add(changes, "partition", name + " library", a.library_digest, b.library_digest);
-    diff_options(a, b, name, changes);
+    diff_maps("partition", name + " option ", a.options, b.options, changes);
   }
   add(changes, "partition", name + " nodes", cut_text(a), cut_text(b));
   if (cut_text(a) == cut_text(b) && a.nodes != b.nodes) add(changes, "partition", name + " nodes", cut_text(a), "others");
@@ -125,19 +145,6 @@ std::map<std::string, std::string> substitutions_of(const Plan& plan) {
   for (const Substitution& s : plan.substitutions)
     taken[s.wanted] = fmt::format("{} (allowed by {}: {})", s.got, s.allowed_by, s.reason);
   return taken;
-}
-
-void diff_maps(const char* area, const std::map<std::string, std::string>& a, const std::map<std::string, std::string>& b,
-               Changes& changes) {
-  std::set<std::string> keys;
-  for (const auto* one : {&a, &b}) {
-    for (const auto& [key, value] : *one) keys.insert(key);
-  }
-  const auto value_at = [](const std::map<std::string, std::string>& items, const std::string& key) {
-    const auto found = items.find(key);
-    return found == items.end() ? std::string() : found->second;
-  };
-  for (const std::string& key : keys) add(changes, area, key, value_at(a, key), value_at(b, key));
 }
 
 std::string evidence_text(const Decision& decision) {
@@ -194,8 +201,8 @@ void diff_work(const Plan& a, const Plan& b, Changes& changes) {
   if (a.switch_at != b.switch_at)
     add(changes, "schedule", "switch_at", std::to_string(a.switch_at), std::to_string(b.switch_at));
   diff_partitions(a, b, changes);
-  diff_maps("transfer", transfers_of(a), transfers_of(b), changes);
-  diff_maps("substitution", substitutions_of(a), substitutions_of(b), changes);
+  diff_maps("transfer", "", transfers_of(a), transfers_of(b), changes);
+  diff_maps("substitution", "", substitutions_of(a), substitutions_of(b), changes);
 }
 
 // The work alone: what it was made for is left out.

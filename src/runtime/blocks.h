@@ -20,10 +20,12 @@ struct BlockLimits {
 struct Block {
   std::vector<int64_t> call_ns;
   int64_t median_ns = 0;
+  int64_t calls = 0;  // with those that only woke the engine
   bool disturbed = false;
 };
 
-// Runs `call` until both limits are met. The failure of a call ends the block.
+// Runs `call` until both limits are met. The failure of a call ends the block. The first two calls wake what slept while others took
+// their turns and do not count, unless one takes a tenth of the block or more: waking does not show in it.
 Result<Block> run_block(const std::function<Status()>& call, const BlockLimits& limits);
 
 // Sleeps until this process uses no CPU, at most 300 ms: an engine's threads may spin for 40 ms after its last call, and what

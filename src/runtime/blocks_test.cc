@@ -24,7 +24,29 @@ TEST(RunBlock, MeetsBothLimits) {
   EXPECT_EQ(few.call_ns.size(), 7u);
   AXLE_ASSERT_OK_AND_ASSIGN(const Block lasting, run_block(call, {.min_ns = 2'000'000, .min_calls = 1}));
   EXPECT_GT(lasting.call_ns.size(), 1u);
-  EXPECT_EQ(static_cast<size_t>(calls), 7 + lasting.call_ns.size());
+  EXPECT_EQ(lasting.calls, static_cast<int64_t>(lasting.call_ns.size()) + 2);
+  EXPECT_EQ(calls, 7 + lasting.calls);
+}
+
+// Guards: calls that wake an engine's threads were among those that make the upper percentiles.
+TEST(RunBlock, TheFirstTwoCallsWakeAndDoNotCount) {
+  int calls = 0;
+  const auto slow_at_first = [&] {
+    if (++calls <= 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return ok_status();
+  };
+  AXLE_ASSERT_OK_AND_ASSIGN(const Block block, run_block(slow_at_first, {.min_ns = 300'000'000, .min_calls = 1}));
+  EXPECT_EQ(block.calls, calls);
+  EXPECT_EQ(static_cast<int>(block.call_ns.size()), calls - 2);
+}
+
+TEST(RunBlock, LongCallsCountFromTheFirst) {
+  const auto call = [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    return ok_status();
+  };
+  AXLE_ASSERT_OK_AND_ASSIGN(const Block block, run_block(call, {.min_ns = 10'000'000, .min_calls = 3}));
+  EXPECT_EQ(block.calls, static_cast<int64_t>(block.call_ns.size()));
 }
 
 TEST(RunBlock, EndsWithTheFailureOfACall) {

@@ -26,7 +26,7 @@ std::vector<Contender*> racing(std::vector<Contender>& contenders) {
 }
 
 // Picojoules, of the block that has just ended.
-std::optional<double> drawn_per_call(const Contender& contender, size_t calls) {
+std::optional<double> drawn_per_call(const Contender& contender, int64_t calls) {
   if (!contender.meter || calls == 0) return std::nullopt;
   const std::optional<int64_t> microjoules = contender.meter->microjoules();
   if (!microjoules) return std::nullopt;
@@ -47,7 +47,7 @@ bool Race::round(std::vector<Contender*>& racing) {
       contender->failure = block.error();
       return false;
     }
-    drawn.push_back(drawn_per_call(*contender, block->call_ns.size()));
+    drawn.push_back(drawn_per_call(*contender, block->calls));
     block->disturbed = sentinel_.disturbed();
     contender->disturbed += block->disturbed ? 1 : 0;
     disturbed = disturbed || block->disturbed;

@@ -20,7 +20,7 @@ Result<Turn> take_turn(std::span<Binding> callers, const BlockLimits& limits, co
     const int64_t started = steady_ns();
     blocks[index] = run_block([&] { return cancel.cancelled() ? cancel.check() : binding.run(); }, limits);
     if (!blocks[index]->ok()) return;
-    rates[index] = static_cast<double>((*blocks[index])->call_ns.size()) / static_cast<double>(steady_ns() - started) * 1e9;
+    rates[index] = static_cast<double>((*blocks[index])->calls) / static_cast<double>(steady_ns() - started) * 1e9;
   };
   std::vector<std::thread> threads;
   for (size_t i = 1; i < callers.size(); ++i) threads.emplace_back(caller, i);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <set>
 
 #include "axle/plan_diff.h"
@@ -283,6 +284,29 @@ TEST(PlanDiff, SaysWhatRunsOtherwiseAndWhy) {
   EXPECT_THAT(diff.changes,
               ::testing::Contains(change("partition", "partition 0 engine", "openvino", "onnxruntime", "POLICY")));
   EXPECT_THAT(diff.changes, ::testing::Contains(change("partition", "partition 0 threads", "2", "1", "")));
+}
+
+// Guards: another copy, or other prepared sizes, was "different work" without a row that said which.
+TEST(PlanDiff, NamesTheCopyThePreparedSizesAndTheReplica) {
+  Plan before = lock_of(input_of(kCpuPlan)).plan;
+  before.partitions.front().variant =
+      Variant{"qdq", "sha256:11111111", "onnxruntime 1.31.1", "sha256:a", {{"per_channel", "true"}}};
+  Plan after = before;
+  Partition& part = after.partitions.front();
+  part.variant = Variant{"qdq", "sha256:22222222", "onnxruntime 1.31.1", "sha256:b", {{"per_channel", "false"}}};
+  part.axes = {{"batch", 4}};
+  part.replica = 1;
+  const PlanDiff diff = diff_plans(before, after);
+  EXPECT_FALSE(diff.same_work);
+  std::map<std::string, std::pair<std::string, std::string>> changes;
+  for (const PlanChange& change : diff.changes) changes[change.where] = {change.before, change.after};
+  using Change = std::pair<std::string, std::string>;
+  EXPECT_EQ(changes["partition 0 copy"], Change("qdq-11111111", "qdq-22222222"));
+  EXPECT_EQ(changes["partition 0 copy's calibration"], Change("sha256:a", "sha256:b"));
+  EXPECT_EQ(changes["partition 0 copy's per_channel"], Change("true", "false"));
+  EXPECT_EQ(changes["partition 0 prepared sizes"], Change("open", "batch = 4"));
+  EXPECT_EQ(changes["partition 0 replica"], Change("0", "1"));
+  EXPECT_EQ(changes.size(), 5u);
 }
 
 TEST(PlanDiff, KnowsNewFiguresFromNewWork) {
