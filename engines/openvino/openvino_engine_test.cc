@@ -64,6 +64,19 @@ TEST_F(OpenVinoEngine, RefusesOptionsItDoesNotHave) {
   EXPECT_THAT(engine_->load(unknown), StatusIs(StatusCode::kInvalidArgument, "no_such_option"));
 }
 
+TEST_F(OpenVinoEngine, RunsAsManyAtOnceAsThereAreThreadsForThroughput) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Capability capability, engine_->capability("cpu:0"));
+  const auto preset = std::ranges::find(capability.presets, "throughput", &Preset::name);
+  ASSERT_NE(preset, capability.presets.end());
+  EngineLoadRequest asked = request(graph_of_text(kMlp));
+  asked.threads = 2;
+  asked.options = preset->options;
+  const auto executable = load(asked);
+  ASSERT_NE(executable, nullptr);
+  EXPECT_THAT(executable->effective().json, ::testing::HasSubstr(R"("num_streams":"2")"));
+  EXPECT_EQ(executable->effective().threads, 2);
+}
+
 double process_seconds(int who) {
   rusage usage{};
   getrusage(who, &usage);

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include <algorithm>
+
 namespace axle::openvino {
 namespace {
 
@@ -19,10 +21,10 @@ std::vector<kit::Option> option_table() {
   table[0].name = "num_streams";
   table[0].type = kit::OptionType::kInteger;
   table[0].default_value = "1";
-  table[0].minimum = 1;
+  table[0].minimum = 0;
   table[0].maximum = kMaxStreams;
   table[0].affects_speed = table[0].affects_memory = true;
-  table[0].description = "runs that may execute at once; the threads are divided among them";
+  table[0].description = "runs that may execute at once, the threads are divided among them; 0: one for each thread";
   table[1].name = "performance_hint";
   table[1].type = kit::OptionType::kChoice;
   table[1].default_value = "latency";
@@ -39,16 +41,17 @@ std::vector<kit::Option> option_table() {
 }
 
 std::vector<kit::Preset> preset_table() {
-  return {{"default", {}, "one run at a time, as fast as it can"},
-          {"throughput", {{"performance_hint", "throughput"}}, "scheduled for many runs rather than for one"}};
+  return {
+      {"default", {}, "one run at a time, as fast as it can"},
+      {"throughput", {{"num_streams", "0"}, {"performance_hint", "throughput"}}, "as many runs at once as there are threads"}};
 }
 
 Settings parse_settings(const kit::Options& options) {
   options.check_known({"num_streams", "performance_hint", "profiling"});
   Settings settings;
   settings.num_streams = options.integer_or("num_streams", settings.num_streams);
-  if (settings.num_streams < 1 || settings.num_streams > kMaxStreams) {
-    throw kit::invalid_argument("option 'num_streams' is " + std::to_string(settings.num_streams) + ", wanted 1 to " +
+  if (settings.num_streams < 0 || settings.num_streams > kMaxStreams) {
+    throw kit::invalid_argument("option 'num_streams' is " + std::to_string(settings.num_streams) + ", wanted 0 to " +
                                 std::to_string(kMaxStreams));
   }
   settings.performance_hint = options.choice_or("performance_hint", {"latency", "throughput"}, settings.performance_hint);
@@ -72,7 +75,7 @@ void configure(const Api& api, const ov_core_t* core, const std::string& device,
   const bool integers = precision == "int8";
   set("INFERENCE_PRECISION_HINT", integers ? "f32" : std::string(precision));
   set("PERFORMANCE_HINT", settings.performance_hint == "latency" ? "LATENCY" : "THROUGHPUT");
-  set("NUM_STREAMS", std::to_string(settings.num_streams));
+  set("NUM_STREAMS", std::to_string(settings.num_streams > 0 ? settings.num_streams : std::max(threads, 1)));
   set("PERF_COUNT", flag(settings.profiling));
   if (!is_cpu(device)) return;
   set("INFERENCE_NUM_THREADS", std::to_string(threads));

@@ -8,7 +8,7 @@
 namespace axle::openvino {
 
 struct Settings {
-  int64_t num_streams = 1;
+  int64_t num_streams = 1;  // 0 = one for each thread
   std::string performance_hint = "latency";
   bool profiling = false;
 };
