@@ -84,11 +84,7 @@ Status run(const BenchArguments& arguments) {
     AXLE_RETURN_IF_ERROR(write_text_file(arguments.profile, trace));
   }
   if (arguments.output.json) return print_json(report, model, options.policy, *runtime);
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  style.verbose = arguments.output.verbose;
-  std::fputs(render_bench_text(report, style).c_str(), stdout);
+  std::fputs(render_bench_text(report, text_style(arguments.output.verbose)).c_str(), stdout);
   return ok_status();
 }
 

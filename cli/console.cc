@@ -51,6 +51,14 @@ int32_t terminal_width() {
   return 140;
 }
 
+TextStyle text_style(bool verbose) {
+  TextStyle style;
+  style.color = use_color();
+  style.width = terminal_width();
+  style.verbose = verbose;
+  return style;
+}
+
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});

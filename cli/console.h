@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "axle/cancel.h"
+#include "axle/explain.h"
 #include "axle/status.h"
 
 namespace axle::cli {
@@ -20,6 +21,8 @@ int64_t steady_now_ns();
 bool use_color();
 // Columns of the terminal, 140 when stdout is not one.
 int32_t terminal_width();
+// Of what is printed on it.
+TextStyle text_style(bool verbose);
 size_t edit_distance(std::string_view a, std::string_view b);
 
 // Prints the error (stderr, or {"error": ...} on stdout with json) and returns its exit code.

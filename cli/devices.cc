@@ -11,14 +11,6 @@
 namespace axle::cli {
 namespace {
 
-TextStyle style_of(const OutputFlags& output) {
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  style.verbose = output.verbose;
-  return style;
-}
-
 // What comes with axle: nothing of this machine.
 Status profiles(const OutputFlags& output) {
   if (output.json) {
@@ -26,7 +18,7 @@ Status profiles(const OutputFlags& output) {
     std::puts(json.c_str());
     return ok_status();
   }
-  std::fputs(render_profiles_text(known_device_profiles(), known_machines(), style_of(output)).c_str(), stdout);
+  std::fputs(render_profiles_text(known_device_profiles(), known_machines(), text_style(output.verbose)).c_str(), stdout);
   return ok_status();
 }
 
@@ -37,7 +29,7 @@ Status measure(const OutputFlags& output) {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_machine_figures_json(figures));
     std::puts(json.c_str());
   } else if (!output.quiet) {
-    std::fputs(render_machine_figures_text(figures, style_of(output)).c_str(), stdout);
+    std::fputs(render_machine_figures_text(figures, text_style(output.verbose)).c_str(), stdout);
   }
   return ok_status();
 }
@@ -55,7 +47,7 @@ Status devices(const std::string& record, const OutputFlags& output) {
     std::puts(json.c_str());
     return ok_status();
   }
-  std::fputs(render_devices_text(machine, runtime->engines().states(), style_of(output)).c_str(), stdout);
+  std::fputs(render_devices_text(machine, runtime->engines().states(), text_style(output.verbose)).c_str(), stdout);
   return ok_status();
 }
 

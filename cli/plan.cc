@@ -29,14 +29,6 @@ struct PlanArguments {
   OutputFlags output;
 };
 
-TextStyle style_of(const OutputFlags& output) {
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  style.verbose = output.verbose;
-  return style;
-}
-
 Status write_lock(const PlanArguments& arguments, const Lock& lock) {
   AXLE_RETURN_IF_ERROR(save_lock(arguments.lock, lock));
   if (!arguments.output.quiet) std::fprintf(stderr, "wrote %s\n", arguments.lock.c_str());
@@ -52,7 +44,7 @@ Status print_json(const Result<std::string>& json) {
 // The plan as text or document, as `axle plan` prints it.
 Status print_plan(const PlanArguments& arguments, const RunDocument& document) {
   if (arguments.output.json) return print_json(render_run_json(document));
-  if (!arguments.output.quiet) std::fputs(render_plan_text(document, style_of(arguments.output)).c_str(), stdout);
+  if (!arguments.output.quiet) std::fputs(render_plan_text(document, text_style(arguments.output.verbose)).c_str(), stdout);
   return ok_status();
 }
 
@@ -108,7 +100,7 @@ Result<int> check(const PlanArguments& arguments) {
   if (arguments.output.json)
     AXLE_RETURN_IF_ERROR(print_json(render_lock_check_json(checked.check, checked.lock, arguments.check)));
   else if (!arguments.output.quiet)
-    std::fputs(render_lock_check_text(checked.check, arguments.check, style_of(arguments.output)).c_str(), stdout);
+    std::fputs(render_lock_check_text(checked.check, arguments.check, text_style(arguments.output.verbose)).c_str(), stdout);
   return exit_code_for(checked.check.status().code());
 }
 
@@ -117,7 +109,7 @@ Status diff(const PlanArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(const Lock after, load_lock(arguments.other));
   AXLE_ASSIGN_OR_RETURN(const PlanDiff found, diff_locks(before, after));
   if (arguments.output.json) return print_json(render_plan_diff_json(found));
-  if (!arguments.output.quiet) std::fputs(render_plan_diff_text(found, style_of(arguments.output)).c_str(), stdout);
+  if (!arguments.output.quiet) std::fputs(render_plan_diff_text(found, text_style(arguments.output.verbose)).c_str(), stdout);
   return ok_status();
 }
 

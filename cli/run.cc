@@ -118,13 +118,11 @@ Status report(const RunArguments& arguments, const RunDocument& document) {
     // What was changed for recording is among them.
     if (!arguments.profile.empty()) {
       for (const std::string& note : document.plan->notes) std::printf("note: %s\n", note.c_str());
+      std::fputs(render_kernels_text(document.kernels, *document.plan, text_style(arguments.output.verbose)).c_str(), stdout);
     }
   }
   if (arguments.output.verbose) {
-    TextStyle style;
-    style.color = use_color();
-    style.verbose = true;
-    std::fputs(render_plan_text(document, style).c_str(), stdout);
+    std::fputs(render_plan_text(document, text_style(true)).c_str(), stdout);
   }
   if (!arguments.output.quiet) print_outputs(document.outputs);
   return ok_status();
@@ -174,6 +172,9 @@ Status run(const RunArguments& arguments) {
   document.first_run_ns = run_ns;
   document.run_ns = run_ns;
   document.qos = session.qos();
+  if (!arguments.profile.empty()) {
+    AXLE_ASSIGN_OR_RETURN(document.kernels, kernel_times(session));
+  }
   AXLE_RETURN_IF_ERROR(report(arguments, document));
   end_process(0);
 }
@@ -190,7 +191,8 @@ int run_run(int argc, char** argv) {
   spec.option(arguments.locked, "--locked", "LOCK", "run exactly this plan, or name what has drifted and fail");
   spec.option(arguments.waive, "--waive", "FIELD[,FIELD]", "fields of the lock whose drift is tolerated this once");
   spec.option(arguments.output_dir, "--output-dir", "DIR", "write each output as DIR/NAME.npy, and DIR/outputs.npz");
-  spec.option(arguments.profile, "--profile", "FILE", "write a Perfetto trace of the run");
+  spec.option(arguments.profile, "--profile", "FILE",
+              "write a Perfetto trace of the run, and say which nodes it spent its time in");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");
   spec.example("axle run model.onnx --inputs in.npz --output-dir out", "run on real inputs, keep the outputs");
   spec.example("axle run model.onnx --random 1 --device npu --allow-fallback cpu",

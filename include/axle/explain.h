@@ -46,6 +46,20 @@ struct OutputFile {
   std::string file;   // "" when not written
 };
 
+// Time of a recorded run in one node or kernel, by the name that the engine gave it.
+struct KernelTime {
+  std::string name;
+  int32_t partition = -1;  // -1 = of none
+  int64_t time_ns = 0;     // of all its calls
+  int64_t calls = 0;
+  friend bool operator==(const KernelTime&, const KernelTime&) = default;
+};
+// Of the session's last recorded run, the longest first; empty where no run was recorded or the engines told of no kernels.
+// FAILED_PRECONDITION unless the session was made with profile = true.
+AXLE_API Result<std::vector<KernelTime>> kernel_times(const Session& session);
+// The longest ones and what they take of all kernels together, engine by engine: 12 of them, all when verbose.
+AXLE_API std::string render_kernels_text(const std::vector<KernelTime>& times, const Plan& plan, const TextStyle& style);
+
 // Everything the `run` and `plan` documents say (docs/formats/run-document.md). Null parts are left out.
 struct RunDocument {
   const Model* model = nullptr;
@@ -60,6 +74,7 @@ struct RunDocument {
   int64_t run_ns = 0;
   std::vector<OutputFile> outputs;
   QosReport qos;  // Session::qos; left out when the policy bounds nothing
+  std::vector<KernelTime> kernels;  // kernel_times, where the run was recorded
 };
 AXLE_API Result<std::string> render_run_json(const RunDocument& document);
 // The plan in words: what runs where, why, what was turned down.

@@ -96,35 +96,17 @@ std::string legend(const PageFacts& facts, const RunSpans& spans) {
 }
 
 std::string slowest_kernels(const PageFacts& facts, const RunSpans& spans) {
-  struct Sum {
-    int64_t total_ns = 0;
-    int64_t calls = 0;
-    int32_t partition = -1;
-  };
-  std::map<std::string, Sum> sums;
-  for (const auto& [thread, lane] : spans.lanes) {
-    for (const RunSpan& span : lane) {
-      if (span.event->category != TraceCategory::kKernel) continue;
-      Sum& sum = sums[span_name(*facts.log, *span.event)];
-      sum.total_ns += span.event->duration_ns;
-      sum.partition = span.event->partition;
-      ++sum.calls;
-    }
-  }
-  std::vector<std::pair<std::string, Sum>> order(sums.begin(), sums.end());
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return a.second.total_ns > b.second.total_ns; });
-  if (order.empty()) return "<p class=\"dim\">The engine told of no kernels.</p>\n";
+  const std::vector<KernelTime> times = kernel_times(*facts.log);
+  if (times.empty()) return "<p class=\"dim\">The engine told of no kernels.</p>\n";
   std::string rows;
-  for (size_t i = 0; i < order.size() && i < kMostKernels; ++i) {
-    const auto& [name, sum] = order[i];
+  for (size_t i = 0; i < times.size() && i < kMostKernels; ++i) {
     rows += fmt::format(
         "<tr><td><i class=\"dot {}\"></i>{}</td><td class=\"r\">{}</td><td class=\"r\">{:.1f} %</td><td "
         "class=\"r\">{}</td></tr>\n",
-        partition_class(facts, sum.partition), code(name), format_duration(sum.total_ns),
-        100 * static_cast<double>(sum.total_ns) / static_cast<double>(spans.run->duration_ns), sum.calls);
+        partition_class(facts, times[i].partition), code(times[i].name), format_duration(times[i].time_ns),
+        100 * static_cast<double>(times[i].time_ns) / static_cast<double>(spans.run->duration_ns), times[i].calls);
   }
-  return folded(fmt::format("The {} kernels that took longest, of {}", std::min(order.size(), kMostKernels), order.size()),
+  return folded(fmt::format("The {} kernels that took longest, of {}", std::min(times.size(), kMostKernels), times.size()),
                 scrolled_table(
                     "<th>kernel</th><th class=\"r\">time</th><th class=\"r\">of the run</th><th class=\"r\">calls</th>", rows));
 }

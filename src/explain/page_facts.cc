@@ -147,10 +147,11 @@ PageGraph graph_of(const PageFacts& facts, const ModelFacts& model, size_t most_
   return graph;
 }
 
-std::vector<int64_t> kernel_times(const PageFacts& facts, const ModelFacts& model) {
+std::vector<int64_t> times_of_nodes(const PageFacts& facts, const ModelFacts& model) {
   std::vector<int64_t> out(model.nodes.size(), 0);
   if (facts.log == nullptr) return out;
-  const std::map<std::string, int64_t> times = kernel_totals(*facts.log);
+  std::map<std::string, int64_t> times;
+  for (const KernelTime& kernel : kernel_times(*facts.log)) times[kernel.name] += kernel.time_ns;
   for (size_t i = 0; i < model.nodes.size(); ++i) {
     const auto found = times.find(model.nodes[i].name);
     if (found != times.end()) out[i] = found->second;
@@ -183,7 +184,7 @@ PageFacts page_facts(const Plan& plan, const PlannerInput* input, const TraceLog
   if (!facts.has_graph()) return facts;
   facts.nodes_of_partition = nodes_of(plan, *facts.model);
   facts.partition_of_node = partitions_of(plan, facts, facts.model->nodes.size());
-  facts.kernel_ns = kernel_times(facts, *facts.model);
+  facts.kernel_ns = times_of_nodes(facts, *facts.model);
   facts.graph = graph_of(facts, *facts.model, most_boxes);
   return facts;
 }

@@ -180,6 +180,17 @@ Json qos_json(const QosReport& report) {
   return {{"bounds", std::move(bounds)}, {"runs", report.runs}, {"failures", report.failures}, {"violated", report.violated()}};
 }
 
+Json kernels_json(const std::vector<KernelTime>& kernels) {
+  Json rows = Json::array();
+  for (const KernelTime& kernel : kernels) {
+    rows.push_back({{"name", kernel.name},
+                    {"partition", kernel.partition},
+                    {"us", microseconds(kernel.time_ns)},
+                    {"calls", kernel.calls}});
+  }
+  return rows;
+}
+
 }  // namespace
 
 Result<std::string> render_run_json(const RunDocument& document) {
@@ -204,6 +215,7 @@ Result<std::string> render_run_json(const RunDocument& document) {
   root["timing"] = timing_json(document);
   root["outputs"] = outputs_json(document);
   if (!document.qos.bounds.empty()) root["qos"] = qos_json(document.qos);
+  if (!document.kernels.empty()) root["kernels"] = kernels_json(document.kernels);
   return canonical_json(root);
 }
 

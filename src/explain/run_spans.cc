@@ -1,6 +1,8 @@
 #include "explain/run_spans.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 namespace axle {
 namespace {
@@ -55,14 +57,23 @@ std::string span_name(const TraceLog& log, const TraceEvent& event) {
   return std::string(name.empty() ? trace_category_name(event.category) : name);
 }
 
-std::map<std::string, int64_t> kernel_totals(const TraceLog& log) {
-  std::map<std::string, int64_t> totals;
+std::vector<KernelTime> kernel_times(const TraceLog& log) {
+  std::vector<KernelTime> times;
   const TraceEvent* run = last_run(log);
-  if (run == nullptr) return totals;
+  if (run == nullptr) return times;
+  std::map<std::pair<int32_t, std::string>, KernelTime> sums;
   for (const TraceEvent* event : spans_within(log, *run)) {
-    if (event->category == TraceCategory::kKernel) totals[span_name(log, *event)] += event->duration_ns;
+    if (event->category != TraceCategory::kKernel) continue;
+    const std::string name = span_name(log, *event);
+    KernelTime& sum = sums[{event->partition, name}];
+    sum.name = name;
+    sum.partition = event->partition;
+    sum.time_ns += event->duration_ns;
+    ++sum.calls;
   }
-  return totals;
+  for (auto& [key, sum] : sums) times.push_back(std::move(sum));
+  std::ranges::stable_sort(times, std::greater(), &KernelTime::time_ns);
+  return times;
 }
 
 }  // namespace axle

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "axle/explain.h"
 #include "trace/recorder.h"
 
 namespace axle {
@@ -34,7 +35,7 @@ struct RunSpans {
 RunSpans last_run_spans(const TraceLog& log, bool by_partition, size_t most_spans = 3000);
 // What the event is called: its name, else its category.
 std::string span_name(const TraceLog& log, const TraceEvent& event);
-// Time in kernels of the last run, by the name that the engine gave.
-std::map<std::string, int64_t> kernel_totals(const TraceLog& log);
+// Time in kernels of the last run, by partition and the name that the engine gave, the longest first. Empty where it told of none.
+std::vector<KernelTime> kernel_times(const TraceLog& log);
 
 }  // namespace axle

@@ -150,6 +150,12 @@ def test_a_recorded_run_has_a_span_for_each_part(axle, custom, tmp_path):
     calls = [event for event in events if event.get("cat") == "run"]
     assert [part["name"] for part in parts[-3:]] == [part["candidate"] for part in document["plan"]["partitions"]]
     assert sum(part["dur"] for part in parts[-3:]) <= calls[-1]["dur"]
+    kernels = document["kernels"]
+    assert {kernel["partition"] for kernel in kernels} == {0, 1, 2}
+    assert sum(kernel["us"] for kernel in kernels) <= calls[-1]["dur"]
+    shown = axle("run", path, "--inputs", inputs, "--engine", "onnxruntime", "--profile", trace).out
+    assert "share" in shown
+    assert "custom" in shown
 
 
 def test_a_forced_engine_that_lacks_it_needs_a_fallback_by_name(axle, custom, tmp_path):
