@@ -1,9 +1,9 @@
 // The null engine: every verb of the ABI in its simplest complete form. Copy it to begin a new engine
 // (docs/guides/add-an-engine.md). Comments marked TODO say what a real engine puts there.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "axle/engine_kit.h"
 #include "null_program.h"
@@ -41,80 +41,42 @@ class NullContext final : public kit::Context {
  public:
   NullContext(kit::Host host, std::shared_ptr<const Program> program, Settings settings, std::atomic<uint64_t>* runs)
       : program_(std::move(program)), settings_(settings), machine_(host, *program_, settings.block),
-        input_bound_(program_->inputs.size()), outputs_(program_->outputs.size()), runs_(runs) {}
+        bound_(program_->inputs, program_->outputs), runs_(runs) {}
 
   void bind_input(uint32_t index, const axle_tensor_t* tensor) override {
-    if (index >= program_->inputs.size()) throw kit::invalid_argument("there is no input " + std::to_string(index));
-    if (tensor != nullptr) {
-      kit::check_tensor(program_->inputs[index], *tensor);
-      machine_.set_input(index, *tensor);
-    }
-    input_bound_[index] = tensor != nullptr;
+    if (bound_.bind_input(index, tensor)) machine_.set_input(index, *tensor);
   }
 
-  void bind_output(uint32_t index, const axle_tensor_t* tensor) override {
-    if (index >= program_->outputs.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
-    if (tensor != nullptr) kit::check_tensor(program_->outputs[index], *tensor);
-    outputs_[index] = tensor == nullptr ? Destination{} : Destination{tensor->data, tensor->size_bytes, true};
-  }
+  void bind_output(uint32_t index, const axle_tensor_t* tensor) override { bound_.bind_output(index, tensor); }
 
   void run(const kit::RunArgs& args) override {
-    for (size_t i = 0; i < input_bound_.size(); ++i) {
-      if (!input_bound_[i]) throw kit::failed_precondition("input '" + program_->inputs[i].name + "' is not bound");
-    }
+    bound_.check_inputs();
     machine_.run(args.cancel, args.profile);
-    for (uint32_t i = 0; i < outputs_.size(); ++i) deliver(i);
+    for (uint32_t i = 0; i < program_->outputs.size(); ++i) {
+      const Slot& slot = machine_.output(i);
+      if (settings_.check_finite) check_finite(i, slot);
+      bound_.deliver(i, slot.data, static_cast<size_t>(slot.count) * sizeof(float));
+    }
     runs_->fetch_add(1, std::memory_order_relaxed);
-    ran_ = true;
   }
 
   axle_tensor_t output(uint32_t index) override {
-    if (index >= outputs_.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
-    if (!ran_) throw kit::failed_precondition("output before the first run");
+    bound_.check_output(index);
     const Slot& slot = machine_.output(index);
-    axle_tensor_t tensor{};
-    tensor.struct_size = sizeof(tensor);
-    tensor.dtype = program_->outputs[index].dtype;
-    tensor.rank = static_cast<int32_t>(slot.shape.size());
-    tensor.shape = slot.shape.data();
-    tensor.data = outputs_[index].bound ? outputs_[index].data : const_cast<float*>(slot.data);
-    tensor.size_bytes = static_cast<size_t>(slot.count) * sizeof(float);
-    return tensor;
+    return bound_.view(index, program_->outputs[index].dtype, slot.shape, slot.data);
   }
 
  private:
-  struct Destination {
-    void* data = nullptr;
-    size_t size_bytes = 0;
-    bool bound = false;
-  };
-
-  void deliver(uint32_t index) {
-    const Slot& slot = machine_.output(index);
-    const Destination& to = outputs_[index];
-    const size_t needed = static_cast<size_t>(slot.count) * sizeof(float);
-    if (settings_.check_finite) {
-      for (int64_t i = 0; i < slot.count; ++i) {
-        if (!std::isfinite(slot.data[i]))
-          throw kit::Error(AXLE_ABORTED, "output '" + program_->outputs[index].name + "' is not finite");
-      }
-    }
-    if (!to.bound) return;
-    if (to.size_bytes < needed) {
-      throw kit::out_of_range("output '" + program_->outputs[index].name + "' needs " + std::to_string(needed) + " bytes, " +
-                              std::to_string(to.size_bytes) + " are bound")
-          .required_bytes(needed);
-    }
-    if (needed > 0) std::memcpy(to.data, slot.data, needed);
+  void check_finite(uint32_t index, const Slot& slot) const {
+    if (!std::all_of(slot.data, slot.data + slot.count, [](float value) { return std::isfinite(value); }))
+      throw kit::Error(AXLE_ABORTED, "output '" + program_->outputs[index].name + "' is not finite");
   }
 
   std::shared_ptr<const Program> program_;
   Settings settings_;
   Machine machine_;
-  std::vector<char> input_bound_;
-  std::vector<Destination> outputs_;
+  kit::BoundTensors bound_;
   std::atomic<uint64_t>* runs_;
-  bool ran_ = false;
 };
 
 class NullExecutable final : public kit::Executable {

@@ -9,7 +9,7 @@ namespace axle::null_engine {
 namespace {
 
 constexpr int32_t kFloat32 = 1;
-constexpr size_t kMaxRank = 8;
+constexpr size_t kMaxRank = kit::kMostBroadcastAxes;
 
 struct OpRow {
   std::string_view name;
@@ -148,45 +148,11 @@ float* Machine::reserve(size_t step, int64_t count) {
   return static_cast<float*>(buffer.data());
 }
 
-void Machine::broadcast_shape(const Slot& left, const Slot& right, std::vector<int64_t>& out) const {
-  const size_t rank = std::max(left.shape.size(), right.shape.size());
-  if (rank > kMaxRank) throw kit::unimplemented("more than 8 axes");
-  out.resize(rank);
-  for (size_t i = 0; i < rank; ++i) {
-    const int64_t a = i < left.shape.size() ? left.shape[left.shape.size() - 1 - i] : 1;
-    const int64_t b = i < right.shape.size() ? right.shape[right.shape.size() - 1 - i] : 1;
-    if (a != b && a != 1 && b != 1) {
-      throw kit::invalid_argument("axes of " + std::to_string(a) + " and " + std::to_string(b) + " do not broadcast");
-    }
-    out[rank - 1 - i] = a == 1 ? b : a;
-  }
-}
-
 void Machine::compute(Op op, const Slot& left, const Slot& right, const Slot& out, float* to, const kit::Cancel& cancel) {
-  const size_t rank = out.shape.size();
-  int64_t index[kMaxRank] = {}, left_stride[kMaxRank] = {}, right_stride[kMaxRank] = {};
-  const auto strides = [&](const Slot& slot, int64_t* stride) {
-    int64_t step = 1;
-    for (size_t i = 0; i < slot.shape.size(); ++i) {
-      const size_t axis = slot.shape.size() - 1 - i;
-      stride[rank - 1 - i] = slot.shape[axis] == 1 ? 0 : step;
-      step *= slot.shape[axis];
-    }
-  };
-  strides(left, left_stride);
-  strides(right, right_stride);
-  int64_t a = 0, b = 0;
-  for (int64_t done = 0; done < out.count; ++done) {
+  kit::BroadcastWalk at(left.shape, right.shape, out.shape);
+  for (int64_t done = 0; done < out.count; ++done, at.next()) {
     if (done % block_ == 0) cancel.check();
-    to[done] = apply(op, left.data[a], right.data[b]);
-    for (size_t axis = rank; axis-- > 0;) {
-      a += left_stride[axis];
-      b += right_stride[axis];
-      if (++index[axis] < out.shape[axis]) break;
-      a -= left_stride[axis] * out.shape[axis];
-      b -= right_stride[axis] * out.shape[axis];
-      index[axis] = 0;
-    }
+    to[done] = apply(op, left.data[at.left()], right.data[at.right()]);
   }
 }
 
@@ -195,7 +161,7 @@ void Machine::run_step(size_t index, const kit::Cancel& cancel) {
   const Slot& left = slots_[static_cast<size_t>(step.left)];
   const Slot& right = step.right < 0 ? left : slots_[static_cast<size_t>(step.right)];
   Slot& out = slots_[static_cast<size_t>(step.out)];
-  broadcast_shape(left, right, out.shape);
+  kit::broadcast_shape(left.shape, right.shape, out.shape);
   out.count = 1;
   for (const int64_t size : out.shape) out.count *= size;
   float* to = reserve(index, out.count);

@@ -58,7 +58,6 @@ class Machine {
  private:
   void run_step(size_t index, const kit::Cancel& cancel);
   float* reserve(size_t step, int64_t count);
-  void broadcast_shape(const Slot& left, const Slot& right, std::vector<int64_t>& out) const;
   void compute(Op op, const Slot& left, const Slot& right, const Slot& out, float* to, const kit::Cancel& cancel);
 
   kit::Host host_;

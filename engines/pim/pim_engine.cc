@@ -1,7 +1,6 @@
 // The pim engine: a functional model of a memory that computes, behind the engine ABI. It computes what such a machine would
 // compute, on the host, and tells what the machine would have moved and how long that is modelled to take. See README.md.
 #include <atomic>
-#include <cstring>
 
 #include "axle/engine_kit.h"
 #include "pim_program.h"
@@ -45,74 +44,36 @@ struct Totals {
 class PimContext final : public kit::Context {
  public:
   PimContext(kit::Host host, std::shared_ptr<const Program> program, std::shared_ptr<Totals> totals)
-      : program_(std::move(program)), machine_(host, *program_), input_bound_(program_->inputs.size()),
-        outputs_(program_->outputs.size()), totals_(std::move(totals)) {}
+      : program_(std::move(program)), machine_(host, *program_), bound_(program_->inputs, program_->outputs),
+        totals_(std::move(totals)) {}
 
   void bind_input(uint32_t index, const axle_tensor_t* tensor) override {
-    if (index >= program_->inputs.size()) throw kit::invalid_argument("there is no input " + std::to_string(index));
-    if (tensor != nullptr) {
-      kit::check_tensor(program_->inputs[index], *tensor);
-      machine_.set_input(index, *tensor);
-    }
-    input_bound_[index] = tensor != nullptr;
+    if (bound_.bind_input(index, tensor)) machine_.set_input(index, *tensor);
   }
 
-  void bind_output(uint32_t index, const axle_tensor_t* tensor) override {
-    if (index >= program_->outputs.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
-    if (tensor != nullptr) kit::check_tensor(program_->outputs[index], *tensor);
-    outputs_[index] = tensor == nullptr ? Destination{} : Destination{tensor->data, tensor->size_bytes, true};
-  }
+  void bind_output(uint32_t index, const axle_tensor_t* tensor) override { bound_.bind_output(index, tensor); }
 
   void run(const kit::RunArgs& args) override {
-    for (size_t i = 0; i < input_bound_.size(); ++i) {
-      if (!input_bound_[i]) throw kit::failed_precondition("input '" + program_->inputs[i].name + "' is not bound");
-    }
+    bound_.check_inputs();
     machine_.run(args.cancel, args.profile);
-    for (uint32_t i = 0; i < outputs_.size(); ++i) deliver(i);
+    for (uint32_t i = 0; i < program_->outputs.size(); ++i) {
+      const Slot& slot = machine_.output(i);
+      bound_.deliver(i, slot.data, slot.size_bytes());
+    }
     totals_->add(machine_.last_run());
-    ran_ = true;
   }
 
   axle_tensor_t output(uint32_t index) override {
-    if (index >= outputs_.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
-    if (!ran_) throw kit::failed_precondition("output before the first run");
+    bound_.check_output(index);
     const Slot& slot = machine_.output(index);
-    axle_tensor_t tensor{};
-    tensor.struct_size = sizeof(tensor);
-    tensor.dtype = slot.dtype;
-    tensor.rank = static_cast<int32_t>(slot.shape.size());
-    tensor.shape = slot.shape.data();
-    tensor.data = outputs_[index].bound ? outputs_[index].data : const_cast<void*>(slot.data);
-    tensor.size_bytes = slot.size_bytes();
-    return tensor;
+    return bound_.view(index, slot.dtype, slot.shape, slot.data);
   }
 
  private:
-  struct Destination {
-    void* data = nullptr;
-    size_t size_bytes = 0;
-    bool bound = false;
-  };
-
-  void deliver(uint32_t index) {
-    const Slot& slot = machine_.output(index);
-    const Destination& to = outputs_[index];
-    if (!to.bound) return;
-    const size_t needed = slot.size_bytes();
-    if (to.size_bytes < needed) {
-      throw kit::out_of_range("output '" + program_->outputs[index].name + "' needs " + std::to_string(needed) + " bytes, " +
-                              std::to_string(to.size_bytes) + " are bound")
-          .required_bytes(needed);
-    }
-    if (needed > 0) std::memcpy(to.data, slot.data, needed);
-  }
-
   std::shared_ptr<const Program> program_;
   Machine machine_;
-  std::vector<char> input_bound_;
-  std::vector<Destination> outputs_;
+  kit::BoundTensors bound_;
   std::shared_ptr<Totals> totals_;
-  bool ran_ = false;
 };
 
 class PimExecutable final : public kit::Executable {

@@ -9,7 +9,7 @@ namespace axle::pim {
 namespace {
 
 constexpr int32_t kFloat32 = 1, kInt8 = 3, kInt32 = 6, kInt64 = 7;
-constexpr size_t kMostAxes = 8;
+constexpr size_t kMostAxes = kit::kMostBroadcastAxes;
 constexpr int64_t kBlock = 4096;  // elements between two looks at the cancel token
 
 int64_t count_of(const std::vector<int64_t>& shape) {
@@ -39,19 +39,6 @@ BankMemory bank_of(const std::vector<std::byte>& image, const Layout& layout, in
   return {all.subspan(static_cast<size_t>(bank) * layout.bank_bytes(), layout.bank_bytes()), layout.padded_row_bytes()};
 }
 
-void broadcast_shape(const Slot& left, const Slot& right, std::vector<int64_t>& out) {
-  const size_t rank = std::max(left.shape.size(), right.shape.size());
-  if (rank > kMostAxes) throw kit::unimplemented("more than 8 axes");
-  out.resize(rank);
-  for (size_t i = 0; i < rank; ++i) {
-    const int64_t a = i < left.shape.size() ? left.shape[left.shape.size() - 1 - i] : 1;
-    const int64_t b = i < right.shape.size() ? right.shape[right.shape.size() - 1 - i] : 1;
-    if (a != b && a != 1 && b != 1)
-      throw kit::invalid_argument("axes of " + std::to_string(a) + " and " + std::to_string(b) + " do not broadcast");
-    out[rank - 1 - i] = a == 1 ? b : a;
-  }
-}
-
 float apply(Kind kind, float a, float b) {
   switch (kind) {
     case Kind::kAdd: return a + b;
@@ -75,32 +62,12 @@ int32_t apply(Kind kind, int32_t a, int32_t b) {
 
 template <typename T>
 void compute_each(Kind kind, const Slot& left, const Slot& right, const Slot& out, T* to, const kit::Cancel& cancel) {
-  const size_t rank = out.shape.size();
-  int64_t index[kMostAxes] = {}, left_stride[kMostAxes] = {}, right_stride[kMostAxes] = {};
-  const auto strides = [&](const Slot& slot, int64_t* stride) {
-    int64_t step = 1;
-    for (size_t i = 0; i < slot.shape.size(); ++i) {
-      const size_t axis = slot.shape.size() - 1 - i;
-      stride[rank - 1 - i] = slot.shape[axis] == 1 ? 0 : step;
-      step *= slot.shape[axis];
-    }
-  };
-  strides(left, left_stride);
-  strides(right, right_stride);
   const auto* x = static_cast<const T*>(left.data);
   const auto* y = static_cast<const T*>(right.data);
-  int64_t a = 0, b = 0;
-  for (int64_t done = 0; done < out.count; ++done) {
+  kit::BroadcastWalk at(left.shape, right.shape, out.shape);
+  for (int64_t done = 0; done < out.count; ++done, at.next()) {
     if (done % kBlock == 0) cancel.check();
-    to[done] = apply(kind, x[a], y[b]);
-    for (size_t axis = rank; axis-- > 0;) {
-      a += left_stride[axis];
-      b += right_stride[axis];
-      if (++index[axis] < out.shape[axis]) break;
-      a -= left_stride[axis] * out.shape[axis];
-      b -= right_stride[axis] * out.shape[axis];
-      index[axis] = 0;
-    }
+    to[done] = apply(kind, x[at.left()], y[at.right()]);
   }
 }
 
@@ -239,7 +206,7 @@ Cost Machine::elementwise(size_t index, const kit::Cancel& cancel) {
   const Slot& left = slot(step.inputs[0]);
   const Slot& right = step.inputs[1] < 0 ? left : slot(step.inputs[1]);
   Slot& out = slots_[static_cast<size_t>(step.out)];
-  broadcast_shape(left, right, out.shape);
+  kit::broadcast_shape(left.shape, right.shape, out.shape);
   std::byte* to = reserve(index, out, left.dtype);
   const bool floats = left.dtype == kFloat32;
   if (floats)

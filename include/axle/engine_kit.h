@@ -4,7 +4,9 @@
 
 #include "axle/engine_kit/answers.h"
 #include "axle/engine_kit/base.h"
+#include "axle/engine_kit/bound_tensors.h"
 #include "axle/engine_kit/boundary.h"
+#include "axle/engine_kit/broadcast.h"
 #include "axle/engine_kit/graph.h"
 #include "axle/engine_kit/json_writer.h"
 #include "axle/engine_kit/plugin.h"
