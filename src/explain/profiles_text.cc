@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "axle/explain.h"
 #include "base/text.h"
@@ -34,30 +35,43 @@ std::string source_line(std::string_view what, const Figure& figure, double scal
   return fmt::format("    {}: {} ({}) {}\n", what, shown(figure, scale, unit), figure_kind_name(figure.kind), figure.source);
 }
 
+// One figure of a profile as a line of its own.
+struct SourceLine {
+  std::string_view what;
+  const Figure& figure;
+  double scale;
+  const char* unit;
+};
+
+std::string source_lines(std::initializer_list<SourceLine> lines) {
+  std::string out;
+  for (const SourceLine& line : lines) out += source_line(line.what, line.figure, line.scale, line.unit);
+  return out;
+}
+
 std::string bank_sources_text(const BankFigures& banks) {
   if (banks.count.value == 0) return "";
-  std::string out = source_line("modules", banks.modules, 1, "");
-  out += source_line("ranks", banks.ranks, 1, "");
-  out += source_line("banks", banks.count, 1, "");
-  out += source_line("memory of a bank", banks.memory, 1048576.0, " MiB");
-  out += source_line("scratchpad of a bank", banks.working_memory, 1024.0, " KiB");
-  out += source_line("bandwidth of a bank", banks.bandwidth, 1e3, " GB/s");
-  out += source_line("clock", banks.frequency, 1, " MHz");
-  out += source_line("host to banks", banks.to_banks, 1e3, " GB/s");
-  out += source_line("the same to all banks", banks.broadcast, 1e3, " GB/s");
-  out += source_line("banks to host", banks.from_banks, 1e3, " GB/s");
-  return out;
+  return source_lines({{"modules", banks.modules, 1, ""},
+                       {"ranks", banks.ranks, 1, ""},
+                       {"banks", banks.count, 1, ""},
+                       {"memory of a bank", banks.memory, 1048576.0, " MiB"},
+                       {"scratchpad of a bank", banks.working_memory, 1024.0, " KiB"},
+                       {"bandwidth of a bank", banks.bandwidth, 1e3, " GB/s"},
+                       {"clock", banks.frequency, 1, " MHz"},
+                       {"host to banks", banks.to_banks, 1e3, " GB/s"},
+                       {"the same to all banks", banks.broadcast, 1e3, " GB/s"},
+                       {"banks to host", banks.from_banks, 1e3, " GB/s"}});
 }
 
 std::string sources_text(const DeviceProfile& p) {
   std::string out = fmt::format("  {}\n", p.name);
   for (const auto& [precision, figure] : p.peaks) out += source_line(precision, figure, 1e6, " x 10^12/s");
-  out += source_line("memory bandwidth", p.memory_bandwidth, 1e3, " GB/s");
-  out += source_line("memory size", p.memory_size, 1073741824.0, " GiB");
-  out += source_line("link bandwidth", p.link_bandwidth, 1e3, " GB/s");
-  out += source_line("power", p.power, 1e3, " W");
-  out += source_line("launch of a node", p.node_launch, 1e3, " us");
-  out += source_line("launch of a run", p.call_launch, 1e3, " us");
+  out += source_lines({{"memory bandwidth", p.memory_bandwidth, 1e3, " GB/s"},
+                       {"memory size", p.memory_size, 1073741824.0, " GiB"},
+                       {"link bandwidth", p.link_bandwidth, 1e3, " GB/s"},
+                       {"power", p.power, 1e3, " W"},
+                       {"launch of a node", p.node_launch, 1e3, " us"},
+                       {"launch of a run", p.call_launch, 1e3, " us"}});
   out += bank_sources_text(p.banks);
   for (const ProfileEngine& engine : p.engines)
     out += fmt::format("    engine {} ({}): {}\n", engine.name, join(engine.precisions, ", "), engine.source);

@@ -114,14 +114,13 @@ std::vector<Substitution> mixed_substitutions(const PlanningContext& context, co
   for (size_t i = 0; chosen.mixed && i < chosen.mixed->parts.size(); ++i) {
     const MixedPart& part = chosen.mixed->parts[i];
     if (!part.fallback) continue;
-    std::vector<int32_t> own = part.nodes;
-    std::erase_if(own, [&](int32_t n) { return std::ranges::find(part.repeated, n) != part.repeated.end(); });
-    const NodeFacts& first = chosen.mixed->model->nodes[static_cast<size_t>(own.front())];
+    const NodeFacts& first = chosen.mixed->model->nodes[static_cast<size_t>(part.own.front())];
     const Policy& policy = context.input.policy;
     const std::string wanted = join(demand.resource_relaxed ? policy.execution.targets : policy.engines.allow, ", ");
     const std::string got = demand.resource_relaxed ? part.on.candidate.resource : part.on.candidate.engine;
-    const std::string which = own.size() == 1 ? fmt::format("{} \"{}\"", first.op_type, first.name)
-                                              : fmt::format("{} nodes, first {} \"{}\"", own.size(), first.op_type, first.name);
+    const std::string which = part.own.size() == 1
+                                  ? fmt::format("{} \"{}\"", first.op_type, first.name)
+                                  : fmt::format("{} nodes, first {} \"{}\"", part.own.size(), first.op_type, first.name);
     ledger.push_back(
         {fmt::format("{} for {}", wanted, which), got, join(demand.allowed_by, ", "), chosen.mixed->fallback_reasons[i]});
   }

@@ -209,7 +209,10 @@ class MixedSearch {
     for (const CutPart& part : cut.parts) add_part(part, *mixed, part_of);
     add_tensors(part_of, *mixed);
     for (MixedPart& part : mixed->parts) {
-      if (auto needed = constants_.needed(part.nodes, part.outputs); !needed.empty()) part.nodes = std::move(needed);
+      auto needed = constants_.needed(part.nodes, part.outputs);
+      if (needed.empty()) continue;
+      part.nodes = std::move(needed);
+      std::erase_if(part.own, [&](int32_t n) { return !std::ranges::binary_search(part.nodes, n); });
     }
     for (const MixedPart& part : mixed->parts) mixed->expected_ns += part.expected_ns;
     mixed->preferences_met = preferences_met(*mixed, part_of);
@@ -243,6 +246,7 @@ class MixedSearch {
       part.expected_ns += true_ns_[problem_.cell(u, cut.place)];
     }
     std::sort(part.nodes.begin(), part.nodes.end());
+    part.own = part.nodes;
     if (copy_) {
       part.on.variant = &copy_->variant;
       part.on.candidate.variant = copy_->variant.variant.name();
@@ -264,7 +268,6 @@ class MixedSearch {
       const auto at = std::ranges::lower_bound(reader.nodes, n);
       if (at != reader.nodes.end() && *at == n) continue;
       reader.nodes.insert(at, n);
-      reader.repeated.push_back(n);
     }
     return true;
   }

@@ -13,7 +13,7 @@ namespace axle {
 struct MixedPart {
   Considered on;                   // where, with which options; its evidence is of the whole model there
   std::vector<int32_t> nodes;      // ascending
-  std::vector<int32_t> repeated;   // of those, constants that were not put here but are computed here too
+  std::vector<int32_t> own;        // of those, what was put here; the others are constants that are computed here too
   std::vector<std::string> inputs, outputs;  // tensors at the cut, in the order of the facts
   int64_t expected_ns = 0;
   bool fallback = false;           // on what only a fallback of the policy admits

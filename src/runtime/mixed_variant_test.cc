@@ -22,15 +22,7 @@ using testing::StatusIs;
 std::string model_bytes(bool quantised) {
   ModelBuilder builder;
   builder.input("x", testing::kF32, {-1, 4}, {"n"}).output("y", testing::kF32, {-1, 4}, {"n"});
-  if (quantised) {
-    builder.weight("scale", {}, {0.5f});
-    onnx::TensorProto& zero = *builder.model.mutable_graph()->add_initializer();
-    zero.set_name("zero");
-    zero.set_data_type(onnx::TensorProto::UINT8);
-    zero.set_raw_data(std::string(1, '\0'));
-    builder.node("QuantizeLinear", {"x", "scale", "zero"}, {"q"}, "quantise");
-    builder.node("DequantizeLinear", {"q", "scale", "zero"}, {"d"}, "dequantise");
-  }
+  if (quantised) builder.quantised_step("x", "d");
   builder.node("Relu", {quantised ? "d" : "x"}, {"h"}, "first");
   builder.node("Neg", {"h"}, {"y"}, "second");
   return builder.serialise();

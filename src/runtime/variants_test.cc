@@ -31,14 +31,7 @@ using testing::StatusIs;
 std::string quantised_copy(const std::string& output = "y") {
   ModelBuilder builder;
   builder.input("x", testing::kF32, {-1, 4}, {"n"}).output(output, testing::kF32, {-1, 4}, {"n"});
-  builder.weight("scale", {}, {0.5f});
-  onnx::TensorProto& zero = *builder.model.mutable_graph()->add_initializer();
-  zero.set_name("zero");
-  zero.set_data_type(onnx::TensorProto::UINT8);
-  zero.set_raw_data(std::string(1, '\0'));
-  builder.node("QuantizeLinear", {"x", "scale", "zero"}, {"q"}, "quantise");
-  builder.node("DequantizeLinear", {"q", "scale", "zero"}, {"h"}, "dequantise");
-  builder.node("Relu", {"h"}, {output}, "second");
+  builder.quantised_step("x", "h").node("Relu", {"h"}, {output}, "second");
   return builder.serialise();
 }
 

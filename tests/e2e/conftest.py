@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+import small_models
+from onnx import helper
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,20 +79,11 @@ def vendor(axle, tmp_path, monkeypatch):
 def model(tmp_path) -> Path:
     """y = relu(x @ w + b) * x2, of fixed shapes."""
     generator = np.random.default_rng(7)
-    weights = [
-        numpy_helper.from_array(generator.standard_normal((8, 5)).astype(np.float32), "w"),
-        numpy_helper.from_array(generator.standard_normal(5).astype(np.float32), "b"),
-    ]
+    weights = small_models.dense_layer(generator, 8, 5)
     nodes = [
         helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="gemm"),
         helper.make_node("Relu", ["h"], ["r"], name="relu"),
         helper.make_node("Mul", ["r", "scale"], ["y"], name="mul"),
     ]
-    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [3, 8]), ("scale", [3, 1]))]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
-    path = tmp_path / "model.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    feeds = {"x": generator.standard_normal((3, 8)).astype(np.float32), "scale": generator.standard_normal((3, 1)).astype(np.float32)}
-    np.savez(tmp_path / "in.npz", **feeds)
-    return path
+    feeds = {"x": small_models.normal(generator, 3, 8), "scale": small_models.normal(generator, 3, 1)}
+    return small_models.save(tmp_path / "model.onnx", nodes, weights, feeds, {"y": [3, 5]})

@@ -12,6 +12,7 @@ import described
 import numpy as np
 import onnx
 import pytest
+import small_models
 from onnx import TensorProto, helper, numpy_helper
 
 KIT = Path(__file__).resolve().parents[1] / "fakevendor" / "contracts"
@@ -58,23 +59,16 @@ def kit(axle, tmp_path, monkeypatch):
 def model(tmp_path) -> Path:
     """y = relu(x @ w + b), and z = x * x, of fixed shapes."""
     generator = np.random.default_rng(11)
-    weights = [
-        numpy_helper.from_array(generator.standard_normal((6, 4)).astype(np.float32), "w"),
-        numpy_helper.from_array(generator.standard_normal(4).astype(np.float32), "b"),
-    ]
+    weights = small_models.dense_layer(generator, 6, 4)
     nodes = [
         helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="gemm"),
         helper.make_node("Relu", ["h"], ["y"], name="relu"),
         helper.make_node("Mul", ["x", "x"], ["z"], name="square"),
     ]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 6])]
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("y", [2, 4]), ("z", [2, 6]))]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
     folder = tmp_path / "model"
     folder.mkdir()
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx")
-    np.savez(folder / "in.npz", x=generator.standard_normal((2, 6)).astype(np.float32))
-    return folder / "model.onnx"
+    feeds = {"x": small_models.normal(generator, 2, 6)}
+    return small_models.save(folder / "model.onnx", nodes, weights, feeds, {"y": [2, 4], "z": [2, 6]})
 
 
 def expected(model: Path) -> dict[str, np.ndarray]:

@@ -125,6 +125,18 @@ class ModelBuilder {
     return tensor;
   }
 
+  // QuantizeLinear and DequantizeLinear, "quantise" and "dequantise", from `input` to `output`, of 8 bits and scale 0.5.
+  ModelBuilder& quantised_step(const std::string& input, const std::string& output) {
+    weight("scale", {}, {0.5f});
+    auto& zero = *graph().add_initializer();
+    zero.set_name("zero");
+    zero.set_data_type(onnx::TensorProto::UINT8);
+    zero.set_raw_data(std::string(1, '\0'));
+    node("QuantizeLinear", {input, "scale", "zero"}, {"quantised"}, "quantise");
+    node("DequantizeLinear", {"quantised", "scale", "zero"}, {output}, "dequantise");
+    return *this;
+  }
+
   std::string serialise() const { return model.SerializeAsString(); }
 
   onnx::ModelProto model;
