@@ -1,10 +1,7 @@
 // The engine that a description makes: facts, questions, compiling and loading, each over the parts beside this file.
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <filesystem>
 
-#include "base/hash.h"
 #include "base/text.h"
 #include "compiler_adapter.h"
 #include "executable.h"
@@ -17,8 +14,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kPluginVersion = "1";
 
-// What the tools are, for the digest of the engine: the first one is hashed by the host, the others here.
-Result<kit::Library> library_of(const Description& description, const Toolbox& toolbox) {
+// What the tools are; the host takes their digests.
+kit::Library library_of(const Description& description, const Toolbox& toolbox) {
   kit::Library library;
   const FoundTool& first = toolbox.tools.front();
   library.path = first.path;
@@ -26,10 +23,7 @@ Result<kit::Library> library_of(const Description& description, const Toolbox& t
   library.build = "description " + description.digest;
   for (const FoundTool& tool : toolbox.tools) {
     if (!tool.version.empty()) versions.push_back(toolbox.tools.size() == 1 ? tool.version : tool.name + " " + tool.version);
-    if (&tool == &first) continue;
-    AXLE_ASSIGN_OR_RETURN(const Digest digest, sha256_of_file(tool.path));
-    // Not where it lies: artefacts serve other machines that have the same tools.
-    library.build += fmt::format("; {} {} {}", tool.name, fs::path(tool.path).filename().string(), digest.to_string());
+    if (&tool != &first) library.parts.push_back(tool.path);
   }
   library.version = versions.empty() ? "unknown" : join(versions, ", ");
   return library;
@@ -58,7 +52,7 @@ class DescribedEngine final : public kit::Engine {
     auto description = std::make_shared<Description>(value_or_throw(load_description(path)));
     ToolSearch search{args.library_path, args.search_folders, args.scratch_folder};
     auto toolbox = std::make_shared<Toolbox>(value_or_throw(find_tools(*description, search)));
-    kit::Library library = value_or_throw(library_of(*description, *toolbox));
+    kit::Library library = library_of(*description, *toolbox);
     return std::make_unique<DescribedEngine>(std::move(description), std::move(toolbox), std::move(library),
                                              args.scratch_folder);
   }

@@ -66,6 +66,7 @@ class QnnEngine final : public kit::Engine {
     capability.ops_probed = true;
     capability.dynamic_shapes = kit::DynamicShapes::kNo;
     capability.needs_compile = true;
+    capability.copy_recipe = "qnn";
     capability.options = option_table();
     capability.presets = preset_table();
     return capability;

@@ -27,6 +27,7 @@ struct EngineLibrary {
   std::string version;              // exactly as the library reports it
   std::string build;
   std::vector<std::string> copies;  // other copies of the same library in this process
+  std::vector<std::string> parts;   // other files that the engine is made of
   friend bool operator==(const EngineLibrary&, const EngineLibrary&) = default;
 };
 
@@ -121,9 +122,10 @@ struct Capability {
   DynamicShapes dynamic_shapes = DynamicShapes::kNo;
   bool needs_compile = false;              // load needs an artefact
   bool can_compile = false;                // the plugin has artefacts (its compile slot is there)
+  std::string copy_recipe;  // by whose rules copies of a model in integers are made for it; "" = the common ones
   std::vector<OptionSpec> options;
-  std::vector<Preset> presets;             // at most kMaxPresets; "default" is always there
-  std::map<std::string, int64_t> limits;   // "threads_max", "rank_max", "tensor_bytes_max", "nodes_max"
+  std::vector<Preset> presets;  // at most kMaxPresets; "default" is always there
+  std::map<std::string, int64_t> limits;  // "threads_max", "rank_max", "tensor_bytes_max", "nodes_max"
   friend bool operator==(const Capability&, const Capability&) = default;
 };
 
@@ -140,8 +142,8 @@ AXLE_API std::string_view verdict_kind_name(VerdictKind kind) noexcept;  // "yes
 
 struct Verdict {
   VerdictKind kind = VerdictKind::kUnknown;
-  std::string code;    // UNSUPPORTED_OP DOMAIN OPSET DTYPE RANK SHAPE DYNAMIC_SHAPE ATTRIBUTE PRECISION MEMORY FORMAT
-                       // RESOURCE OTHER; "" unless kNo or kUnknown
+  std::string code;  // UNSUPPORTED_OP DOMAIN OPSET DTYPE RANK SHAPE DYNAMIC_SHAPE ATTRIBUTE PRECISION MEMORY FORMAT
+  // RESOURCE OTHER; "" unless kNo or kUnknown
   std::string text;
   int32_t group = -1;  // kNeedsGroup: nodes of one group run together or not at all
   friend bool operator==(const Verdict&, const Verdict&) = default;
@@ -154,8 +156,8 @@ struct NodeVerdict {
 };
 
 struct GraphVerdict {
-  Verdict graph;                   // as a whole
-  Verdict otherwise;               // of every node not listed
+  Verdict graph;  // as a whole
+  Verdict otherwise;  // of every node not listed
   std::vector<NodeVerdict> nodes;  // ascending by index, each at most once
   const Verdict& of_node(uint32_t index) const noexcept;
   friend bool operator==(const GraphVerdict&, const GraphVerdict&) = default;
@@ -195,25 +197,25 @@ struct EngineFallback {
 
 // What is really in force after load.
 struct EffectiveValues {
-  std::string precision;             // "f32", "mixed", "unknown"
+  std::string precision;  // "f32", "mixed", "unknown"
   bool precision_read_back = false;  // false: only what was asked for
-  int32_t threads = 0;               // 0 = unknown
+  int32_t threads = 0;  // 0 = unknown
   bool spin = false;
   bool cpu_set_honoured = false;
   std::vector<int32_t> cpu_set;
   std::map<std::string, std::string> options;
   std::vector<NodeKernel> kernels;
   std::vector<EngineFallback> fallbacks;
-  std::string json;                  // the answer as given
+  std::string json;  // the answer as given
   friend bool operator==(const EffectiveValues&, const EffectiveValues&) = default;
 };
 
 enum class OutputMode : uint8_t { kCaller, kEngine, kEither };  // who provides an output's memory
 
 struct EngineIo {
-  std::vector<IoSpec> inputs;              // in bind order
+  std::vector<IoSpec> inputs;  // in bind order
   std::vector<IoSpec> outputs;
-  std::vector<OutputMode> output_modes;    // one per output
+  std::vector<OutputMode> output_modes;  // one per output
   friend bool operator==(const EngineIo&, const EngineIo&) = default;
 };
 
@@ -222,16 +224,16 @@ struct EngineIo {
 // One known engine, usable or not.
 struct EngineState {
   std::string name;
-  std::string plugin_path;     // "" = registered in-process
+  std::string plugin_path;  // "" = registered in-process
   std::string description_path;  // the engine description that it is made of; "" = it is a plugin
-  bool present = false;        // created: its library is open
-  bool opened = false;         // an attempt was made; until then present says nothing
+  bool present = false;  // created: its library is open
+  bool opened = false;  // an attempt was made; until then present says nothing
   StatusCode reason_code = StatusCode::kOk;  // why it is absent
   std::string reason;
   std::string install_command;
-  EngineInfo info;             // with library when present
+  EngineInfo info;  // with library when present
   std::string library_digest;  // "sha256:..." over plugin and library content; "" when absent
-  std::string plugin_file_digest;   // of the plugin's file alone, with its description; "" = in-process, or absent
+  std::string plugin_file_digest;  // of the plugin's file alone, with its description; "" = in-process, or absent
   std::string library_file_digest;  // of the vendor's library with what belongs to it; "" = it has none, or absent
   std::vector<EngineResource> resources;
   std::map<std::string, Capability> capabilities;  // by resource.id of `resources`

@@ -192,12 +192,11 @@ Status EngineRegistry::Impl::read_digest(Entry& entry) {
     hash.update_field(state.plugin_file_digest);
   }
   if (library && !library->path.empty()) {
-    AXLE_ASSIGN_OR_RETURN(state.library_file_digest, digests.of_library(library->path));
+    AXLE_ASSIGN_OR_RETURN(state.library_file_digest, digests.of_library(library->path, library->parts));
     hash.update_field(state.library_file_digest);
   }
   hash.update_field(entry.engine->info().plugin_version);
   if (library) hash.update_field(library->version);
-  // Names every other file that a described engine is made of, with its digest.
   if (library && !entry.description.empty()) hash.update_field(library->build);
   state.library_digest = hash.finish().to_string();
   entry.engine->set_library_digest(state.library_digest);

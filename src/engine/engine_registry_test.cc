@@ -172,6 +172,11 @@ TEST(LibraryDigests, ALibraryCountsWithWhatBelongsToIt) {
   ASSERT_THAT(write_file_atomic(folder.file("libvendor_cpu_plugin.so"), "swapped"), IsOk());
   EXPECT_NE(digests.of_library(folder.file("libvendor_c.so.1")).value(), before);
   EXPECT_EQ(digests.of_library(folder.file("libother.so")).value(), digests.of_file(folder.file("libother.so")).value());
+  const std::vector<std::string> parts = {folder.file("libvendor_c.so.1")};
+  const std::string with_parts = digests.of_library(folder.file("libother.so"), parts).value();
+  EXPECT_NE(with_parts, digests.of_library(folder.file("libother.so")).value());
+  ASSERT_THAT(write_file_atomic(parts.front(), "changed"), IsOk());
+  EXPECT_NE(digests.of_library(folder.file("libother.so"), parts).value(), with_parts);
 }
 
 TEST(LibraryDigests, RemembersOnlyTrustedStamps) {

@@ -83,12 +83,13 @@ std::vector<std::string> library_family(const std::string& path) {
   return family;
 }
 
-Result<std::string> LibraryDigests::of_library(const std::string& path) {
-  const std::vector<std::string> family = library_family(path);
-  if (family.size() == 1) return of_file(path);
+Result<std::string> LibraryDigests::of_library(const std::string& path, const std::vector<std::string>& parts) {
+  std::vector<std::string> files = library_family(path);
+  files.insert(files.end(), parts.begin(), parts.end());
+  if (files.size() == 1) return of_file(path);
   const std::lock_guard lock(mutex_);
   Sha256 hash;
-  for (const std::string& file : family) {
+  for (const std::string& file : files) {
     AXLE_ASSIGN_OR_RETURN(const std::string digest, look_up(file));
     hash.update_field(file.substr(file.rfind('/') + 1));
     hash.update_field(digest);

@@ -23,8 +23,9 @@ class LibraryDigests {
 
   // "sha256:..." of one file. A remembered digest is used only while the file's stamp is equal and may be trusted.
   Result<std::string> of_file(const std::string& path);
-  // Of a vendor's library with its whole family, names and content; of a library alone it is its file's.
-  Result<std::string> of_library(const std::string& path);
+  // Of a vendor's library with its whole family and its parts, names and content, not where they lie: artefacts serve other machines
+  // that have the same files. Of a library alone it is its file's.
+  Result<std::string> of_library(const std::string& path, const std::vector<std::string>& parts = {});
 
  private:
   struct Entry {

@@ -118,7 +118,10 @@ def quantise(model: str, output: str, options: dict[str, str], calibration: list
         model = prepared
     except Exception as error:  # whatever its optimiser and its shape inference raise
         print(f"axle-convert: not simplified before: {error}", file=sys.stderr)
-    if options.get("recipe") == "qnn":
+    recipe = options.get("recipe", "")
+    if recipe not in ("", "qnn"):
+        raise ValueError(f"no such recipe for copies in integers: {recipe}")
+    if recipe == "qnn":
         quantise_for_qnn(with_plain_names(model, folder), output, options, calibration)
         return
     quantize_static(

@@ -32,13 +32,13 @@ bool same_files(Runtime& runtime, const std::string& plugin, const EngineFacts& 
   };
   if (!same(digests.of_file(plugin), facts.plugin_file_digest)) return false;
   if (!facts.info.library || facts.info.library->path.empty()) return true;
-  return same(digests.of_library(facts.info.library->path), facts.library_file_digest);
+  return same(digests.of_library(facts.info.library->path, facts.info.library->parts), facts.library_file_digest);
 }
 
 }  // namespace
 
 void remember_engine(Runtime& runtime, const EngineState& state, const EngineFacts& facts) {
-  // What a description names beside its first tool is not looked up by a stamp: such an engine is opened each time.
+  // Where a description's tools are found hangs on the whole environment, and its tools tell their versions: it is opened each time.
   if (!state.description_path.empty()) return;
   const auto key = key_of(runtime, state);
   if (!key || !facts.present || facts.library_digest.empty()) return;

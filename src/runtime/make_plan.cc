@@ -17,6 +17,7 @@ std::vector<std::string> library_paths(Runtime& runtime, const PlannerInput& inp
     if (engine.info.library) {
       for (std::string& file : library_family(engine.info.library->path)) paths.push_back(std::move(file));
     }
+      for (const std::string& part : engine.info.library->parts) paths.push_back(part);
     const auto state = runtime.engines().state(engine.info.name);
     if (state && !state->plugin_path.empty()) paths.push_back(state->plugin_path);
   }

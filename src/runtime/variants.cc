@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "axle/tune.h"
 #include "base/file.h"
@@ -49,26 +50,38 @@ bool has_any(const std::vector<std::string>& isa, std::initializer_list<std::str
                      [&](const std::string& have) { return std::ranges::find(features, have) != features.end(); });
 }
 
-// Copies for Qualcomm's NPU are made by its own rules, for a policy that asks for an NPU and where its engine is.
-bool for_qnn(Runtime& runtime, const Policy& policy) {
-  const bool asked = std::ranges::any_of(policy.execution.targets, [](const std::string& target) {
+// The recipe of the first engine that has one for a kind of resource that the policy asks for; "" = the common one.
+std::string recipe_of(Runtime& runtime, const Policy& policy) {
+  std::set<ResourceKind> asked;
+  for (const std::string& target : policy.execution.targets) {
     const auto selector = parse_selector(target);
-    return selector && selector->kind == ResourceKind::kNpu;
-  });
-  if (!asked) return false;
-  const auto facts = known_engine(runtime, "qnn", true);
-  return facts && facts->present && may_serve(*facts, policy);
+    if (selector && selector->kind && *selector->kind != ResourceKind::kCpu) asked.insert(*selector->kind);
+  }
+  if (asked.empty()) return "";  // a processor computes what the common recipe gives: no engine is opened to say so
+  for (const std::string& name : runtime.engines().names()) {
+    const auto state = runtime.engines().peek(name);
+    if (!state || !state->description_path.empty()) continue;  // a description has no word for a recipe
+    const auto facts = known_engine(runtime, name, true);
+    if (!facts || !facts->present || !may_serve(*facts, policy)) continue;
+    for (const CapabilityFacts& on : facts->capabilities) {
+      const auto selector = parse_selector(on.resource);
+      if (on.capability.copy_recipe.empty() || !selector || !selector->kind) continue;
+      if (asked.contains(*selector->kind)) return on.capability.copy_recipe;
+    }
+  }
+  return "";
 }
 
 // Products of 8-bit numbers are summed in pairs of 16 bits where there is no instruction for them: ranges of 7 bits keep that
 // from overflowing (ONNX Runtime's documentation on quantisation says so of AVX2 and AVX-512 without VNNI).
 // Of a transformer only products are quantised: its norms and softmaxes lose most of their meaning in 8 bits and cost little.
-std::map<std::string, std::string> options_of(const Kind& kind, const Machine& machine, const std::string& op_types, bool qnn) {
+std::map<std::string, std::string> options_of(const Kind& kind, const Machine& machine, const std::string& op_types,
+                                              const std::string& recipe) {
   if (!kind.calibrated) return {{"keep_io_types", "true"}};
   std::map<std::string, std::string> options = {
       {"activation_type", "QUInt8"}, {"calibrate_method", "MinMax"}, {"per_channel", "true"}, {"weight_type", "QInt8"}};
-  if (qnn) {
-    options["recipe"] = "qnn";
+  if (!recipe.empty()) {
+    options["recipe"] = recipe;
     return options;
   }
   const bool x86 = has_any(machine.isa, {"avx2", "avx512f"});
@@ -163,8 +176,9 @@ Result<std::vector<Wanted>> wanted_variants(Runtime& runtime, const Model& model
     Wanted& one = wanted.emplace_back(Wanted{kind, {}, {}});
     one.variant.kind = kind.word;
     one.variant.converter = converter;
-    one.variant.options = options_of(kind, machine, ops, kind.calibrated && for_qnn(runtime, request.policy));
+    one.variant.options = options_of(kind, machine, ops, recipe);
     if (!kind.calibrated) continue;
+  const std::string recipe = asks_for_variant(request.policy, "int8") ? recipe_of(runtime, request.policy) : "";
     AXLE_ASSIGN_OR_RETURN(one.source, source_of(runtime, model, request));
     one.variant.calibration_digest = one.source.digest;
   }

@@ -120,6 +120,22 @@ TEST_F(Variants, AreMadeOnceAndFoundAgain) {
   EXPECT_EQ(conversions(), 1u);
 }
 
+TEST_F(Variants, AreMadeByTheRecipeThatTheEngineStates) {
+  request_.policy.execution.targets = {"npu"};
+  EXPECT_FALSE(found().variant.options.contains("recipe"));
+  testing::FakeEngine& fake = testing::reset_fake("abacus");
+  kit::ResourceInfo& npu = fake.script().resources.front();
+  npu.id = "npu:0";
+  npu.kind = "npu";
+  npu.simulated = true;
+  fake.script().capability.copy_recipe = "qnn";
+  fake.script().capability.precisions = {{"f32", "f32", true}, {"int8", "i32", true}};
+  start();
+  EXPECT_EQ(found().variant.options.at("recipe"), "qnn");
+  request_.policy.execution.targets = {"cpu"};
+  EXPECT_FALSE(found().variant.options.contains("recipe"));
+}
+
 TEST_F(Variants, AreNotLookedForUninvited) {
   request_.policy = Policy();
   request_.policy.accuracy.cosine_min = 0.99;

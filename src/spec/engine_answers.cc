@@ -172,6 +172,7 @@ Result<EngineInfo> engine_info_from_json(const Json& json, AnswerKeys keys) {
     found.version = answers::text(member, "version");
     found.build = answers::text(member, "build");
     found.copies = answers::texts(member, "copies");
+    found.parts = answers::texts(member, "parts");
     AXLE_RETURN_IF_ERROR(finish(member, keys));
     info.library = std::move(found);
   }
@@ -199,6 +200,7 @@ Json engine_info_to_json(const EngineInfo& info) {
                        {"version", info.library->version},
                        {"build", info.library->build},
                        {"copies", info.library->copies}};
+    if (!info.library->parts.empty()) json["library"]["parts"] = info.library->parts;
   }
   return json;
 }
@@ -269,6 +271,7 @@ Result<Capability> capability_from_json(const Json& json, AnswerKeys keys) {
   capability.dynamic_shapes = answers::word(reader, "dynamic_shapes", kDynamicWords);
   capability.needs_compile = reader.boolean_or("needs_compile", false);
   capability.can_compile = reader.boolean_or("can_compile", capability.needs_compile);
+  capability.copy_recipe = answers::text(reader, "copy_recipe");
   each(reader, "options", kMaxOptions, false, [&](const Json& item, const std::string& where) -> Status {
     AXLE_ASSIGN_OR_RETURN(OptionSpec option, option_from_json(item, where, keys));
     capability.options.push_back(std::move(option));
@@ -306,16 +309,18 @@ Json capability_to_json(const Capability& capability) {
   for (const Preset& preset : capability.presets) {
     presets.push_back({{"name", preset.name}, {"options", preset.options}, {"description", preset.description}});
   }
-  return {{"formats", capability.formats},
-          {"precisions", std::move(precisions)},
-          {"dtypes", type_words(capability.dtypes)},
-          {"ops", std::move(ops)},
-          {"dynamic_shapes", std::string(answers::word_of(kDynamicWords, capability.dynamic_shapes))},
-          {"needs_compile", capability.needs_compile},
-          {"can_compile", capability.can_compile},
-          {"options", std::move(options)},
-          {"presets", std::move(presets)},
-          {"limits", capability.limits}};
+  Json json = {{"formats", capability.formats},
+               {"precisions", std::move(precisions)},
+               {"dtypes", type_words(capability.dtypes)},
+               {"ops", std::move(ops)},
+               {"dynamic_shapes", std::string(answers::word_of(kDynamicWords, capability.dynamic_shapes))},
+               {"needs_compile", capability.needs_compile},
+               {"can_compile", capability.can_compile},
+               {"options", std::move(options)},
+               {"presets", std::move(presets)},
+               {"limits", capability.limits}};
+  if (!capability.copy_recipe.empty()) json["copy_recipe"] = capability.copy_recipe;
+  return json;
 }
 
 Result<EngineInfo> parse_engine_info(std::string_view text, AnswerKeys keys) {

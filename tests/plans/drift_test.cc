@@ -27,7 +27,7 @@ PlannerInput input_of(const std::string& name) {
   PlannerInput input = parse_plan_case(text).value().input;
   for (EngineFacts& engine : input.engines) {
     engine.info.plugin_version = "1";
-    engine.info.library = EngineLibrary{"/lib/" + engine.info.name + ".so", engine.library_version, "", {}};
+    engine.info.library = EngineLibrary{"/lib/" + engine.info.name + ".so", engine.library_version, "", {}, {}};
     engine.plugin_file_digest = "sha256:plugin";
     engine.library_file_digest = "sha256:library";
   }

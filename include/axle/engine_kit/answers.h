@@ -16,6 +16,7 @@ struct Library {
   std::string version;  // exactly as the library reports it
   std::string build;  // its build information text, may be empty
   std::vector<std::string> copies;  // other copies of the same library that are mapped into this process
+  std::vector<std::string> parts;  // other files the engine is made of, wherever they lie: the host takes their digests
 };
 
 // When a cancelled run gives its buffers back.
@@ -94,6 +95,7 @@ struct Capability {
   std::vector<OpSupport> ops;
   DynamicShapes dynamic_shapes = DynamicShapes::kNo;
   bool needs_compile = false;  // load needs an artefact
+  std::string copy_recipe;  // of the converter's recipes for integer copies, the one this needs: "qnn"; "" = the common one
   std::vector<Option> options;
   std::vector<Preset> presets;  // at most 16
   std::map<std::string, int64_t> limits;  // "threads_max", "rank_max", "tensor_bytes_max", "nodes_max"
@@ -201,7 +203,9 @@ inline std::string to_json(const EngineInfo& info) {
   out.member("install_command", info.install_command).member("search", info.search);
   if (info.opened) {
     out.key("library").begin_object().member("path", info.library.path).member("version", info.library.version);
-    out.member("build", info.library.build).member("copies", info.library.copies).end_object();
+    out.member("build", info.library.build).member("copies", info.library.copies);
+    if (!info.library.parts.empty()) out.member("parts", info.library.parts);
+    out.end_object();
   }
   return out.end_object().take();
 }
@@ -248,6 +252,7 @@ inline std::string to_json(const Capability& capability) {
     out.end_array();
   }
   out.member("dynamic_shapes", name_of(capability.dynamic_shapes)).member("needs_compile", capability.needs_compile);
+  if (!capability.copy_recipe.empty()) out.member("copy_recipe", capability.copy_recipe);
   out.key("options").begin_array();
   for (const Option& option : capability.options) write(out, option);
   out.end_array().key("presets").begin_array();
