@@ -57,13 +57,18 @@ void OpenVinoContext::Bound::take(const axle_tensor_t& tensor) {
 }
 
 OpenVinoContext::Bound OpenVinoContext::empty() const {
-  return {false, false, {}, nullptr, 0, Tensor(nullptr, api().ov_tensor_free), Tensor(nullptr, api().ov_tensor_free), {}};
+  return {false, false, {}, nullptr, 0, Tensor(nullptr, api().ov_tensor_free), Tensor(nullptr, api().ov_tensor_free), {}, {}};
 }
 
 OpenVinoContext::OpenVinoContext(std::shared_ptr<Program> program, bool profiling)
     : program_(std::move(program)), profiling_(profiling), request_(nullptr, api().ov_infer_request_free) {
   for (size_t i = 0; i < program_->io().inputs.size(); ++i) inputs_.push_back(empty());
   for (size_t i = 0; i < program_->io().outputs.size(); ++i) outputs_.push_back(empty());
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const kit::IoSpec& spec = program_->io().outputs[i];
+    if (!spec.rank_known || is_static(spec)) continue;
+    for (const kit::Dim& dim : spec.shape) outputs_[i].vacant.push_back(std::max<int64_t>(dim.size, 0));
+  }
   make_request();
 }
 
@@ -117,6 +122,7 @@ void OpenVinoContext::bind_input(uint32_t index, const axle_tensor_t* tensor) {
   if (input.same_as(*tensor)) return;
   Tensor wrapped = wrap(spec, *tensor);
   set(compiled_->inputs[index], wrapped.get(), spec);
+  other_shapes_ |= !std::ranges::equal(input.bound_shape, kit::shape_of(*tensor));
   input.wrapped = std::move(wrapped);
   input.take(*tensor);
 }
@@ -148,6 +154,17 @@ void OpenVinoContext::bind_output(uint32_t index, const axle_tensor_t* tensor) {
   output.direct = direct;
 }
 
+// The library leaves an output as it is where a node before it was given too few elements: the last run's numbers would be this one's.
+// Needed only after other shapes: it costs a microsecond for each output.
+void OpenVinoContext::vacate() {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    std::vector<int64_t>& vacant = outputs_[i].vacant;
+    if (vacant.empty()) continue;
+    check(api(), api().ov_tensor_set_shape(outputs_[i].own.get(), {static_cast<int64_t>(vacant.size()), vacant.data()}),
+          "emptying '" + program_->io().outputs[i].name + "'");
+  }
+}
+
 ov_status_e OpenVinoContext::infer(const kit::RunArgs& args) {
   if (!args.cancel.possible()) return api().ov_infer_request_infer(request_.get());
   args.cancel.check();
@@ -170,11 +187,17 @@ void OpenVinoContext::run(const kit::RunArgs& args) {
   const bool profiled = profiling_ && args.profile.on();
   const auto start = profiled ? std::chrono::steady_clock::now().time_since_epoch() : std::chrono::steady_clock::duration(0);
   if (generation_ != program_->generation()) make_request();
+  if (other_shapes_) vacate();
   if (const ov_status_e status = infer(args); status != OK) {
     program_->fail(compiled_);
     check(api(), status, "OpenVINO failed to run the model");
   }
   for (uint32_t i = 0; i < outputs_.size(); ++i) collect(i);
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (std::ranges::find(outputs_[i].shape, 0) != outputs_[i].shape.end())
+      check_emptiness(program_->io().outputs[i], outputs_[i].shape);
+  }
+  other_shapes_ = false;
   program_->runs().fetch_add(1, std::memory_order_relaxed);
   ran_ = true;
   if (profiled) report_profile(args.profile, std::chrono::duration_cast<std::chrono::nanoseconds>(start).count());
@@ -208,6 +231,28 @@ void OpenVinoContext::collect(uint32_t index) {
   if (needed == 0) return;
   check(api(), api().ov_tensor_data(tensor, &data), "reading '" + spec.name + "'");
   std::memcpy(output.data, data, needed);
+}
+
+// Where a node is given too few elements for what it does (a convolution wider than its input), the library's first run skips what
+// hangs on it and reports success. What finds nothing, NonZero or NonMaxSuppression, is empty by right: its axis is no input's.
+void OpenVinoContext::check_emptiness(const kit::IoSpec& spec, const std::vector<int64_t>& shape) const {
+  const kit::Io& io = program_->io();
+  const auto says = [&](const kit::Dim& dim) -> int64_t {
+    if (dim.size >= 0 || dim.symbol.empty()) return dim.size;
+    for (size_t i = 0; i < io.inputs.size(); ++i) {
+      for (size_t axis = 0; axis < io.inputs[i].shape.size() && axis < inputs_[i].bound_shape.size(); ++axis) {
+        if (io.inputs[i].shape[axis].symbol == dim.symbol) return inputs_[i].bound_shape[axis];
+      }
+    }
+    return -1;
+  };
+  for (size_t axis = 0; axis < shape.size() && axis < spec.shape.size(); ++axis) {
+    const int64_t wanted = says(spec.shape[axis]);
+    if (shape[axis] != 0 || wanted <= 0) continue;
+    throw kit::Error(AXLE_UNKNOWN, "OpenVINO reported success and left output '" + spec.name + "' empty: its axis " +
+                                       std::to_string(axis) + " is " + std::to_string(wanted) + " by the model")
+        .hint("the inputs may be too small for this model: give larger ones, or use another engine");
+  }
 }
 
 axle_tensor_t OpenVinoContext::output(uint32_t index) {

@@ -25,6 +25,7 @@ class OpenVinoContext final : public kit::Context {
     Tensor wrapped;
     Tensor own;  // outputs: what the vendor allocates
     std::vector<int64_t> shape;  // outputs: of the last run
+    std::vector<int64_t> vacant;  // outputs of open shapes: theirs with 0 for each open axis
 
     bool same_as(const axle_tensor_t& tensor) const noexcept;
     void take(const axle_tensor_t& tensor);
@@ -36,8 +37,11 @@ class OpenVinoContext final : public kit::Context {
   Tensor wrap(const kit::IoSpec& spec, const axle_tensor_t& tensor) const;
   void set(const Port& port, const ov_tensor_t* tensor, const kit::IoSpec& spec);
   void use_own(uint32_t index);
+  void vacate();
   ov_status_e infer(const kit::RunArgs& args);
   void collect(uint32_t index);
+  // Throws when an output is empty though the model says that it is not.
+  void check_emptiness(const kit::IoSpec& spec, const std::vector<int64_t>& shape) const;
   void report_profile(const kit::Profile& profile, int64_t start_ns);
 
   std::shared_ptr<Program> program_;
@@ -46,6 +50,7 @@ class OpenVinoContext final : public kit::Context {
   uint64_t generation_ = 0;  // of compiled_
   Handle<ov_infer_request_t> request_;
   std::vector<Bound> inputs_, outputs_;
+  bool other_shapes_ = true;  // than those of the last run that went well
   bool ran_ = false;
 };
 
