@@ -64,7 +64,7 @@ class Deployment {
       AXLE_ASSIGN_OR_RETURN(out.model, axle::convert_model(*out.runtime, *out.model, convert));
     }
     AXLE_RETURN_IF_ERROR(analyse(out));
-    AXLE_RETURN_IF_ERROR(take_samples(*out.model, samples));
+    AXLE_RETURN_IF_ERROR(take_samples(out, samples));
     AXLE_ASSIGN_OR_RETURN(const axle::Plan plan, decide(out));
     axle::SessionOptions session_options;
     session_options.policy = out.policy;
@@ -103,12 +103,14 @@ class Deployment {
   }
 
   // Plans and measurements are judged on the same shapes: the samples', else those of generated inputs.
-  axle::Status take_samples(const axle::Model& model, const TensorMap& samples) {
+  axle::Status take_samples(const Model::Impl& out, const TensorMap& samples) {
     for (const auto& [name, tensor] : samples) samples_.push_back({name, tensor.to_axle()});
     if (!samples_.empty()) return axle::ok_status();
-    auto generated = axle::generate_inputs(model);
+    axle::SampleOptions options;
+    options.policy = out.policy;
+    auto generated = axle::generate_samples(*out.runtime, *out.model, options);
     if (generated) {
-      samples_ = std::move(*generated);
+      samples_ = std::move(generated->tensors);
     } else if (generated.error().code() != axle::StatusCode::kUnimplemented) {
       return std::move(generated).error();
     }

@@ -34,14 +34,16 @@ std::vector<std::string> split_at_commas(const std::vector<std::string>& lists) 
   return words;
 }
 
-Result<BenchOptions> options_of(const BenchArguments& arguments, const Model& model) {
+Result<BenchOptions> options_of(const BenchArguments& arguments, Runtime& runtime, const Model& model) {
   BenchOptions options;
   AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(options.duration_ns, parse_duration(arguments.duration));
-  AXLE_ASSIGN_OR_RETURN(options.samples, arguments.inputs.load(model));
   if (arguments.callers < 1 || arguments.callers > INT32_MAX) {
     return invalid_argument_error("--threads " + std::to_string(arguments.callers) + ": at least one caller is needed");
   }
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, arguments.inputs.load_to_measure(runtime, model, options.policy));
+  options.samples = std::move(samples.tensors);
+  options.samples_note = std::move(samples.note);
   options.callers = static_cast<int32_t>(arguments.callers);
   options.compare = split_at_commas(arguments.compare);
   options.profile = !arguments.profile.empty();
@@ -74,7 +76,7 @@ Status run(const BenchArguments& arguments) {
   ProgressLine progress;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model));
-  AXLE_ASSIGN_OR_RETURN(BenchOptions options, options_of(arguments, model));
+  AXLE_ASSIGN_OR_RETURN(BenchOptions options, options_of(arguments, *runtime, model));
   // A line that is drawn while a block runs would disturb it: told between blocks only.
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   AXLE_ASSIGN_OR_RETURN(const BenchReport report, bench(*runtime, model, options));

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "axle/convert.h"
-#include "axle/tune.h"
 #include "console.h"
 
 namespace axle::cli {
@@ -79,7 +78,8 @@ void InputFlags::declare(Arguments& arguments) {
   arguments.group("Inputs");
   arguments.option(npz, "--inputs", "FILE.npz", "all inputs by name");
   arguments.option(named, "--input", "NAME=FILE.npy", "one input; may be repeated");
-  arguments.option(random_seed, "--random", "SEED", "generated inputs that the model can digest");
+  arguments.option(random_seed, "--random", "SEED",
+                   "generated inputs that the model can digest, larger ones where those do not run");
 }
 
 void InputFlags::finish(const Arguments& arguments) { random = arguments.given("--random"); }
@@ -97,16 +97,33 @@ Result<Model> InputFlags::open_model(Runtime& runtime, const std::string& path, 
   return convert_model(runtime, model, options);
 }
 
-Result<std::vector<NamedTensor>> InputFlags::load(const Model& model) const {
+Result<GeneratedSamples> InputFlags::load(Runtime& runtime, const Model& model, const Policy& policy) const {
+  return load_or_generate(runtime, model, policy, false);
+}
+
+Result<GeneratedSamples> InputFlags::load_to_measure(Runtime& runtime, const Model& model, const Policy& policy) const {
+  return load_or_generate(runtime, model, policy, true);
+}
+
+Result<GeneratedSamples> InputFlags::load_or_generate(Runtime& runtime, const Model& model, const Policy& policy,
+                                                      bool may_run) const {
   if (random) {
     if (!npz.empty() || !named.empty()) {
       return invalid_argument_error("--random cannot be combined with --inputs or --input");
     }
-    GenerateOptions options;
+    SampleOptions options;
     options.seed = static_cast<uint64_t>(random_seed);
-    return generate_inputs(model, options);
+    options.policy = policy;
+    options.may_run = may_run;
+    options.cancel = interrupt_token();
+    auto samples = generate_samples(runtime, model, options);
+    if (samples || samples.error().code() != StatusCode::kUnimplemented) return samples;
+    // Nothing of this version is missing: these inputs cannot be asked for.
+    return invalid_argument_error("--random: " + samples.error().message()).with_hint(samples.error().hint());
   }
-  return load_files();
+  GeneratedSamples given;
+  AXLE_ASSIGN_OR_RETURN(given.tensors, load_files());
+  return given;
 }
 
 Result<std::vector<NamedTensor>> InputFlags::load_files() const {

@@ -10,6 +10,7 @@
 #include "axle/runtime.h"
 #include "axle/status.h"
 #include "axle/tensor.h"
+#include "axle/tune.h"
 
 namespace axle::cli {
 
@@ -43,10 +44,13 @@ struct InputFlags {
   // The model to work on: the one at `path`, or where no engine reads its format what it is converted to, for these inputs.
   Result<Model> open_model(Runtime& runtime, const std::string& path, bool verify = false,
                            const ProgressCallback& progress = {}) const;
-  // Tensors by name; generated ones for --random; empty when nothing was given.
-  Result<std::vector<NamedTensor>> load(const Model& model) const;
+  // Tensors by name; generated ones for --random, at sizes known to run or the usual ones; empty when nothing was given.
+  Result<GeneratedSamples> load(Runtime& runtime, const Model& model, const Policy& policy) const;
+  // The same, at sizes that a run has shown to work.
+  Result<GeneratedSamples> load_to_measure(Runtime& runtime, const Model& model, const Policy& policy) const;
 
  private:
+  Result<GeneratedSamples> load_or_generate(Runtime& runtime, const Model& model, const Policy& policy, bool may_run) const;
   Result<std::vector<NamedTensor>> load_files() const;
 };
 

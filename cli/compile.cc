@@ -49,7 +49,8 @@ Result<Build> prepare(const CompileArguments& arguments, ProgressCallback progre
   AXLE_ASSIGN_OR_RETURN(build.runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(build.policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(build.model, arguments.inputs.open_model(*build.runtime, arguments.model));
-  AXLE_ASSIGN_OR_RETURN(build.samples, arguments.inputs.load(*build.model));
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, arguments.inputs.load(*build.runtime, *build.model, build.policy));
+  build.samples = std::move(samples.tensors);
   AXLE_ASSIGN_OR_RETURN(build.machine, build.runtime->machine());
   if (arguments.machine.empty()) return build;
   AXLE_ASSIGN_OR_RETURN(Machine machine, find_machine(arguments.machine));

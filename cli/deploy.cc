@@ -60,13 +60,15 @@ class Deployment {
     AXLE_ASSIGN_OR_RETURN(runtime_, default_runtime());
     AXLE_ASSIGN_OR_RETURN(model_, arguments_.inputs.open_model(*runtime_, arguments_.model));
     AXLE_ASSIGN_OR_RETURN(machine_, runtime_->machine());
-    AXLE_ASSIGN_OR_RETURN(samples_, arguments_.inputs.load(*model_));
+    AXLE_ASSIGN_OR_RETURN(GeneratedSamples given, arguments_.inputs.load_to_measure(*runtime_, *model_, policy_));
+    samples_ = std::move(given.tensors);
+    samples_note_ = std::move(given.note);
     if (!samples_.empty()) return ok_status();
     // Plan and measurements must be judged on the same shapes.
-    auto generated = generate_inputs(*model_);
+    auto generated = generate_samples(*runtime_, *model_, {0, policy_, true, interrupt_token()});
     if (generated) {
-      samples_ = std::move(*generated);
-      generated_ = true;
+      samples_ = std::move(generated->tensors);
+      samples_note_ = "no inputs were given: " + generated->note;
     } else if (generated.error().code() != StatusCode::kUnimplemented) {
       return std::move(generated).error();
     }
@@ -96,6 +98,7 @@ class Deployment {
     TuneOptions options;
     options.policy = policy_;
     options.samples = samples_;
+    options.samples_note = samples_note_;
     options.budget_ns = budget_ns_;
     options.cancel = interrupt_token();
     options.progress = [this](const TuneReport& report) {
@@ -103,7 +106,6 @@ class Deployment {
                      std::min(1.0, static_cast<double>(report.elapsed_ns) / static_cast<double>(budget_ns_)));
     };
     AXLE_ASSIGN_OR_RETURN(tuned_, tune(*runtime_, *model_, options));
-    if (generated_) tuned_->notes.push_back("no inputs were given: they were generated, unknown axes set to 1 or 16");
     selection_ = "measured";
     AXLE_ASSIGN_OR_RETURN(planned_, decide());
     return ok_status();
@@ -200,7 +202,7 @@ class Deployment {
   std::optional<Model> model_;
   Machine machine_;
   std::vector<NamedTensor> samples_;
-  bool generated_ = false;
+  std::string samples_note_;
   std::string selection_;
   std::optional<TuneReport> tuned_;
   PlanReport planned_;

@@ -72,8 +72,12 @@ Status explain_lock(const ExplainArguments& arguments) {
 Result<Session> record(const Model& model, const Plan& plan, const ExplainArguments& arguments, SessionOptions options,
                        std::vector<NamedTensor> feeds, RunDocument& document) {
   if (feeds.empty()) {
-    std::fputs("axle: no inputs were given: they are generated\n", stderr);
-    AXLE_ASSIGN_OR_RETURN(feeds, generate_inputs(model));
+    SampleOptions generate;
+    generate.policy = options.policy;
+    generate.cancel = options.cancel;
+    AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, generate_samples(*options.runtime, model, generate));
+    std::fprintf(stderr, "axle: no inputs were given: %s\n", samples.note.c_str());
+    feeds = std::move(samples.tensors);
   }
   options.profile = true;
   AXLE_ASSIGN_OR_RETURN(const Session session, Session::load(model, plan, std::move(options)));
@@ -103,14 +107,16 @@ Status explain_model(const ExplainArguments& arguments) {
   request.policy = policy;
   request.progress = options.progress;
   request.keep_input = arguments.format == "html";
-  AXLE_ASSIGN_OR_RETURN(request.samples, arguments.inputs.load(model));
+  const bool runs = arguments.format == "perfetto" || (arguments.format == "html" && arguments.inputs.given());
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, runs ? arguments.inputs.load_to_measure(*runtime, model, policy)
+                                                       : arguments.inputs.load(*runtime, model, policy));
+  request.samples = std::move(samples.tensors);
   AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*runtime, model, request));
   RunDocument document;
   document.model = &model;
   document.policy = &policy;
   document.machine = &machine;
   document.plan = &report.plan;
-  const bool runs = arguments.format == "perfetto" || (arguments.format == "html" && arguments.inputs.given());
   std::optional<Session> session;
   if (runs) {
     AXLE_ASSIGN_OR_RETURN(session, record(model, report.plan, arguments, std::move(options), request.samples, document));

@@ -58,7 +58,8 @@ Status plan(const PlanArguments& arguments) {
   request.reuse = !arguments.verify;
   request.keep_input = !arguments.lock.empty();
   request.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
-  AXLE_ASSIGN_OR_RETURN(request.samples, arguments.inputs.load(model));
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, arguments.inputs.load(*runtime, model, policy));
+  request.samples = std::move(samples.tensors);
   AXLE_ASSIGN_OR_RETURN(Machine machine, arguments.machine.empty() ? runtime->machine() : find_machine(arguments.machine));
   if (!arguments.machine.empty()) request.machine = &machine;
   AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*runtime, model, request));

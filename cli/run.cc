@@ -128,6 +128,29 @@ Status report(const RunArguments& arguments, const RunDocument& document) {
   return ok_status();
 }
 
+struct TimedRun {
+  Result<std::vector<NamedTensor>> outputs;
+  int64_t ns = 0;
+};
+
+TimedRun timed_run(const Session& session, const std::vector<NamedTensor>& feeds) {
+  RunOptions options;
+  options.cancel = interrupt_token();
+  const int64_t started = steady_now_ns();
+  TimedRun ran{session.run(feeds, options)};
+  ran.ns = steady_now_ns() - started;
+  return ran;
+}
+
+// Whether inputs were generated that did not run, and `samples` holds larger ones now.
+Result<bool> enlarge(const RunArguments& arguments, Runtime& runtime, const Model& model, const Policy& policy,
+                     const TimedRun& ran, GeneratedSamples& samples) {
+  if (!arguments.inputs.random || !samples.usual) return false;
+  if (ran.outputs && !gives_nothing(samples.tensors, *ran.outputs)) return false;
+  AXLE_ASSIGN_OR_RETURN(samples, arguments.inputs.load_to_measure(runtime, model, policy));
+  return !samples.usual;
+}
+
 Status run(const RunArguments& arguments) {
   ProgressLine progress;
   AXLE_RETURN_IF_ERROR(check_flags(arguments));
@@ -135,7 +158,8 @@ Status run(const RunArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   const auto ahead = arguments.locked.empty() ? open_engine_ahead(runtime, arguments.model, policy) : nullptr;
   AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model, arguments.verify));
-  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> feeds, arguments.inputs.load(model));
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, arguments.inputs.load(*runtime, model, policy));
+  std::vector<NamedTensor>& feeds = samples.tensors;
   SessionOptions options;
   options.policy = policy;
   options.samples = feeds;
@@ -144,24 +168,30 @@ Status run(const RunArguments& arguments) {
   options.profile = !arguments.profile.empty();
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   options.runtime = runtime;
-  AXLE_ASSIGN_OR_RETURN(const Session session, arguments.locked.empty() ? Session::create(model, options)
-                                                                        : open_locked(model, arguments, options, policy));
+  const auto open = [&] {
+    return arguments.locked.empty() ? Session::create(model, options) : open_locked(model, arguments, options, policy);
+  };
+  AXLE_ASSIGN_OR_RETURN(Session session, open());
   if (feeds.empty() && !session.inputs().empty()) {
     return invalid_argument_error("no inputs were given for '" + arguments.model + "', which has " +
                                   std::to_string(session.inputs().size()))
         .with_hint("give --inputs FILE.npz, --input NAME=FILE.npy, or --random 1");
   }
-  RunOptions run_options;
-  run_options.cancel = interrupt_token();
-  const int64_t started = steady_now_ns();
-  AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> outputs, session.run(feeds, run_options));
-  const int64_t run_ns = steady_now_ns() - started;
+  TimedRun ran = timed_run(session, feeds);
+  AXLE_ASSIGN_OR_RETURN(const bool larger, enlarge(arguments, *runtime, model, policy, ran, samples));
+  if (larger) {
+    options.samples = feeds;
+    AXLE_ASSIGN_OR_RETURN(session, open());
+    ran = timed_run(session, feeds);
+  }
+  AXLE_RETURN_IF_ERROR(ran.outputs.status());
+  if (!samples.usual && !arguments.output.quiet) std::fprintf(stderr, "axle: %s\n", samples.note.c_str());
   progress.clear();
   if (!arguments.profile.empty()) AXLE_RETURN_IF_ERROR(write_profile(session, arguments.profile));
 
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
   RunDocument document;
-  AXLE_ASSIGN_OR_RETURN(document.outputs, write_outputs(outputs, arguments.output_dir));
+  AXLE_ASSIGN_OR_RETURN(document.outputs, write_outputs(*ran.outputs, arguments.output_dir));
   document.model = &model;
   document.policy = &policy;
   document.machine = &machine;
@@ -169,8 +199,7 @@ Status run(const RunArguments& arguments) {
   document.timing = &session.timing();
   document.effective_json = session.effective_json();
   document.counters = session.counters();
-  document.first_run_ns = run_ns;
-  document.run_ns = run_ns;
+  document.first_run_ns = document.run_ns = ran.ns;
   document.qos = session.qos();
   if (!arguments.profile.empty()) {
     AXLE_ASSIGN_OR_RETURN(document.kernels, kernel_times(session));

@@ -55,7 +55,9 @@ Status run(const TuneArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model));
-  AXLE_ASSIGN_OR_RETURN(options.samples, arguments.inputs.load(model));
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, arguments.inputs.load_to_measure(*runtime, model, options.policy));
+  options.samples = std::move(samples.tensors);
+  options.samples_note = std::move(samples.note);
   options.cancel = interrupt_token();
   LiveTable table(arguments.output);
   options.progress = [&](const TuneReport& report) { table.show(report); };

@@ -21,6 +21,7 @@ struct BenchOptions {
   int64_t duration_ns = 5'000'000'000;  // timed calls of all contenders together; planning, loading and warming up come before
   int32_t callers = 1;  // threads that call at once, each with tensors of its own bound in advance
   std::vector<NamedTensor> samples;  // empty = generated from seed (said in the notes)
+  std::string samples_note;  // how they came about, for the notes; "" = nothing to say
   uint64_t seed = 0;
   std::vector<std::string> compare;  // engine names: the plan that the same policy makes when it may use only this engine
   bool profile = false;  // afterwards record a few calls of the same plan (BenchReport::recorded)

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct TuneOptions {
   Policy policy;                      // candidates that it rejects are not measured
   int64_t budget_ns = 30'000'000'000;
   std::vector<NamedTensor> samples;   // empty = generated from seed (said in the notes)
+  std::string samples_note;           // how they came about, for the notes; "" = nothing to say
   uint64_t seed = 0;
   CancelToken cancel = CancelToken::none();
   // Live table: called after each round with what is known so far.
@@ -62,5 +64,24 @@ struct GenerateOptions {
   std::map<std::string, int64_t> axes;  // symbol -> size; wins over both
 };
 AXLE_API Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const GenerateOptions& options = {});
+
+// Generated inputs at sizes that the model runs on, for who has no others. Where a run at the usual sizes fails, or gives an output
+// without elements, unknown axes are made larger step by step, up to 16000; the first size that works is remembered with the model,
+// and plans made without samples assume it. Axes that the policy's [shapes] prepares have their first size.
+struct SampleOptions {
+  uint64_t seed = 0;
+  Policy policy;         // where it may run; what it says of accuracy, constraints and tuning is left aside
+  bool may_run = true;   // false: at the remembered size, else the usual one
+  CancelToken cancel = CancelToken::none();
+};
+struct GeneratedSamples {
+  std::vector<NamedTensor> tensors;
+  std::string note;      // "inputs were generated, unknown axes set to 1 or 576: smaller ones do not run"
+  bool usual = true;     // the sizes that generate_inputs takes by itself
+};
+// The failure of the run at the usual sizes, naming an unknown axis, when no size works. Otherwise as generate_inputs. Blocks.
+AXLE_API Result<GeneratedSamples> generate_samples(Runtime& runtime, const Model& model, const SampleOptions& options = {});
+// Whether an output has no elements though every input has some: right for what finds nothing, but no run to measure.
+AXLE_API bool gives_nothing(std::span<const NamedTensor> inputs, std::span<const NamedTensor> outputs);
 
 }  // namespace axle

@@ -137,11 +137,12 @@ Status Benchmark::prepare() {
         .with_hint(near.empty() ? fmt::format("known are: {}", fmt::join(known, ", ")) : "did you mean '" + near + "'?");
   }
   samples_ = options_.samples;
+  if (!options_.samples_note.empty()) notes_.push_back(options_.samples_note);
   if (samples_.empty() && !model_.inputs().empty()) {
-    GenerateOptions generate;
-    generate.seed = options_.seed;
-    AXLE_ASSIGN_OR_RETURN(samples_, generate_inputs(model_, generate));
-    notes_.push_back("no samples were given: inputs were generated, unknown axes set to 1 or 16");
+    AXLE_ASSIGN_OR_RETURN(GeneratedSamples made,
+                          generate_samples(runtime_, model_, {options_.seed, options_.policy, true, options_.cancel}));
+    samples_ = std::move(made.tensors);
+    notes_.push_back("no samples were given: " + made.note);
   }
   contenders_.emplace_back();
   for (const std::string& engine : options_.compare) {

@@ -8,6 +8,7 @@
 #include "axle/tune.h"
 #include "model/graph.h"
 #include "model/model_graph.h"
+#include "runtime/generate_inputs.h"
 #include "tensor/convert.h"
 
 namespace axle {
@@ -179,7 +180,24 @@ Result<Tensor> fill(const IoSpec& spec, Shape shape, const IntegerRange& range, 
   return tensor;
 }
 
+std::set<std::string> batch_symbols_of(const Model& model) {
+  std::set<std::string> symbols;
+  for (const IoSpec& spec : model.inputs()) {
+    if (!spec.shape.empty() && !spec.shape.front().symbol.empty()) symbols.insert(spec.shape.front().symbol);
+  }
+  return symbols;
+}
+
 }  // namespace
+
+std::vector<Shape> generated_shapes(const Model& model, const GenerateOptions& options) {
+  const std::set<std::string> batch_symbols = batch_symbols_of(model);
+  std::vector<Shape> shapes;
+  for (const IoSpec& spec : model.inputs()) {
+    if (!spec.optional) shapes.push_back(shape_of(spec, options, batch_symbols));
+  }
+  return shapes;
+}
 
 Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const GenerateOptions& options) {
   if (model.inputs().empty() && model.format() != ModelFormat::kOnnx) {
@@ -189,15 +207,13 @@ Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const Gener
   }
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   const Consumers consumers = consumers_of(*graph);
-  std::set<std::string> batch_symbols;
-  for (const IoSpec& spec : model.inputs()) {
-    if (!spec.shape.empty() && !spec.shape.front().symbol.empty()) batch_symbols.insert(spec.shape.front().symbol);
-  }
+  std::vector<Shape> shapes = generated_shapes(model, options);
+  size_t next = 0;
   std::mt19937_64 random(options.seed);
   std::vector<NamedTensor> inputs;
   for (const IoSpec& spec : model.inputs()) {
     if (spec.optional) continue;
-    Shape shape = shape_of(spec, options, batch_symbols);
+    Shape& shape = shapes[next++];
     const IntegerRange range = range_of(*graph, consumers, spec, shape);
     auto tensor = fill(spec, std::move(shape), range, random);
     if (!tensor) return std::move(tensor).error().with_context("cannot generate input '" + spec.name + "'");

@@ -1,6 +1,7 @@
 #include "axle/convert.h"
 #include "engine/library_digest.h"
 #include "planner/planner.h"
+#include "runtime/generate_inputs.h"
 #include "runtime/plan_memo.h"
 #include "runtime/planner_inputs.h"
 #include "runtime/runtime_state.h"
@@ -16,8 +17,8 @@ std::vector<std::string> library_paths(Runtime& runtime, const PlannerInput& inp
   for (const EngineFacts& engine : input.engines) {
     if (engine.info.library) {
       for (std::string& file : library_family(engine.info.library->path)) paths.push_back(std::move(file));
-    }
       for (const std::string& part : engine.info.library->parts) paths.push_back(part);
+    }
     const auto state = runtime.engines().state(engine.info.name);
     if (state && !state->plugin_path.empty()) paths.push_back(state->plugin_path);
   }
@@ -43,7 +44,8 @@ Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanReq
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_variants(runtime, model, request));
   AXLE_ASSIGN_OR_RETURN(const std::string variants, variants_text(runtime, model, request));
-  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here, variants);
+  const std::string sizes = request.samples.empty() ? known_sample_size(runtime, model, request.policy) : "";
+  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here, variants + sizes);
   // A lock needs the planner's input, which is not remembered.
   if (request.reuse && !request.keep_input) {
     if (auto report = recall_plan(runtime, key)) return *std::move(report);

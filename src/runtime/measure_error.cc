@@ -17,7 +17,8 @@ Status measure_error(Runtime& runtime, const Model& model, const PlanRequest& as
   if (!named.empty()) request.samples = std::move(named);
   const bool generated = request.samples.empty();
   if (generated) {
-    AXLE_ASSIGN_OR_RETURN(request.samples, generate_inputs(model, {}));
+    AXLE_ASSIGN_OR_RETURN(GeneratedSamples made, generate_samples(runtime, model, {0, request.policy, true, request.cancel}));
+    request.samples = std::move(made.tensors);
   }
   AXLE_ASSIGN_OR_RETURN(PlannerInput input, collect_planner_input(runtime, model, request));
   if (generated) input.samples_digest = "generated:0";

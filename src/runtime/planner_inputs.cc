@@ -150,17 +150,18 @@ void add_simulated_resources(Runtime& runtime, Machine& machine) {
 
 // Without samples a model with unknown axes is judged on the shapes that tuning would generate, so that a plan finds the
 // evidence that was measured the same way. Nothing where inputs cannot be generated: then it is judged on open shapes.
-std::vector<NamedTensor> assumed_samples(const Model& model, const Policy& policy) {
+std::vector<NamedTensor> assumed_samples(Runtime& runtime, const Model& model, const Policy& policy) {
   const std::vector<IoSpec>& inputs = model.inputs();
   const bool open = std::any_of(inputs.begin(), inputs.end(), [](const IoSpec& spec) {
     return !spec.rank_known ||
            std::any_of(spec.shape.begin(), spec.shape.end(), [](const Dim& dim) { return !dim.is_static(); });
   });
   if (!open) return {};
-  GenerateOptions options;
-  options.axes = first_prepared_sizes(policy);
-  auto generated = generate_inputs(model, options);
-  return generated ? std::move(*generated) : std::vector<NamedTensor>{};
+  SampleOptions options;
+  options.policy = policy;
+  options.may_run = false;
+  auto generated = generate_samples(runtime, model, options);
+  return generated ? std::move(generated->tensors) : std::vector<NamedTensor>{};
 }
 
 // For programs that are not to be changed. The plan's policy says that it was allowed, as if it had been written there.
@@ -270,7 +271,7 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   // What the policy names is what errors are judged on, whatever else is given.
   AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> named, policy_samples(request.policy, model));
   const bool none = request.samples.empty() && named.empty();
-  const std::vector<NamedTensor> assumed = none ? assumed_samples(model, request.policy) : std::vector<NamedTensor>{};
+  const std::vector<NamedTensor> assumed = none ? assumed_samples(runtime, model, request.policy) : std::vector<NamedTensor>{};
   const std::vector<NamedTensor>& samples = none ? assumed : request.samples.empty() ? named : request.samples;
   AXLE_ASSIGN_OR_RETURN(input.model, model_facts(model, samples));
   input.shapes = input_shapes_text(model.inputs(), samples);

@@ -112,18 +112,20 @@ Status Tuning::prepare() {
   // What the policy names is what errors are judged on.
   AXLE_ASSIGN_OR_RETURN(samples_, policy_samples(options_.policy, model_));
   if (samples_.empty()) samples_ = options_.samples;
+  if (!options_.samples_note.empty()) notes_.push_back(options_.samples_note);
   const bool generated = samples_.empty();
+  bool assumed = false;  // planning without any samples assumes the same shapes
   if (generated) {
-    GenerateOptions generate;
-    generate.seed = options_.seed;
-    generate.axes = first_prepared_sizes(options_.policy);
-    AXLE_ASSIGN_OR_RETURN(samples_, generate_inputs(model_, generate));
-    notes_.push_back("no samples were given: inputs were generated, unknown axes set to 1 or 16");
+    AXLE_ASSIGN_OR_RETURN(GeneratedSamples made,
+                          generate_samples(runtime_, model_, {options_.seed, options_.policy, true, options_.cancel}));
+    samples_ = std::move(made.tensors);
+    assumed = made.usual;
+    notes_.push_back("no samples were given: " + made.note);
   }
   PlanRequest request;
   request.policy = options_.policy;
   request.cancel = options_.cancel;
-  if (!generated) request.samples = samples_;  // generated ones have the shapes that planning assumes without any
+  if (!assumed) request.samples = samples_;
   AXLE_RETURN_IF_ERROR(prepare_variants(runtime_, model_, request));
   started_ns_ = steady_ns();  // the budget is for measuring
   AXLE_ASSIGN_OR_RETURN(input_, collect_planner_input(runtime_, model_, request));

@@ -119,12 +119,19 @@ Result<CalibrationSource> named_source(Runtime& runtime, const std::string& file
   return CalibrationSource{digest->digest.to_string(), file, ""};
 }
 
-// Who has no inputs hands over what generate_inputs makes: that is no better than none.
-std::string given_digest(const Model& model, const PlanRequest& request) {
+Result<GeneratedSamples> generated_samples(Runtime& runtime, const Model& model, const PlanRequest& request) {
+  SampleOptions options;
+  options.policy = request.policy;
+  options.may_run = false;
+  return generate_samples(runtime, model, options);
+}
+
+// Who has no inputs hands over what generate_samples makes: that is no better than none.
+std::string given_digest(Runtime& runtime, const Model& model, const PlanRequest& request) {
   if (request.samples.empty()) return kGenerated;
-  const auto generated = generate_inputs(model, {});
+  const auto generated = generated_samples(runtime, model, request);
   std::string digest = samples_digest(request.samples);
-  return generated && digest == samples_digest(*generated) ? kGenerated : digest;
+  return generated && digest == samples_digest(generated->tensors) ? kGenerated : digest;
 }
 
 // What the caller gave. A policy that names nothing keeps the copy that was made first: a run on other inputs is no reason to
@@ -132,7 +139,7 @@ std::string given_digest(const Model& model, const PlanRequest& request) {
 CalibrationSource given_source(Runtime& runtime, const Model& model, const PlanRequest& request) {
   const auto last = runtime.state().recall("calibrated", model.digest());
   CalibrationSource source;
-  source.digest = given_digest(model, request);
+  source.digest = given_digest(runtime, model, request);
   if (last && *last != kGenerated) source.digest = *last;
   source.note = source.digest == kGenerated
                     ? "int8 was calibrated on generated inputs: name real ones with accuracy.calibration"
@@ -147,7 +154,8 @@ Result<CalibrationSource> source_of(Runtime& runtime, const Model& model, const 
   return given_source(runtime, model, request);
 }
 
-Result<std::vector<InputSet>> load_sets(const CalibrationSource& source, const Model& model, const PlanRequest& request) {
+Result<std::vector<InputSet>> load_sets(Runtime& runtime, const CalibrationSource& source, const Model& model,
+                                        const PlanRequest& request) {
   if (!source.file.empty()) {
     AXLE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> arrays, load_npz(source.file));
     auto sets = calibration_sets(model.inputs(), arrays);
@@ -155,8 +163,8 @@ Result<std::vector<InputSet>> load_sets(const CalibrationSource& source, const M
     return sets;
   }
   if (source.digest != kGenerated && !request.samples.empty()) return std::vector<InputSet>{request.samples};
-  AXLE_ASSIGN_OR_RETURN(InputSet generated, generate_inputs(model, {}));
-  return std::vector<InputSet>{std::move(generated)};
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples generated, generated_samples(runtime, model, request));
+  return std::vector<InputSet>{std::move(generated.tensors)};
 }
 
 // A variant that is asked for: everything but its digest.
@@ -170,6 +178,7 @@ Result<std::vector<Wanted>> wanted_variants(Runtime& runtime, const Model& model
                                             const std::string& ops, const std::string& converter) {
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   const Machine& machine = request.machine != nullptr ? *request.machine : here;
+  const std::string recipe = asks_for_variant(request.policy, "int8") ? recipe_of(runtime, request.policy) : "";
   std::vector<Wanted> wanted;
   for (const Kind& kind : kKinds) {
     if (!asks_for_variant(request.policy, kind.precision)) continue;
@@ -178,7 +187,6 @@ Result<std::vector<Wanted>> wanted_variants(Runtime& runtime, const Model& model
     one.variant.converter = converter;
     one.variant.options = options_of(kind, machine, ops, recipe);
     if (!kind.calibrated) continue;
-  const std::string recipe = asks_for_variant(request.policy, "int8") ? recipe_of(runtime, request.policy) : "";
     AXLE_ASSIGN_OR_RETURN(one.source, source_of(runtime, model, request));
     one.variant.calibration_digest = one.source.digest;
   }
@@ -238,10 +246,10 @@ Status prepare_one(Runtime& runtime, const Converter& converter, const Model& mo
   std::vector<InputSet> sets;
   if (wanted.kind.calibrated) {
     // The copy that was kept is gone, and with it the inputs: what is given now takes their place.
-    if (wanted.source.file.empty()) wanted.source.digest = given_digest(model, request);
+    if (wanted.source.file.empty()) wanted.source.digest = given_digest(runtime, model, request);
     wanted.variant.calibration_digest = wanted.source.digest;
     key = key_of(model, wanted.variant);
-    AXLE_ASSIGN_OR_RETURN(sets, load_sets(wanted.source, model, request));
+    AXLE_ASSIGN_OR_RETURN(sets, load_sets(runtime, wanted.source, model, request));
   }
   if (request.progress) request.progress(fmt::format("making a copy of the model in {}", wanted.kind.precision), -1);
   MakeOptions options;
