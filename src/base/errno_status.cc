@@ -45,7 +45,7 @@ const char* hint_of(int error) {
 
 Status errno_status(int error, const std::string& what) {
   return Status(code_of(error), what + ": " + std::generic_category().message(error))
-      .with_vendor_code(error)
+      .with_detail("errno", std::to_string(error))
       .with_hint(hint_of(error));
 }
 

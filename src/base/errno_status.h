@@ -7,7 +7,8 @@
 
 namespace axle {
 
-// "<what>: <text of error>", with the canonical code nearest to `error` (an errno value) and a hint where one helps.
+// "<what>: <text of error>", with the canonical code nearest to `error` (an errno value), the number as the detail "errno", and a
+// hint where one helps.
 Status errno_status(int error, const std::string& what);
 
 }  // namespace axle

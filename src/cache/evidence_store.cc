@@ -64,8 +64,8 @@ struct EvidenceStore::State {
   Status append(const std::vector<std::string>& payloads) {
     const uint64_t before = log.size_bytes();
     Status done = log.append(payloads);
-    if (done.code() == StatusCode::kResourceExhausted && done.vendor_code() == 0) {
-      // The log's own limit, not the disk's: the older half goes.
+    if (done.code() == StatusCode::kResourceExhausted && done.details().empty()) {
+      // The log's own limit, not the disk's, which has an errno: the older half goes.
       AXLE_RETURN_IF_ERROR(log.rewrite([](auto rows) { return newest(std::move(rows), kMaxEvidenceBytes / 2); }));
       done = log.append(payloads);
     }

@@ -230,7 +230,7 @@ Result<Tensor> parse_npy(const SharedBytes& file) {
   if (header.type.kind == 'S' || header.type.kind == 'U') return parse_strings(header, file);
   const std::optional<DataType> type = data_type_of(header.type);
   if (type) return parse_numbers(header, *type, file);
-  return unimplemented_error(
+  return invalid_argument_error(
              fmt::format("the .npy type '{}{}{}' is not supported", header.type.order, header.type.kind, header.type.size))
       .with_hint("convert the array with astype() to a type that models have");
 }

@@ -106,7 +106,7 @@ class HeaderParser {
   Result<NpyType> type() {
     skip_blanks();
     if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '(')) {
-      return unimplemented_error("structured .npy types are not supported").with_hint("save one field as a plain array");
+      return invalid_argument_error("structured .npy types are not supported").with_hint("save one field as a plain array");
     }
     AXLE_ASSIGN_OR_RETURN(std::string_view descr, quoted());
     const std::string shown = printable(descr, 40);
@@ -119,11 +119,11 @@ class HeaderParser {
     type.kind = descr.front();
     descr.remove_prefix(1);
     if (type.kind == 'O') {
-      return unimplemented_error("object arrays are not supported").with_hint("save the array with a plain type");
+      return invalid_argument_error("object arrays are not supported").with_hint("save the array with a plain type");
     }
     const auto end = std::from_chars(descr.data(), descr.data() + descr.size(), type.size);
     if (end.ec != std::errc() || end.ptr != descr.data() + descr.size() || type.size < 0) {
-      return unimplemented_error(fmt::format("the .npy type '{}' is not supported", shown));
+      return invalid_argument_error(fmt::format("the .npy type '{}' is not supported", shown));
     }
     return type;
   }
@@ -143,7 +143,7 @@ Result<NpyHeader> parse_npy_header(std::span<const std::byte> file) {
   const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(text[i])); };
   const size_t major = byte(6);
   if (major < 1 || major > 3 || byte(7) != 0) {
-    return unimplemented_error(fmt::format("version {}.{} of the .npy format is not supported", major, byte(7)));
+    return invalid_argument_error(fmt::format("version {}.{} of the .npy format is not supported", major, byte(7)));
   }
   const size_t begin = major == 1 ? 10 : 12;
   if (text.size() < begin) return data_loss_error("the .npy file is truncated in its header");
