@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "console.h"
 #include "help.h"
 
 namespace axle::cli {
@@ -81,15 +82,13 @@ int Arguments::parse(int argc, char** argv) {
     std::fputs(help_text(impl_->description, help_width()).c_str(), stdout);
     return 0;
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "axle: %s\n  see: %s --help\n", error.what(), impl_->app.get_name().c_str());
-    return 2;
+    return report_usage(error.what(), impl_->app.get_name() + " --help", wants_json(argc, argv));
   }
   // A script whose variable is not set must not run something else than it says.
   for (const CLI::Option* option : impl_->app.get_options()) {
     if (std::ranges::find(option->results(), "") == option->results().end()) continue;
-    std::fprintf(stderr, "axle: %s is given with an empty value\n  see: %s --help\n", option->get_name().c_str(),
-                 impl_->app.get_name().c_str());
-    return 2;
+    return report_usage(option->get_name() + " is given with an empty value", impl_->app.get_name() + " --help",
+                        wants_json(argc, argv));
   }
   return -1;
 }

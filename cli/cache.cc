@@ -214,8 +214,7 @@ int run_cache(int argc, char** argv) {
   bool known = false;
   for (const char* action : kActions) known = known || arguments.action == action;
   if (!known) {
-    std::fprintf(stderr, "axle: there is no 'axle cache %s'\n  see: axle cache --help\n", arguments.action.c_str());
-    return 2;
+    return report_usage("there is no 'axle cache " + arguments.action + "'", "axle cache --help", arguments.output.json);
   }
   const Status status = run(arguments);
   return status.ok() ? 0 : report_failure(status, arguments.output.json);

@@ -1,6 +1,7 @@
 #include "choice.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "axle/convert.h"
 #include "console.h"
@@ -22,10 +23,15 @@ void ChoiceFlags::declare(Arguments& arguments) {
   arguments.option(tuning_budget, "--tuning-budget", "TIME", "measure candidates for at most this long: 10s");
 }
 
-Result<Policy> ChoiceFlags::policy() const {
+Result<Policy> ChoiceFlags::policy(bool with_config) const {
   Policy policy;
+  const char* config = with_config && policy_file.empty() ? std::getenv("AXLE_CONFIG") : nullptr;
   if (!policy_file.empty()) {
     AXLE_ASSIGN_OR_RETURN(policy, load_policy(policy_file));
+  } else if (config != nullptr && config[0] != '\0') {
+    auto standing = load_policy(config);
+    if (!standing) return std::move(standing).error().with_context("AXLE_CONFIG");
+    policy = *std::move(standing);
   }
   const auto apply = [&](const char* flag, const std::string& value) {
     return value.empty() ? ok_status() : apply_policy_flag(policy, flag, value);

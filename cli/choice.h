@@ -22,8 +22,8 @@ struct ChoiceFlags {
   std::string threads_flag = "--threads";  // bench counts callers with --threads and names this one otherwise
 
   void declare(Arguments& arguments);
-  // File first, then each flag over it. INVALID_ARGUMENT, NOT_FOUND.
-  Result<Policy> policy() const;
+  // The file, or with none the one that AXLE_CONFIG names (with_config), then each flag over it. INVALID_ARGUMENT, NOT_FOUND.
+  Result<Policy> policy(bool with_config = true) const;
   // The first of these flags that was given, "" when none was.
   std::string first_given() const;
 };

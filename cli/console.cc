@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -47,8 +48,41 @@ bool use_color() {
 
 int32_t terminal_width() {
   struct winsize size = {};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 140;
+  const int32_t real = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 0;
+  const char* text = std::getenv("COLUMNS");
+  const std::string_view asked = text == nullptr ? "" : text;
+  int32_t columns = 0;
+  const auto parsed = std::from_chars(asked.data(), asked.data() + asked.size(), columns);
+  const bool valid = parsed.ec == std::errc() && parsed.ptr == asked.data() + asked.size() && columns > 0 && columns <= 10000;
+  if (valid) return real > 0 ? std::min(columns, real) : columns;
+  return real > 0 ? real : 140;
+}
+
+int32_t terminal_rows() {
+  struct winsize size = {};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 1 ? size.ws_row : 24;
+}
+
+std::string fit_screen(std::string_view text, int32_t columns, int32_t rows) {
+  std::string out;
+  int32_t line = 0, column = 0;
+  for (size_t at = 0; at < text.size() && line < rows; ++at) {
+    const char c = text[at];
+    const size_t escape_end = c == '\x1b' ? text.find('m', at) : std::string_view::npos;
+    if (escape_end != std::string_view::npos) {  // a colour takes no room
+      out += text.substr(at, escape_end + 1 - at);
+      at = escape_end;
+    } else if (c == '\n') {
+      out += c;
+      ++line;
+      column = 0;
+    } else {
+      const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+      column += continues ? 0 : 1;
+      if (column <= columns) out += c;
+    }
+  }
+  return out;
 }
 
 TextStyle text_style(bool verbose) {
@@ -72,6 +106,18 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+bool wants_json(int argc, char** argv) {
+  return std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
+}
+
+int report_usage(const std::string& message, const std::string& help, bool json) {
+  if (json)
+    std::printf("%s\n", render_error_json(invalid_argument_error(message).with_hint("see: " + help)).c_str());
+  else
+    std::fprintf(stderr, "axle: %s\n  see: %s\n", message.c_str(), help.c_str());
+  return 2;
 }
 
 int report_failure(const Status& status, bool json) {
@@ -101,6 +147,7 @@ Result<std::string> read_text_file(const std::string& path) {
 }
 
 // A regular file takes the old one's place when it is complete; a link is followed; a device or a pipe is written to as it is.
+// The library's own way of doing that (src/base) is no promise to programs: commands see only include/.
 Status write_text_file(const std::string& path, const std::string& text) {
   std::error_code error;
   const std::filesystem::file_status found = std::filesystem::status(path, error);

@@ -19,14 +19,22 @@ namespace axle::cli {
 int64_t steady_now_ns();
 // True when stdout is a terminal and NO_COLOR is not set.
 bool use_color();
-// Columns of the terminal, 140 when stdout is not one.
+// Columns to write in: COLUMNS where it is set, but no more than the terminal has; else the terminal's, 140 when stdout is not one.
 int32_t terminal_width();
 // Of what is printed on it.
 TextStyle text_style(bool verbose);
+// Rows of the terminal, 24 when stdout is not one.
+int32_t terminal_rows();
+// The first `rows` lines of `text`, each cut after `columns` columns; colours are kept.
+std::string fit_screen(std::string_view text, int32_t columns, int32_t rows);
 size_t edit_distance(std::string_view a, std::string_view b);
 
 // Prints the error (stderr, or {"error": ...} on stdout with json) and returns its exit code.
 int report_failure(const Status& status, bool json);
+// Of a command line that was not understood: the same document, or "see: <help>"; returns 2.
+int report_usage(const std::string& message, const std::string& help, bool json);
+// Whether --json is among the words, also of a command line that is not understood.
+bool wants_json(int argc, char** argv);
 
 // Small text files; the write is complete or absent. NOT_FOUND, RESOURCE_EXHAUSTED, PERMISSION_DENIED.
 Result<std::string> read_text_file(const std::string& path);

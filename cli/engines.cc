@@ -18,14 +18,18 @@ namespace {
 struct EngineArguments {
   std::string action;
   std::string what;
+  bool all = false;
   OutputFlags output;
 };
 
-Status list(const OutputFlags& output) {
+Status list(const EngineArguments& arguments) {
+  const OutputFlags& output = arguments.output;
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_RETURN_IF_ERROR(runtime->machine());
   std::vector<EngineState> states = runtime->engines().states();
-  std::ranges::move(known_engine_descriptions(states), std::back_inserter(states));
+  std::vector<EngineState> waiting = known_engine_descriptions(states);
+  const size_t folded = output.json || arguments.all || output.verbose ? 0 : waiting.size();
+  if (folded == 0) std::ranges::move(waiting, std::back_inserter(states));
   std::ranges::sort(states, {}, &EngineState::name);
   for (const std::string& problem : runtime->engines().problems()) std::fprintf(stderr, "axle: %s\n", problem.c_str());
   if (output.json) {
@@ -37,6 +41,7 @@ Status list(const OutputFlags& output) {
   style.color = use_color();
   style.width = terminal_width();
   std::fputs(render_engines_text(states, style).c_str(), stdout);
+  if (folded > 0) std::printf("%zu more are described and not in use: axle engines --all\n", folded);
   return ok_status();
 }
 
@@ -124,7 +129,7 @@ Status install(const EngineArguments& arguments) {
 }
 
 Status run(const EngineArguments& arguments) {
-  if (arguments.action.empty()) return list(arguments.output);
+  if (arguments.action.empty()) return list(arguments);
   if (arguments.action == "install") return install(arguments);
   if (arguments.what.empty())
     return invalid_argument_error("axle engines " + arguments.action + " needs a file, or a name to remove");
@@ -144,13 +149,13 @@ int run_engines(int argc, char** argv) {
                   "none to list; install (pip, pinned, digests checked, a folder of yours), add, check or remove", false);
   spec.positional(arguments.what, "WHAT", "add, check: an engine description; install, remove: an engine's name", false);
   arguments.output.declare(spec);
+  spec.flag(arguments.all, "--all", "list those too whose descriptions come with axle and are not in use");
   spec.example("axle engines install qnn", "fetch Qualcomm's libraries; shows their licence");
   spec.example("axle engines add npu.toml", "a vendor's compiler and runtime, described in npu.toml");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   const std::string& action = arguments.action;
   if (!action.empty() && action != "install" && action != "add" && action != "check" && action != "remove") {
-    std::fprintf(stderr, "axle: there is no 'axle engines %s'\n  see: axle engines --help\n", action.c_str());
-    return 2;
+    return report_usage("there is no 'axle engines " + action + "'", "axle engines --help", arguments.output.json);
   }
   const Status status = run(arguments);
   return status.ok() ? 0 : report_failure(status, arguments.output.json);

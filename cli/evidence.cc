@@ -120,8 +120,7 @@ int run_evidence(int argc, char** argv) {
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   const std::string& action = arguments.action;
   if (action != "ls" && action != "export" && action != "import" && action != "rm") {
-    std::fprintf(stderr, "axle: there is no 'axle evidence %s'\n  see: axle evidence --help\n", action.c_str());
-    return 2;
+    return report_usage("there is no 'axle evidence " + action + "'", "axle evidence --help", arguments.output.json);
   }
   const Status status = run(arguments);
   return status.ok() ? 0 : report_failure(status, arguments.output.json);

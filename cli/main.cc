@@ -36,7 +36,7 @@ constexpr std::array kCommands = {
 
 std::vector<Command> commands() { return {kCommands.begin(), kCommands.end()}; }
 
-int unknown_command(const std::string& word) {
+int unknown_command(const std::string& word, bool json) {
   std::string nearest;
   size_t best = 3;
   for (const Command& command : kCommands) {
@@ -46,9 +46,8 @@ int unknown_command(const std::string& word) {
       nearest = std::string(command.name);
     }
   }
-  std::fprintf(stderr, "axle: there is no command '%s'%s\n  see: axle --help\n", word.c_str(),
-               nearest.empty() ? "" : (", did you mean '" + nearest + "'?").c_str());
-  return 2;
+  const std::string near = nearest.empty() ? "" : ", did you mean '" + nearest + "'?";
+  return report_usage("there is no command '" + word + "'" + near, "axle --help", json);
 }
 
 // axle help, axle help COMMAND; --man and --markdown are for the build and docs/cli.md.
@@ -63,7 +62,7 @@ int run_help(const std::string& word) {
     char* argv[] = {name.data(), flag.data(), nullptr};
     return command.run(2, argv);
   }
-  return unknown_command(word);
+  return unknown_command(word, false);
 }
 
 }  // namespace
@@ -83,7 +82,7 @@ int main_of(int argc, char** argv) {
   for (const Command& command : kCommands) {
     if (command.name == word) return command.run(argc - 1, argv + 1);
   }
-  return unknown_command(word);
+  return unknown_command(word, wants_json(argc, argv));
 }
 
 }  // namespace axle::cli

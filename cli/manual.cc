@@ -17,6 +17,7 @@ constexpr std::array kEnvironment = {
     Row{"AXLE_CACHE_DIR",
         "the cache folder: artefacts, evidence, what is remembered of models; default $XDG_CACHE_HOME/axle, else "
         "~/.cache/axle"},
+    Row{"AXLE_CONFIG", "a policy file in TOML for every command that makes a plan and is given no --policy; flags override it"},
     Row{"AXLE_ENGINE_PATH", "folders with more engine plugins, separated by colons"},
     Row{"AXLE_ENGINE_DESCRIPTIONS", "folders with more engine descriptions, separated by colons"},
     Row{"AXLE_CUSTOM_OPS_PATH",
@@ -25,6 +26,7 @@ constexpr std::array kEnvironment = {
     Row{"AXLE_NAME_LIBRARY",
         "the vendor library of engine NAME, for example AXLE_ONNXRUNTIME_LIBRARY=/opt/ort/libonnxruntime.so"},
     Row{"AXLE_LOG", "what is logged to stderr: LEVEL[,module=LEVEL], with the levels trace, debug, info, warning, error"},
+    Row{"COLUMNS", "how wide tables may be; else as wide as the terminal, 140 where there is none"},
     Row{"NO_COLOR", "set to anything: no colours"},
 };
 

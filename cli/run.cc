@@ -154,7 +154,8 @@ Result<bool> enlarge(const RunArguments& arguments, Runtime& runtime, const Mode
 Status run(const RunArguments& arguments) {
   ProgressLine progress;
   AXLE_RETURN_IF_ERROR(check_flags(arguments));
-  AXLE_ASSIGN_OR_RETURN(Policy policy, arguments.choice.policy());
+  // A lock holds its policy: what stands for other calls is no word on it.
+  AXLE_ASSIGN_OR_RETURN(Policy policy, arguments.choice.policy(arguments.locked.empty()));
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   const auto ahead = arguments.locked.empty() ? open_engine_ahead(runtime, arguments.model, policy) : nullptr;
   AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model, arguments.verify));

@@ -1,5 +1,7 @@
 // axle tune: measure the candidates of a model here and remember the evidence.
 #include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 
 #include "axle/explain.h"
@@ -30,8 +32,9 @@ class LiveTable {
   void show(const TuneReport& report) {
     if (!active_) return;
     erase();
-    const std::string text = render_tune_text(report, style_);
-    for (const char c : text) lines_ += c == '\n' ? 1 : 0;
+    // What scrolls or wraps cannot be written over.
+    const std::string text = fit_screen(render_tune_text(report, style_), style_.width, terminal_rows() - 1);
+    lines_ = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
     std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
   }

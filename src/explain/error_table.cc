@@ -55,7 +55,12 @@ std::string render_error_table(const std::vector<CandidateError>& errors, const 
     if (known == nullptr || row.error->max_relative > known->max_relative) known = row.error;
   }
   if (order.empty()) return "";
-  TextTable table({{"error of"}, {"output"}, {"max relative", true}, {"relative L2", true}, {"cosine", true}, {"top-1", true}});
+  TextTable table({{"error of", false, false, true},
+                   {"output", false, false, true},
+                   {"max relative", true},
+                   {"relative L2", true},
+                   {"cosine", true},
+                   {"top-1", true}});
   for (const std::string& group : order) add_outputs(group, *worst[group], style.verbose, table);
   return table.render(style.width, style.color, indent);
 }

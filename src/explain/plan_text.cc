@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "axle/explain.h"
+#include "base/text.h"
 #include "explain/decision_words.h"
 #include "explain/error_table.h"
 #include "explain/text_table.h"
 #include "spec/planner_input.h"
+#include "spec/policy_json.h"
 
 namespace axle {
 namespace {
@@ -52,7 +54,9 @@ std::string error_of(const Decision& decision) {
 
 // A short plan shows what ran, near rivals, and one line for each gate that spoke.
 // What was asked for and is missing is told, however far behind it stands.
-bool shown_briefly(const Decision& decision, size_t rank) {
+// An emulator that nobody named is one more of those that were not asked for.
+bool shown_briefly(const Decision& decision, size_t rank, bool targets_named) {
+  if (decision.code == "SIMULATED" && !targets_named) return false;
   if (decision.code == "NOT_PREPARED" || decision.code == "NO_CONVERTER" || decision.code == "CONVERSION") return true;
   return decision.verdict == DecisionVerdict::kChosen || decision.verdict == DecisionVerdict::kTie || rank < 8;
 }
@@ -101,13 +105,14 @@ void add_transfers(const Plan& plan, const TextStyle& style, std::string& out) {
   if (shown < order.size()) out += fmt::format("  ... {} more: add -v\n", order.size() - shown);
 }
 
-void add_decisions(const Plan& plan, const TextStyle& style, std::string& out) {
-  TextTable table({{"verdict"}, {"candidate"}, {"p50", true}, {"time / chosen"}, {"error"}, {"why", false, true}});
+void add_decisions(const Plan& plan, bool targets_named, const TextStyle& style, std::string& out) {
+  TextTable table(
+      {{"verdict"}, {"candidate", false, false, true}, {"p50", true}, {"time / chosen"}, {"error"}, {"why", false, true}});
   size_t hidden = 0;
   const int64_t chosen_ns = chosen_time(plan);
   for (size_t rank = 0; rank < plan.decisions.size(); ++rank) {
     const Decision& decision = plan.decisions[rank];
-    if (!style.verbose && !shown_briefly(decision, rank)) {
+    if (!style.verbose && !shown_briefly(decision, rank, targets_named)) {
       ++hidden;
       continue;
     }
@@ -201,6 +206,31 @@ std::string model_title(const RunDocument& document) {
   return fmt::format("{} ({}, {})", where, model.format_name(), model.digest().substr(0, 19));
 }
 
+// "execution.target = ["npu"]" of every field that is not as it is by default.
+void add_differences(const Json& value, const Json& standard, const std::string& path, std::vector<std::string>& out) {
+  for (const auto& [key, item] : value.items()) {
+    const std::string name = path.empty() ? key : path + "." + key;
+    const auto usual = standard.is_object() ? standard.find(key) : standard.end();
+    const bool has_usual = standard.is_object() && usual != standard.end();
+    if (has_usual && *usual == item) continue;
+    if (item.is_object() && !item.empty())
+      add_differences(item, has_usual ? *usual : Json::object(), name, out);
+    else
+      out.push_back(name + " = " + item.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+}
+
+std::string policy_text(const Policy& policy, const TextStyle& style) {
+  std::vector<std::string> differences;
+  add_differences(policy_to_json_value(policy), policy_to_json_value(Policy()), "", differences);
+  const std::string text = fmt::format("policy {}: {}", policy_digest(policy).substr(0, 19),
+                                       differences.empty() ? "as by default" : join(differences, ", "));
+  std::string out;
+  for (const std::string& line : wrap_text(printable(text, 4000), static_cast<size_t>(std::max(style.width, 40)) - 2))
+    out += "  " + line + "\n";
+  return out;
+}
+
 // The candidate, or those of a mixed plan: "a@cpu:0/f32/t2/default + b@cpu:0/f32/t2/default (3 parts)".
 std::string places_of(const Plan& plan) {
   std::vector<std::string> names;
@@ -228,11 +258,13 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   if (document.plan == nullptr) return "no plan\n";
   const Plan& plan = *document.plan;
   std::string out = toned(model_title(document), Tone::kStrong, style.color) + "\n";
-  out += fmt::format("  judged on {}, schedule {}, plan {}\n\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
+  out += fmt::format("  judged on {}, schedule {}, plan {}\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
                      plan.schedule, plan.digest().substr(0, 19));
+  if (document.policy != nullptr) out += policy_text(*document.policy, style);
+  out += "\n";
   add_partitions(plan, style, out);
   add_transfers(plan, style, out);
-  add_decisions(plan, style, out);
+  add_decisions(plan, document.policy == nullptr || !document.policy->execution.targets.empty(), style, out);
   add_errors(plan, style, out);
   add_node_reasons(plan, style, out);
   add_ledger(plan, style, out);

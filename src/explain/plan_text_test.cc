@@ -114,6 +114,48 @@ TEST(RunJson, HasTheKeysOfTheContract) {
   EXPECT_EQ(json["outputs"][0]["file"], "out/y.npy");
 }
 
+TEST(PlanText, SaysHowThePolicyDiffersFromTheDefault) {
+  const Plan plan = example_plan();
+  Policy policy;
+  RunDocument document;
+  document.plan = &plan;
+  document.policy = &policy;
+  EXPECT_THAT(render_plan_text(document, {}), HasSubstr("policy " + policy_digest(policy).substr(0, 19) + ": as by default\n"));
+  policy.execution.targets = {"npu"};
+  policy.constraints.memory_bytes = 1024;
+  const std::string text = render_plan_text(document, {.width = 160});
+  EXPECT_THAT(text, HasSubstr("constraints.memory_bytes = 1024"));
+  EXPECT_THAT(text, HasSubstr("[\"npu\"]"));
+  EXPECT_THAT(text, Not(HasSubstr("as by default")));
+}
+
+TEST(PlanText, FoldsEmulatorsThatNobodyAskedFor) {
+  Plan plan = example_plan();
+  plan.decisions[2].code = "SIMULATED";
+  plan.decisions[2].candidate = "pim:0";
+  plan.decisions[2].nodes.clear();
+  Policy policy;
+  RunDocument document;
+  document.plan = &plan;
+  document.policy = &policy;
+  EXPECT_THAT(render_plan_text(document, {}), Not(HasSubstr("pim:0")));
+  EXPECT_THAT(render_plan_text(document, {}), HasSubstr("... 1 more: add -v"));
+  EXPECT_THAT(render_plan_text(document, {.verbose = true}), HasSubstr("pim:0"));
+  policy.execution.targets = {"pim"};
+  EXPECT_THAT(render_plan_text(document, {}), HasSubstr("pim:0"));
+}
+
+TEST(ErrorText, PutsWhatALibrarySaysInManyLinesIntoOne) {
+  const Status status = invalid_argument_error("m.onnx: bad node:\n\n  a Conv of 3 inputs\n==> in: g\n" +
+                                               std::string(600, 'x') + "\nthe cause\n");
+  const std::string text = render_error_text(status);
+  EXPECT_THAT(text, ::testing::StartsWith("axle: m.onnx: bad node: a Conv of 3 inputs; ==> in: g; "));
+  EXPECT_THAT(text, ::testing::EndsWith("xx; the cause (--json shows all of it)\n"));
+  EXPECT_LT(text.size(), 600u);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_EQ((*parse_json(render_error_json(status)))["error"]["message"], status.message());
+}
+
 TEST(ErrorText, IsAtMostThreeLinesAndKeepsTheHint) {
   const Status status = invalid_argument_error("input 'x' is f64, the model wants f32")
                             .with_hint("cast it first")

@@ -105,13 +105,33 @@ TextTable::Layout TextTable::fit(size_t width) const {
       others += layout.widths.back() + kGap;
   }
   const size_t left = width > others + kNarrowest ? width - others : kNarrowest;
-  if (natural <= left) return layout;
+  if (natural <= left) {
+    shrink(width, layout);
+    return layout;
+  }
   for (size_t i = 0; i < layout.columns.size(); ++i) {
     if (columns_[layout.columns[i]].stretch) layout.widths[i] = left;
   }
   const bool is_last = columns_[layout.columns.back()].stretch && layout.columns.size() > 1;
   layout.hanging = is_last && (left < kRoomy || longest_word > left);
+  shrink(width, layout);
   return layout;
+}
+
+void TextTable::shrink(size_t width, Layout& layout) const {
+  const size_t count = layout.widths.size() - (layout.hanging ? 1 : 0);
+  size_t used = 0;
+  for (size_t i = 0; i < count; ++i) used += layout.widths[i] + (i + 1 < count ? kGap : 0);
+  while (used > width) {
+    size_t* widest = nullptr;
+    for (size_t i = 0; i < count; ++i) {
+      const bool may = columns_[layout.columns[i]].shrink && layout.widths[i] > kNarrowest;
+      if (may && (widest == nullptr || layout.widths[i] > *widest)) widest = &layout.widths[i];
+    }
+    if (widest == nullptr) return;
+    --*widest;
+    --used;
+  }
 }
 
 // One line of the shown columns; `cells` holds one for each of them.

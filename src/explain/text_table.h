@@ -29,6 +29,7 @@ class TextTable {
     std::string title;
     bool right = false;  // numbers
     bool stretch = false;  // takes what width is left and wraps; at most one
+    bool shrink = false;  // wraps, also within words, where the table would be wider than it may
   };
 
   explicit TextTable(std::vector<Column> columns);
@@ -44,6 +45,8 @@ class TextTable {
     bool hanging = false;  // the last column's text stands below each row
   };
   Layout fit(size_t width) const;
+  // Takes from the widest columns that may shrink, until the lines fit.
+  void shrink(size_t width, Layout& layout) const;
   void add_line(const std::vector<Cell>& cells, const Layout& layout, bool color, std::string_view indent,
                 std::string& out) const;
   std::vector<Column> columns_;

@@ -44,6 +44,15 @@ TEST(TextTable, HangsRatherThanBreakingAWord) {
   EXPECT_EQ(table.render(50, false), "engine\nonnxruntime\n    /a/path/of/more/than/forty/columns/libonnxruntime.so\n");
 }
 
+TEST(TextTable, ShrinksWhatMayShrinkUntilLinesFit) {
+  TextTable table({{"candidate", false, false, true}, {"p50", true}, {"why", false, true}});
+  table.add_row({{"an_engine_of_a_long_name@cpu:0/f32/t2/default"}, {"1.5 ms"}, {"because"}});
+  EXPECT_EQ(table.render(40, false),
+            "candidate                   p50  why\n"
+            "an_engine_of_a_long_nam  1.5 ms  because\n"
+            "e@cpu:0/f32/t2/default\n");
+}
+
 TEST(TextTable, LeavesOutColumnsWithoutContent) {
   TextTable table({{"name"}, {"tags"}, {"engines"}});
   table.add_row({{"cpu:0"}, {""}, {"null"}});

@@ -26,12 +26,12 @@ std::string ratio_text(const TuneRow& row) {
 
 std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
   TextTable table({{"verdict"},
-                   {"candidate"},
+                   {"candidate", false, false, true},
                    {"p50", true},
-                   {"time / winner"},
+                   {"time / winner", false, false, true},
                    {"blocks", true},
                    {"memory", true},
-                   {"requests", true},
+                   {"requests", false, false, true},
                    {"error"},
                    {"why", false, true}});
   for (const TuneRow& row : report.rows) {
