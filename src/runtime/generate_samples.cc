@@ -23,16 +23,13 @@ constexpr int64_t kUsual = 16;
 constexpr std::array<int64_t, 6> kSizes = {kUsual, 64, 576, 1024, 4096, 16000};
 constexpr int64_t kMostElements = int64_t{1} << 24;  // of one input
 
-// The first unknown axis that nobody gave a size; "" = there is none.
-std::string open_axis(const Model& model, const GenerateOptions& options) {
-  for (const IoSpec& spec : model.inputs()) {
-    for (size_t axis = 0; !spec.optional && axis < spec.shape.size(); ++axis) {
-      const Dim& dim = spec.shape[axis];
-      if (dim.is_static() || options.axes.contains(dim.symbol)) continue;
-      return fmt::format("axis {}{} of input '{}'", axis, dim.symbol.empty() ? "" : " (" + dim.symbol + ")", spec.name);
-    }
-  }
-  return "";
+// Whether some axis is unknown and nobody gave it a size.
+bool has_open_axis(const Model& model, const GenerateOptions& options) {
+  return std::ranges::any_of(model.inputs(), [&](const IoSpec& spec) {
+    return !spec.optional && std::ranges::any_of(spec.shape, [&](const Dim& dim) {
+      return !dim.is_static() && !options.axes.contains(dim.symbol);
+    });
+  });
 }
 
 // Leading axes stay 1, a batch, where there are others to make larger.
@@ -53,6 +50,23 @@ bool too_large(const Model& model, const GenerateOptions& options) {
     }
     return count > kMostElements;
   });
+}
+
+// The first axis that is made larger.
+std::string grown_axis(const Model& model, const GenerateOptions& options) {
+  const std::vector<Shape> before = generated_shapes(model, options);
+  const std::vector<Shape> after = generated_shapes(model, at_size(model, options, kSizes.back()));
+  size_t input = 0;
+  for (const IoSpec& spec : model.inputs()) {
+    if (spec.optional) continue;
+    for (size_t axis = 0; axis < before[input].size(); ++axis) {
+      const std::string& symbol = spec.shape[axis].symbol;
+      if (before[input][axis] != after[input][axis])
+        return fmt::format("axis {}{} of input '{}'", axis, symbol.empty() ? "" : " (" + symbol + ")", spec.name);
+    }
+    ++input;
+  }
+  return "unknown axes";
 }
 
 std::string memo_key(const Model& model, const GenerateOptions& options) {
@@ -151,7 +165,7 @@ Result<GeneratedSamples> search(Runtime& runtime, const Model& model, const Samp
     return std::move(empty->second);
   }
   return std::move(failure)
-      .with_context(fmt::format("no generated size of {} gives a run (tried {})", open_axis(model, generate), tried))
+      .with_context(fmt::format("no generated size of {} gives a run (tried {})", grown_axis(model, generate), tried))
       .with_hint("give real inputs: --inputs FILE.npz, or sizes of named axes in the policy's [shapes]");
 }
 
@@ -168,7 +182,7 @@ Result<GeneratedSamples> generate_samples(Runtime& runtime, const Model& model, 
   GenerateOptions generate;
   generate.seed = options.seed;
   generate.axes = first_prepared_sizes(options.policy);
-  if (open_axis(model, generate).empty()) {
+  if (!has_open_axis(model, generate)) {
     AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, samples_at(model, generate, kUsual));
     samples.note = "inputs were generated";
     return samples;
@@ -181,7 +195,7 @@ Result<GeneratedSamples> generate_samples(Runtime& runtime, const Model& model, 
 std::string known_sample_size(Runtime& runtime, const Model& model, const Policy& policy) {
   GenerateOptions generate;
   generate.axes = first_prepared_sizes(policy);
-  const auto known = open_axis(model, generate).empty() ? std::nullopt : known_size(runtime, memo_key(model, generate));
+  const auto known = has_open_axis(model, generate) ? known_size(runtime, memo_key(model, generate)) : std::nullopt;
   return known ? std::to_string(*known) : "";
 }
 

@@ -117,7 +117,7 @@ TEST_F(GenerateSamples, ThatAlwaysGiveNothingAreRightAndSayIt) {
 TEST_F(GenerateSamples, ThatNeverRunNameTheAxis) {
   needs(1'000'000, true);
   const auto samples = generate();
-  EXPECT_THAT(samples, StatusIs(StatusCode::kInvalidArgument, "axis 0 (batch) of input 'x'"));
+  EXPECT_THAT(samples, StatusIs(StatusCode::kInvalidArgument, "axis 1 (time) of input 'x'"));
   EXPECT_THAT(samples.error().message(), HasSubstr("the frame is longer than the sound"));
   EXPECT_THAT(samples.error().hint(), HasSubstr("--inputs"));
 }
