@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,23 +20,8 @@ extern char** environ;
 namespace axle {
 namespace {
 
-constexpr int kFirstPassedFd = 3;
 constexpr int kParkedFdsFrom = 128;  // above every number the child gives to a passed descriptor
 constexpr size_t kMaxPassedFds = 64;
-struct SpawnSettings {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  SpawnSettings() {
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-  }
-  ~SpawnSettings() {
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
-};
 
 std::vector<std::string> environment_of(const SubprocessOptions& options) {
   std::vector<std::string> variables = options.env;
@@ -56,42 +42,129 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-void set_signals(posix_spawnattr_t& attributes) {
-  sigset_t none, all;
+// What the child needs to become the program. It lives in the parent's memory until then and may only call the kernel: everything is
+// made before.
+struct Spawn {
+  const char* program = nullptr;
+  char* const* argv = nullptr;
+  char* const* variables = nullptr;
+  const char* cwd = nullptr;     // null = this process's
+  const int* sources = nullptr;  // stdout, stderr, and what is passed, parked above every number that is given away
+  int source_count = 0;
+  pid_t parent = 0;      // not 0: the child is killed when the thread that made it ends
+  int failure_fd = -1;   // the child writes there the errno of what failed
+};
+
+void reset_signals() noexcept {
+  struct sigaction plain{};
+  plain.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &plain, nullptr);  // some cannot be set, and need not be
+  sigset_t none;
   sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-Result<pid_t> spawn(const SubprocessOptions& options, int stdout_fd, int stderr_fd) {
+// Moves spawn.failure_fd too, to the first number that is not given away; it closes when the program begins.
+bool take_descriptors(Spawn& spawn) noexcept {
+  const int null = ::open("/dev/null", O_RDONLY);
+  if (null < 0 || (null != STDIN_FILENO && ::dup2(null, STDIN_FILENO) < 0)) return false;
+  for (int i = 0; i < spawn.source_count; ++i) {
+    if (::dup2(spawn.sources[i], STDOUT_FILENO + i) < 0) return false;
+  }
+  const int own = STDOUT_FILENO + spawn.source_count;
+  if (::dup3(spawn.failure_fd, own, O_CLOEXEC) < 0) return false;
+  spawn.failure_fd = own;
+  ::closefrom(own + 1);
+  return true;
+}
+
+// The parent may have died before the kernel was asked: then nobody would tell.
+bool tie_to_parent(pid_t parent) noexcept {
+  if (parent == 0) return true;
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
+  if (::getppid() == parent) return true;
+  errno = ESRCH;
+  return false;
+}
+
+[[noreturn]] void become_program(Spawn& spawn) noexcept {
+  const bool ready = tie_to_parent(spawn.parent) && ::setpgid(0, 0) == 0 && (spawn.cwd == nullptr || ::chdir(spawn.cwd) == 0) &&
+                     take_descriptors(spawn);
+  if (ready) {
+    reset_signals();
+    ::execvpe(spawn.program, spawn.argv, spawn.variables);
+  }
+  const int error = errno;
+  (void)!::write(spawn.failure_fd, &error, sizeof(error));
+  ::_exit(127);
+}
+
+// As posix_spawn does it, which can tie no child to its parent: the memory is shared and this thread waits until the program runs, so
+// that a large process starts one as fast as a small one. No handler of ours may run in the child meanwhile.
+pid_t make_child(Spawn& spawn) {
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): what it may not do it does not
+  if (pid == 0) become_program(spawn);
+  const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return pid;
+}
+
+// The errno of what failed in the child; 0: the program runs.
+int failure_of(int fd) {
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(fd, &error, sizeof(error));
+  } while (got < 0 && errno == EINTR);
+  return got == sizeof(error) ? error : 0;
+}
+
+Result<pid_t> start_program(Spawn& spawn, const std::string& what) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return errno_status(errno, what);
+  const UniqueFd told(ends[0]);
+  UniqueFd tells(::fcntl(ends[1], F_DUPFD_CLOEXEC, kParkedFdsFrom));
+  ::close(ends[1]);
+  if (!tells) return errno_status(errno, what);
+  spawn.failure_fd = tells.get();
+  const pid_t pid = make_child(spawn);
+  if (pid < 0) return errno_status(errno, what);
+  tells.reset();
+  const int error = failure_of(told.get());
+  if (error == 0) return pid;
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return errno_status(error, what);
+}
+
+Result<pid_t> spawn(const SubprocessOptions& options, int stdout_fd, int stderr_fd, ChildEnd end) {
   if (options.argv.empty() || options.argv[0].empty()) return invalid_argument_error("cannot start a program without a name");
   if (options.pass_fds.size() > kMaxPassedFds) return invalid_argument_error("too many descriptors to pass");
   const std::string what = fmt::format("cannot start {}{}{}", options.argv[0], options.cwd.empty() ? "" : " in ", options.cwd);
-  SpawnSettings settings;
-  set_signals(settings.attributes);
-  if (!options.cwd.empty()) posix_spawn_file_actions_addchdir_np(&settings.actions, options.cwd.c_str());
   // Copies above the numbers in use, so that one move cannot overwrite the source of the next.
   std::vector<UniqueFd> parked;
-  const auto pass = [&](int fd, int as) {
-    parked.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, kParkedFdsFrom));
-    return parked.back() && posix_spawn_file_actions_adddup2(&settings.actions, parked.back().get(), as) == 0;
-  };
-  posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  if (!pass(stdout_fd, STDOUT_FILENO) || !pass(stderr_fd, STDERR_FILENO)) return errno_status(errno, what);
-  int next = kFirstPassedFd;
-  for (const int fd : options.pass_fds) {
-    if (!pass(fd, next++)) return errno_status(errno, what);
+  std::vector<int> sources = {stdout_fd, stderr_fd};
+  sources.insert(sources.end(), options.pass_fds.begin(), options.pass_fds.end());
+  for (int& source : sources) {
+    parked.emplace_back(::fcntl(source, F_DUPFD_CLOEXEC, kParkedFdsFrom));
+    if (!parked.back()) return errno_status(errno, what);
+    source = parked.back().get();
   }
-  posix_spawn_file_actions_addclosefrom_np(&settings.actions, next);
   const std::vector<std::string> variables = environment_of(options);
-  pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, options.argv[0].c_str(), &settings.actions, &settings.attributes,
-                                   pointers_to(options.argv).data(), pointers_to(variables).data());
-  if (error != 0) return errno_status(error, what);
-  return pid;
+  const std::vector<char*> argv = pointers_to(options.argv), environment = pointers_to(variables);
+  Spawn ask;
+  ask.program = options.argv[0].c_str();
+  ask.argv = argv.data();
+  ask.variables = environment.data();
+  if (!options.cwd.empty()) ask.cwd = options.cwd.c_str();
+  ask.sources = sources.data();
+  ask.source_count = static_cast<int>(sources.size());
+  if (end == ChildEnd::kWithThread) ask.parent = ::getpid();
+  return start_program(ask, what);
 }
 
 }  // namespace
@@ -103,8 +176,8 @@ std::string ProcessEnd::text() const {
 
 ChildProcess::ChildProcess(pid_t pid) : pid_(pid), watch_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
 
-Result<ChildProcess> ChildProcess::start(const SubprocessOptions& options, int stdout_fd, int stderr_fd) {
-  AXLE_ASSIGN_OR_RETURN(const pid_t pid, spawn(options, stdout_fd, stderr_fd));
+Result<ChildProcess> ChildProcess::start(const SubprocessOptions& options, int stdout_fd, int stderr_fd, ChildEnd end) {
+  AXLE_ASSIGN_OR_RETURN(const pid_t pid, spawn(options, stdout_fd, stderr_fd, end));
   return ChildProcess(pid);
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "axle/status.h"
@@ -19,11 +20,15 @@ struct ProcessEnd {
   std::string text() const;
 };
 
+// What ends a child whose parent is gone: itself, or the kernel with the thread that started it (and with the process, however that ends).
+enum class ChildEnd : uint8_t { kByItself, kWithThread };
+
 class ChildProcess {
  public:
   // Program, folder, environment and descriptors as `options` says; its limits are the caller's to enforce. Codes as
-  // run_subprocess. The caller must reap it.
-  static Result<ChildProcess> start(const SubprocessOptions& options, int stdout_fd, int stderr_fd);
+  // run_subprocess. The caller must reap it. kWithThread is for a thread that stays until then.
+  static Result<ChildProcess> start(const SubprocessOptions& options, int stdout_fd, int stderr_fd,
+                                    ChildEnd end = ChildEnd::kByItself);
 
   pid_t pid() const noexcept { return pid_; }
   int watch_fd() const noexcept { return watch_.get(); }  // readable at its end; -1 on systems without pidfd

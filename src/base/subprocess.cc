@@ -128,8 +128,9 @@ Result<SubprocessResult> run_subprocess(const SubprocessOptions& options) {
   AXLE_ASSIGN_OR_RETURN(Pipe out, make_pipe());
   AXLE_ASSIGN_OR_RETURN(Pipe err, make_pipe());
   const Clock::time_point start = Clock::now();
+  // This thread stays until the program has ended: whatever ends the thread or its process earlier ends the program too.
   AXLE_ASSIGN_OR_RETURN(const ChildProcess child,
-                        ChildProcess::start(limited(options), out.write_end.get(), err.write_end.get()));
+                        ChildProcess::start(limited(options), out.write_end.get(), err.write_end.get(), ChildEnd::kWithThread));
   out.write_end.reset();
   err.write_end.reset();
   SubprocessResult result;

@@ -52,7 +52,8 @@ struct SubprocessResult {
 };
 
 // Blocks until the program has ended; then what is left of its group is killed. On timeout or cancel the group gets
-// SIGTERM, after `grace` SIGKILL. A descendant that leaves the group (setsid) escapes. A failure means that the program
+// SIGTERM, after `grace` SIGKILL. A descendant that leaves the group (setsid) escapes. When this process is killed meanwhile the kernel
+// kills the program, though not what that has started, and not one that gains privileges. A failure means that the program
 // could not be started: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (empty argv), RESOURCE_EXHAUSTED.
 Result<SubprocessResult> run_subprocess(const SubprocessOptions& options);
 

@@ -2,11 +2,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
+#include "base/child_process.h"
 #include "base/file.h"
 #include "base/shared_memory.h"
 #include "base/testing/status_matchers.h"
@@ -195,6 +199,44 @@ TEST(Subprocess, MemoryLimitHoldsForWhatItStarts) {
   options.memory_limit_bytes = 0;
   AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult free, run_subprocess(options));
   EXPECT_TRUE(free.succeeded());
+}
+
+// A vendor's compiler must not go on for a host that was killed, also without a process of the engine's own between them.
+TEST(Subprocess, EndsWithAHostThatIsKilled) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir scratch, ScratchDir::create());
+  const std::string told = scratch.file("pid");
+  const SubprocessOptions options = shell("echo $$ > " + told + ".part && mv " + told + ".part " + told + " && exec sleep 60");
+  const pid_t host = ::fork();
+  ASSERT_GE(host, 0);
+  if (host == 0) {
+    (void)run_subprocess(options);
+    ::_exit(0);
+  }
+  for (int i = 0; i < 500 && ::access(told.c_str(), R_OK) != 0; ++i) std::this_thread::sleep_for(milliseconds(10));
+  std::string pid = read_file(told, 64).value_or("");
+  ASSERT_FALSE(pid.empty()) << "the program did not start";
+  pid.pop_back();
+  EXPECT_FALSE(is_dead(pid));
+  ::kill(host, SIGKILL);
+  ASSERT_EQ(::waitpid(host, nullptr, 0), host);
+  wait_until_dead(pid);
+}
+
+// An engine's process is started by whatever thread needs it first.
+TEST(ChildProcess, OutlivesTheThreadThatStartedIt) {
+  const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  SubprocessOptions options;
+  options.argv = {"sleep", "60"};
+  std::optional<ChildProcess> child;
+  std::thread([&] {
+    auto started = ChildProcess::start(options, null.get(), null.get());
+    if (started.ok()) child.emplace(*std::move(started));
+  }).join();
+  ASSERT_TRUE(child.has_value());
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_FALSE(child->ended());
+  child->signal_group(SIGKILL);
+  EXPECT_EQ(child->reap().signal, SIGKILL);
 }
 
 TEST(SharedMemory, BothMappingsSeeTheSameBytes) {
