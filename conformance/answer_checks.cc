@@ -65,12 +65,12 @@ void unknown_resource_is_refused(const Subject& subject) {
 
 void unknown_op_is_never_promised(const Subject& subject) {
   const SymbolicShape shape{rows_axis(subject.rows(2)), {4, ""}};
-  const auto graph = with_onnx_bytes(GraphBuilder()
-                                         .input("x", shape)
-                                         .node("Relu", {"x"}, "v", shape)
-                                         .node("NoSuchOperator", {"v"}, "y", shape)
-                                         .output("y")
-                                         .build());
+  const auto graph = as_model(GraphBuilder()
+                                  .input("x", shape)
+                                  .node("Relu", {"x"}, "v", shape)
+                                  .node("NoSuchOperator", {"v"}, "y", shape)
+                                  .output("y")
+                                  .build());
   const auto verdict = subject.engine().support(subject.request(graph));
   if (verdict.ok()) {
     EXPECT_NE(verdict->of_node(1).kind, VerdictKind::kYes);
@@ -160,7 +160,7 @@ void io_names_are_those_of_the_graph(const Subject& subject) {
 void effective_values_are_told(const Subject& subject) {
   AXLE_ASSERT_OK_AND_ASSIGN(const auto executable, subject.load(dynamic_graph(subject.rows(1))));
   const EffectiveValues& effective = executable->effective();
-  EXPECT_EQ(effective.precision, "f32");
+  EXPECT_EQ(effective.precision, subject.precision());
   EXPECT_TRUE(effective.threads == 1 || effective.threads == 0) << effective.threads;  // 0: it cannot tell
   EXPECT_FALSE(effective.spin) << "asked not to spin";
   EXPECT_TRUE(effective.fallbacks.empty()) << "nothing may run elsewhere than asked without being told as a fallback";

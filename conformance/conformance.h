@@ -20,7 +20,13 @@ struct Target {
   std::function<Result<std::shared_ptr<Engine>>()> open;  // a failure skips every check, with its reason
   std::string resource;  // the machine's id; "" = cpu:0 if the engine has it, else its first
   std::map<std::string, std::string> skip;  // check -> reason: known faults of the vendor, said
+  // Check -> reason: what the engine lacks. The check must fail, so that the list stays honest, and counts as skipped.
+  std::map<std::string, std::string> unsupported;
 };
+
+// Lines "unsupported CHECK reason" of `list_folder`/<engine>.txt, # comments; nothing where there is no such file. With the environment
+// variable AXLE_CHECK_LIST_OUT checks judge nothing, and the lines that a list needs are appended to the file it names.
+std::map<std::string, std::string> unsupported_of(const std::string& engine, const std::string& list_folder);
 
 // What of the suite cannot be asked of an engine that a description makes: the facts of its plugin are not its own. For Target::skip.
 std::map<std::string, std::string> skip_of(const EngineRegistry& registry, const std::string& engine);

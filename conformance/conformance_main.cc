@@ -1,7 +1,10 @@
-// axle_conformance ENGINE [gtest flags]: the suite on one plugin that AXLE_ENGINE_PATH leads to. Exit 2: no such engine.
+// axle_conformance ENGINE [gtest flags]: the suite on one engine that AXLE_ENGINE_PATH or AXLE_ENGINE_DESCRIPTIONS lead to. Exit 2: no such
+// engine.
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 
 #include "conformance.h"
 
@@ -18,9 +21,14 @@ int main(int argc, char** argv) {
   }
   const std::string name = argv[1];
   // Here an absent engine is an error: somebody asked for it by name.
-  if (const auto engine = (*registry)->open(name); !engine.ok()) {
+  const auto engine = (*registry)->open(name);
+  if (!engine.ok()) {
     std::fprintf(stderr, "%s\n", engine.status().to_string().c_str());
     return 2;
+  }
+  if (const char* list = std::getenv("AXLE_CHECK_LIST_OUT")) {
+    const auto& library = (*engine)->info().library;
+    std::ofstream(list, std::ios::app) << "# " << name << ' ' << (library ? library->version : "") << '\n';
   }
   axle::conformance::Target target;
   target.name = name;

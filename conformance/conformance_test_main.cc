@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "conformance.h"
@@ -14,6 +15,8 @@
 namespace {
 
 using namespace axle;
+
+constexpr const char* kCheckLists = AXLE_SOURCE_DIR "/conformance/check_lists";
 
 std::shared_ptr<EngineRegistry> registry_of(EngineRegistryOptions options) {
   auto registry = EngineRegistry::create(std::move(options));
@@ -55,6 +58,7 @@ void register_worker(const std::shared_ptr<EngineRegistry>& registry, const std:
   target.open = [registry, engine] { return open_in_worker(*registry, engine); };
   target.skip = conformance::skip_of(*registry, engine);
   target.skip["EveryFailingAllocationIsSurvived"] = "the worker's allocator is not ours to disturb";
+  target.unsupported = conformance::unsupported_of(engine, kCheckLists);
   conformance::register_conformance(target);
 }
 
@@ -72,6 +76,10 @@ int main(int argc, char** argv) {
     ::setenv("FAKENPU_HOME", vendor.c_str(), 1);
     options.descriptions = {std::string(AXLE_SOURCE_DIR) + "/tests/fakevendor"};
   }
+  // Vendors' toolchains that run on simulators, where their packages are installed (AXLE_PYTHON_SITE). They read formats of their own.
+  const std::set<std::string> own_formats = {"sophgo", "vgf"};
+  for (const std::string& name : own_formats)
+    options.descriptions.push_back(std::string(AXLE_SOURCE_DIR) + "/descriptions/" + name + ".toml");
   const auto registry = registry_of(std::move(options));
   const char* node_tests = std::getenv("AXLE_ONNX_NODE_TESTS");
   const std::string shared = std::getenv("AXLE_SHARED_MODELS") ? std::getenv("AXLE_SHARED_MODELS")
@@ -81,7 +89,9 @@ int main(int argc, char** argv) {
     target.name = name;
     target.open = [registry, name] { return registry->open(name); };
     target.skip = conformance::skip_of(*registry, name);
+    target.unsupported = conformance::unsupported_of(name, kCheckLists);
     conformance::register_conformance(target);
+    if (own_formats.contains(name)) continue;  // and are asked in a process of their own anyway
     conformance::register_node_tests(target, node_tests ? node_tests : shared + "/onnx-node-tests",
                                      std::string(AXLE_SOURCE_DIR) + "/conformance/node_lists");
     register_worker(registry, name);

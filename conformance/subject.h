@@ -10,6 +10,7 @@
 #include "base/testing/status_matchers.h"
 #include "conformance.h"
 #include "engine/testing/engine_fixture.h"
+#include "tiny_mlir.h"
 #include "tiny_onnx.h"
 
 namespace axle::conformance {
@@ -29,7 +30,9 @@ class Subject {
   Capability capability() const;
   // The size to give the open axis of a graph that will be run with `rows`: open for an engine that takes open axes.
   int64_t rows(int64_t rows) const { return capability().dynamic_shapes == DynamicShapes::kNo ? rows : -1; }
-  // f32, one thread, default options.
+  // f32, or the engine's first where it has no f32.
+  std::string precision() const;
+  // Of that precision, one thread, default options.
   EngineLoadRequest request(const std::shared_ptr<const Graph>& graph) const;
   Result<std::shared_ptr<const Executable>> load(const std::shared_ptr<const Graph>& graph) const;
 
@@ -37,6 +40,10 @@ class Subject {
   std::shared_ptr<Engine> engine_;
   std::string resource_;
 };
+
+// In the format of the engine that is being checked.
+std::shared_ptr<const Graph> as_model(const std::shared_ptr<const Graph>& graph);
+void write_models_as(const std::string& format);
 
 // y = relu(x + w), x: [rows, 4]; w = 1, -2, 3, -4. Here and below, rows of -1 are an open axis.
 std::shared_ptr<const Graph> dynamic_graph(int64_t rows);
