@@ -41,3 +41,14 @@ install(FILES ${PROJECT_BINARY_DIR}/axleConfig.cmake ${PROJECT_BINARY_DIR}/axleC
 file(RELATIVE_PATH axle_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/axle.pc.in ${PROJECT_BINARY_DIR}/axle.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/axle.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# A file of its own for each front door: pkg-config --cflags --libs axle_rm_abstract
+function(axle_front_door_pc front_door front_door_description)
+  if(NOT TARGET ${front_door})
+    return()
+  endif()
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/axle_front_door.pc.in ${PROJECT_BINARY_DIR}/${front_door}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${front_door}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+axle_front_door_pc(axle_ai_vmm "Front door of axle that deploys models")
+axle_front_door_pc(axle_rm_abstract "Front door of axle for resources, builds and plugins")
