@@ -148,6 +148,23 @@ def test_an_operator_that_the_vendor_lacks_is_told_in_its_words(axle, kit, tmp_p
     assert "Sin" in described.error_of(answer)["message"]
 
 
+@pytest.mark.parametrize(
+    ("machine", "engine", "precision"), [("furiosa-rngd", "furiosa", "bf16"), ("rebellions-atom", "rebellions", "f16")]
+)
+def test_a_what_if_on_the_vendors_machine_is_an_estimated_plan(axle, model, tmp_path, monkeypatch, machine, engine, precision):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("AXLE_PYTHON_SITE", "")
+    answer = axle("plan", model, "--machine", machine, "--device", "npu", "--precision", precision, "--json")
+    assert answer.code == 0, answer.out + answer.err
+    (partition,) = answer.json["plan"]["partitions"]
+    assert (partition["engine"], partition["resource_kind"], partition["precision"]) == (engine, "npu", precision)
+    assert partition["expected_us"] > 0
+    (chosen,) = [decision for decision in answer.json["decisions"] if decision["verdict"] == "chosen"]
+    assert chosen["estimate_us"] > 0
+    assert not chosen.get("evidence"), "nothing was measured there"
+    assert any("what-if" in note for note in answer.json["plan"]["notes"]), answer.json["plan"]
+
+
 @pytest.mark.parametrize("name", RUNS + COMPILES + ["sophgo", "sophgo_bm", "vela", "vgf"])
 def test_without_its_tools_it_is_absent_with_reason_and_hint(axle, tmp_path, monkeypatch, name):
     """As it stands, nothing changed; and what comes with axle is listed without being added."""
