@@ -210,6 +210,8 @@ Result<std::map<std::string, std::string>> compatibility_of(const Description& d
 Result<kit::Manifest> compile_described(const Description& description, const Toolbox& toolbox, const kit::CompileArgs& args) {
   Values options;
   AXLE_RETURN_IF_ERROR(add_options(description, args.options, options));  // the user's mistake before the model's
+  if (!toolbox.compiler.ok())
+    return Status(toolbox.compiler).with_context(description.info.name + " can only run here what was compiled elsewhere");
   AXLE_ASSIGN_OR_RETURN(kit::Io io, static_io(args.graph));
   AXLE_ASSIGN_OR_RETURN(Values values, compile_values(description, toolbox, args, std::move(options)));
   StepContext context{description, std::move(values), "", {}, {}, nullptr, nullptr};

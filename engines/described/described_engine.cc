@@ -17,13 +17,15 @@ constexpr const char* kPluginVersion = "1";
 // What the tools are; the host takes their digests.
 kit::Library library_of(const Description& description, const Toolbox& toolbox) {
   kit::Library library;
-  const FoundTool& first = toolbox.tools.front();
+  const FoundTool& first =
+      *std::find_if(toolbox.tools.begin(), toolbox.tools.end(), [](const FoundTool& tool) { return !tool.path.empty(); });
   library.path = first.path;
   std::vector<std::string> versions;
   library.build = "description " + description.digest;
   for (const FoundTool& tool : toolbox.tools) {
     if (!tool.version.empty()) versions.push_back(toolbox.tools.size() == 1 ? tool.version : tool.name + " " + tool.version);
-    if (&tool != &first) library.parts.push_back(tool.path);
+    if (tool.path.empty()) library.build += "; " + tool.name + " is not here";
+    if (&tool != &first && !tool.path.empty()) library.parts.push_back(tool.path);
   }
   library.version = versions.empty() ? "unknown" : join(versions, ", ");
   return library;
@@ -69,6 +71,7 @@ class DescribedEngine final : public kit::Engine {
     info.library = library_;
     info.honours_cpu_set = false;
     info.search = toolbox_->searched;
+    info.toolchain = toolchain_of(*description_, *toolbox_);
     return info;
   }
 

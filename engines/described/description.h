@@ -25,6 +25,7 @@ struct ToolSpec {
   std::vector<std::string> version_argv;  // "" = has no version command
   std::string version_pattern;  // one group: the version
   std::string versions;  // ">=1.2, <2"; "" = any
+  bool only_to_compile = false;  // what is compiled elsewhere is loaded without it
 };
 
 // ">=1.2", "<2": a comparison of dotted numbers.
@@ -150,6 +151,7 @@ struct Description {
   std::vector<Step> compile;
   std::vector<std::string> artefact_files;
   std::vector<CompatibilityEntry> compatibility;
+  bool portable = false;  // what is compiled for another machine depends on nothing of the one that compiles it
   std::vector<FailureRule> failures;
   RuntimeSpec runtime;
 };
@@ -161,10 +163,13 @@ Result<Description> parse_description(std::string_view text, const std::string& 
 // NOT_FOUND, PERMISSION_DENIED (everybody may write it), otherwise as above.
 Result<Description> load_description(const std::string& path);
 
-// The resources that are here: the simulated one, or one for each PCI device of the ids, in order of address. Without any such device
-// one with the attribute `compiles_for`: the compiler works all the same.
+// The resources that are here: the simulated one, or one for each PCI device of the ids, in order of address, and then one with the
+// attribute `compiles_for`: the compiler works for devices of other machines, too.
 std::vector<kit::ResourceInfo> find_resources(const Description& description,
                                               const std::string& pci_root = "/sys/bus/pci/devices");
+
+// Whether a compile step, or the environment that it sees, has that tool in it.
+bool compiles_with(const Description& description, const ToolSpec& tool);
 
 // "" = any; INVALID_ARGUMENT for what is no list of comparisons.
 Result<std::vector<VersionBound>> parse_version_bounds(std::string_view text);

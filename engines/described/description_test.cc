@@ -65,6 +65,18 @@ TEST(Description, ReadsCommandRuntime) {
   EXPECT_EQ(read->runtime.step.argv.at(3).each, "input");
 }
 
+TEST(Description, APortableArtefactNeedsTheVersionOfWhatCompilesIt) {
+  EXPECT_THAT(changed("[artefact]\n", "[artefact]\nportable = true\n"), IsOk());
+  std::string text = fake_description("fakenpu.toml");
+  for (const std::string& line : {std::string("version_argv = [\"--version\"]\n"), std::string("versions = \">=1.2, <2\"\n"),
+                                  std::string("version_pattern = \"fakenpu-compile FAKE ([0-9.]+)\"\n")})
+    text.erase(text.find(line), line.size());
+  EXPECT_THAT(parse_description(text, "npu.toml"), IsOk());
+  text.insert(text.find("files = [\"program.fnpu\"]"), "portable = true\n");
+  EXPECT_THAT(parse_description(text, "npu.toml"),
+              StatusIs(StatusCode::kInvalidArgument, "needs a version of the tool \"compiler\", which compiles"));
+}
+
 struct Refusal {
   const char* before;
   const char* after;
@@ -104,6 +116,13 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"minimum = 1\n", "", "a report needs minimum, maximum or equals"},
         Refusal{"timeout = \"5s\"", "timeout = \"0s\"", "a timeout lies between"},
         Refusal{"files = [\"program.fnpu\"]", "files = [\"../program.fnpu\"]", "is no name for a file of an artefact"},
+        Refusal{"[[artefact.compatibility]]\nname = \"chip\"\nargv = [\"${tool.compiler}\", \"--info\", "
+                "\"${artefact}/program.fnpu\"]\n"
+                "pattern = \"chip: (.+)\"\n",
+                "portable = true\n", "artefact.portable needs artefact.compatibility"},
+        Refusal{"[artefact]\n", "[artefact]\nportable = \"yes\"\n", "artefact.portable"},
+        Refusal{"versions = \">=1.2, <2\"\n", "versions = \">=1.2, <2\"\nonly_to_compile = true\n",
+                "the placeholder ${tool.compiler} has no meaning here"},
         Refusal{"code = \"DATA_LOSS\"", "code = \"OK\"", "\"OK\" is no code of a failure"},
         Refusal{"signature = \"handle(path)\"", "signature = \"handle(file)\"", "\"file\" is no argument"},
         Refusal{"signature = \"handle(path)\"", "signature = \"status(path)\"", "gives the handle"},

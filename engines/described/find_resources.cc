@@ -32,11 +32,11 @@ std::vector<kit::ResourceInfo> find_resources(const Description& description, co
     resource.pci_address = device.name;
     found.push_back(std::move(resource));
   }
-  if (!found.empty()) return found;
-  kit::ResourceInfo absent = description.resource;
-  absent.id = description.info.name + ":0";
-  absent.attributes["compiles_for"] = join(description.pci_ids, " ");
-  return {std::move(absent)};
+  kit::ResourceInfo elsewhere = description.resource;
+  elsewhere.id = description.info.name + ":" + std::to_string(found.size());
+  elsewhere.attributes["compiles_for"] = join(description.pci_ids, " ");
+  found.push_back(std::move(elsewhere));
+  return found;
 }
 
 }  // namespace axle::described

@@ -69,10 +69,11 @@ void read_resource(Section& document, Description& description) {
   });
 }
 
-// What may stand in every text that is expanded once the tools are found.
-Names common_names(const Description& description) {
+// What may stand in every text that is expanded once the tools are found; where artefacts are loaded the compiler need not be there.
+Names common_names(const Description& description, bool compiling) {
   Names names = {"folder", "home", "scratch", "private"};
   for (const ToolSpec& tool : description.tools) {
+    if (tool.only_to_compile && !compiling) continue;
     names.add("tool." + tool.name);
     names.add("tool." + tool.name + ".folder");
     names.add("version." + tool.name);
@@ -100,12 +101,65 @@ void read_document(Section& document, Description& description) {
   read_capability(document, description);
   read_options(document, description);
   if (!document.ok()) return;
-  const Names common = common_names(description);
+  const Names common = common_names(description, false);
   read_environment(document, common, description);
-  read_compile(document, common, description);
+  read_compile(document, common_names(description, true), description);
   read_artefact(document, common, description);
   read_failures(document, description);
   read_runtime(document, common, description);
+}
+
+bool holds_tool(std::string_view text, const ToolSpec& tool) {
+  const auto holds = [&](const std::string& placeholder) { return text.find(placeholder) != std::string_view::npos; };
+  return holds("${tool." + tool.name + "}") || holds("${tool." + tool.name + ".folder}") ||
+         holds("${version." + tool.name + "}");
+}
+
+std::vector<std::string_view> texts_of(const Step& step) {
+  std::vector<std::string_view> texts(step.outputs.begin(), step.outputs.end());
+  for (const Argument& argument : step.argv) {
+    texts.insert(texts.end(), {argument.text, argument.when, argument.is});
+    texts.insert(texts.end(), argument.args.begin(), argument.args.end());
+  }
+  for (const ConfigFile& config : step.configs) {
+    texts.insert(texts.end(), {config.file, config.text, config.from});
+    for (const auto& [what, with] : config.replace) texts.emplace_back(with);
+  }
+  return texts;
+}
+
+}  // namespace
+
+bool compiles_with(const Description& description, const ToolSpec& tool) {
+  std::vector<std::string_view> texts;
+  for (const Step& step : description.compile) {
+    const std::vector<std::string_view> own = texts_of(step);
+    texts.insert(texts.end(), own.begin(), own.end());
+  }
+  for (const auto& [name, value] : description.environment.set) texts.emplace_back(value);
+  return tool.only_to_compile ||
+         std::any_of(texts.begin(), texts.end(), [&](std::string_view text) { return holds_tool(text, tool); });
+}
+
+namespace {
+
+// An artefact that is taken elsewhere is known there by what made it, and judged by what reads it.
+void check_portable(Section& document, const Description& description) {
+  if (!description.portable || !document.ok()) return;
+  if (description.compatibility.empty()) {
+    document.fail("artefact",
+                  invalid_argument_error("artefact.portable needs artefact.compatibility: another machine's runtime must "
+                                         "be able to tell whether an artefact is for it"));
+  }
+  for (const ToolSpec& tool : description.tools) {
+    if (!tool.version_argv.empty() || !compiles_with(description, tool)) continue;
+    document.fail("artefact",
+                  invalid_argument_error(
+                      fmt::format("artefact.portable needs a version of the tool \"{}\", which compiles: its content differs "
+                                  "between architectures",
+                                  tool.name))
+                      .with_hint("give it version_argv and version_pattern"));
+  }
 }
 
 }  // namespace
@@ -116,6 +170,7 @@ Result<Description> parse_description(std::string_view text, const std::string& 
   description.digest = sha256_of(text).to_string();
   Section section(document, "", origin);
   read_document(section, description);
+  check_portable(section, description);
   AXLE_RETURN_IF_ERROR(section.finish());
   return description;
 }

@@ -85,7 +85,7 @@ bool holds(const std::vector<Signature>& calls, std::string_view word) {
 
 bool is_library_tool(const Description& description, const std::string& name) {
   return std::any_of(description.tools.begin(), description.tools.end(),
-                     [&](const ToolSpec& tool) { return tool.name == name && tool.is_library; });
+                     [&](const ToolSpec& tool) { return tool.name == name && tool.is_library && !tool.only_to_compile; });
 }
 
 Signature read_function(Section& function, const Description& description) {

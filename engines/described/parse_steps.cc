@@ -168,6 +168,7 @@ void read_artefact(Section& document, const Names& common, Description& descript
                      invalid_argument_error(fmt::format("\"{}\" is no name for a file of an artefact", printable(file, 64)))
                          .with_hint("one name without '/', [A-Za-z0-9_.-], not beginning with axle-"));
     }
+    description.portable = section.boolean_or("portable", false);
     const Names names = common.with({"artefact"});
     section.each_at("compatibility", [&](Section& entry) {
       CompatibilityEntry read;

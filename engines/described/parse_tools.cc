@@ -37,6 +37,7 @@ ToolSpec read_tool(Section& section) {
   tool.version_argv = section.texts("version_argv");
   tool.version_pattern = section.text_or("version_pattern");
   tool.versions = section.text_or("versions");
+  tool.only_to_compile = section.boolean_or("only_to_compile", false);
   const Names version_names = {"folder", "home", "scratch", "tool"};
   for (const std::string& argument : tool.version_argv) section.fail("version_argv", version_names.check(argument));
   if (tool.version_argv.empty() != tool.version_pattern.empty())

@@ -114,6 +114,7 @@ Result<std::string> path_of(const ToolSpec& tool, const std::string& explicit_pa
 Values Toolbox::values(const Description& description) const {
   Values values = basic_values(description);
   for (const FoundTool& tool : tools) {
+    if (tool.path.empty()) continue;
     values["tool." + tool.name] = tool.path;
     values["tool." + tool.name + ".folder"] = fs::path(tool.path).parent_path().string();
     values["version." + tool.name] = tool.version;
@@ -125,12 +126,16 @@ Result<Toolbox> find_tools(const Description& description, const ToolSearch& sea
   Toolbox toolbox;
   for (const ToolSpec& tool : description.tools) {
     const std::string explicit_path = toolbox.tools.empty() ? search.explicit_path : "";
-    AXLE_ASSIGN_OR_RETURN(std::string path, path_of(tool, explicit_path, description, search, toolbox.searched));
-    toolbox.tools.push_back({tool.name, std::move(path), ""});
+    auto path = path_of(tool, explicit_path, description, search, toolbox.searched);
+    if (!path && !(tool.only_to_compile && path.error().code() == StatusCode::kUnavailable)) return std::move(path).error();
+    if (!path && toolbox.compiler.ok()) toolbox.compiler = path.error();
+    toolbox.tools.push_back({tool.name, path.value_or(""), ""});
   }
+  if (std::all_of(toolbox.tools.begin(), toolbox.tools.end(), [](const FoundTool& tool) { return tool.path.empty(); }))
+    return toolbox.compiler;
   for (size_t i = 0; i < toolbox.tools.size(); ++i) {
     const ToolSpec& tool = description.tools[i];
-    if (tool.version_argv.empty()) continue;
+    if (tool.version_argv.empty() || toolbox.tools[i].path.empty()) continue;
     FoundTool& found = toolbox.tools[i];
     AXLE_ASSIGN_OR_RETURN(found.version, version_of(tool, found.path, description, toolbox.values(description), search));
     AXLE_ASSIGN_OR_RETURN(const auto bounds, parse_version_bounds(tool.versions));
@@ -140,6 +145,16 @@ Result<Toolbox> find_tools(const Description& description, const ToolSearch& sea
         .with_hint(description.info.install_command);
   }
   return toolbox;
+}
+
+std::map<std::string, std::string> toolchain_of(const Description& description, const Toolbox& toolbox) {
+  std::map<std::string, std::string> toolchain;
+  if (!description.portable) return toolchain;
+  toolchain["description"] = description.digest;
+  for (size_t i = 0; i < toolbox.tools.size(); ++i) {
+    if (compiles_with(description, description.tools[i])) toolchain["tool." + toolbox.tools[i].name] = toolbox.tools[i].version;
+  }
+  return toolchain;
 }
 
 Result<Answer> ask_program(const Environment& environment, const std::vector<std::string>& argv, const std::string& pattern,

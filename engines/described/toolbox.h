@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,13 +14,14 @@ namespace axle::described {
 
 struct FoundTool {
   std::string name;
-  std::string path;
+  std::string path;  // "" = not here, and only compiling needs it
   std::string version;  // "" = has no version command
 };
 
 struct Toolbox {
   std::vector<FoundTool> tools;  // in the order of the description
   std::vector<std::string> searched;  // places, for messages
+  Status compiler;  // OK, or what compiling lacks
 
   // tool.NAME, tool.NAME.folder, version.NAME, folder, home.
   Values values(const Description& description) const;
@@ -31,7 +33,10 @@ struct ToolSearch {
   std::string scratch_folder;               // where version commands run
 };
 
-// UNAVAILABLE (hint: what installs it): a tool is missing, does not tell its version, or has one outside the accepted range.
+// Name and version of what compiles, and the description's digest: EngineInfo::toolchain. Empty unless artefacts are portable.
+std::map<std::string, std::string> toolchain_of(const Description& description, const Toolbox& toolbox);
+
+// UNAVAILABLE (hint: what installs it): a tool is missing that not only compiling needs, does not tell its version, or has one outside the accepted range.
 Result<Toolbox> find_tools(const Description& description, const ToolSearch& search);
 
 // What a program printed of itself.

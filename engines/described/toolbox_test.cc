@@ -83,6 +83,34 @@ TEST_F(ToolboxCase, VersionOutsideTheRangeIsRefused) {
               StatusIs(StatusCode::kUnavailable, "is version 9.0; this description accepts >=1.2, <2"));
 }
 
+TEST_F(ToolboxCase, WhatOnlyCompilingNeedsMayBeMissing) {
+  ToolSpec runtime;
+  runtime.name = "runtime";
+  runtime.file = "libacme-for-test.so";
+  runtime.is_program = false;
+  runtime.is_library = true;
+  runtime.paths = {"${folder}/lib"};
+  description_.tools.push_back(runtime);
+  description_.tools[0].only_to_compile = true;
+  description_.portable = true;
+  description_.digest = "sha256:d";
+  EXPECT_THAT(find_tools(description_, search_), StatusIs(StatusCode::kUnavailable, "libacme-for-test.so"))
+      << "nothing is here";
+  ASSERT_THAT(make_dirs(scratch_.file("lib")), IsOk());
+  ASSERT_THAT(write_file_atomic(scratch_.file("lib/libacme-for-test.so"), "x"), IsOk());
+  const auto found = find_tools(description_, search_);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_THAT(found->compiler, StatusIs(StatusCode::kUnavailable, "acme-compile-for-test"));
+  EXPECT_FALSE(found->values(description_).contains("tool.compiler"));
+  EXPECT_EQ(toolchain_of(description_, *found),
+            (std::map<std::string, std::string>{{"description", "sha256:d"}, {"tool.compiler", ""}}));
+  put_tool(scratch_.file("bin"), "1.4.2");
+  const auto whole = find_tools(description_, search_);
+  ASSERT_THAT(whole, IsOk());
+  EXPECT_THAT(whole->compiler, IsOk());
+  EXPECT_EQ(toolchain_of(description_, *whole).at("tool.compiler"), "1.4.2");
+}
+
 TEST_F(ToolboxCase, ToolWithoutVersionIsRefused) {
   put_tool(scratch_.file("bin"), "");
   EXPECT_THAT(find_tools(description_, search_), StatusIs(StatusCode::kUnavailable, "does not tell its version"));
@@ -115,11 +143,13 @@ TEST_F(ToolboxCase, DevicesAreFoundByPciId) {
   put("0000:03:00.0", "0x1e52", "0x0401");
   description_.pci_ids = {"1e52:0401"};
   const auto found = find_resources(description_, scratch_.file("pci"));
-  ASSERT_EQ(found.size(), 2u);
+  ASSERT_EQ(found.size(), 3u);
   EXPECT_EQ(found[1].id, "acme:1");
   EXPECT_EQ(found[1].pci_address, "0000:03:00.0");
+  EXPECT_EQ(found[2].id, "acme:2");
+  EXPECT_EQ(found[2].attributes.at("compiles_for"), "1e52:0401") << "a machine that has one compiles for others all the same";
   description_.pci_ids = {"8086:*"};
-  EXPECT_EQ(find_resources(description_, scratch_.file("pci")).size(), 1u);
+  EXPECT_EQ(find_resources(description_, scratch_.file("pci")).size(), 2u);
   description_.simulated = true;
   EXPECT_EQ(find_resources(description_, scratch_.file("nowhere")).size(), 1u);
 }

@@ -32,7 +32,8 @@ struct ArtefactKey {
   std::string extractor_version;  // of the code that cut the part out; "" with the whole model
   std::string engine;             // "onnxruntime"
   std::string plugin_digest;
-  std::map<std::string, std::string> library_digests;  // "libonnxruntime.so.1.31.1" -> "sha256:..."
+  // "libonnxruntime.so.1.31.1" -> "sha256:..."; of an artefact that was compiled for another machine the toolchain's names and versions
+  std::map<std::string, std::string> library_digests;
   std::map<std::string, std::string> options;          // complete: presets resolved, defaults written out
   std::string shapes;             // same text form as EvidenceKey::shapes; "" = not bound
   std::string calibration_digest; // "" = none
@@ -102,6 +103,7 @@ struct CacheOptions {
 
 struct FindOptions {
   bool verify = false;                      // hash every blob, whatever its stamp says
+  bool count_misses = true;                 // in the statistics; not where another key is looked for next
   CancelToken cancel = CancelToken::none();
 };
 
@@ -119,6 +121,7 @@ using MakeArtefact = std::function<Result<ManifestDraft>(const std::string& scra
 struct CacheEntry {
   std::string key_digest;
   ArtefactKey key;           // empty when corrupt
+  std::string compatibility_json;  // as Lease's; "" when corrupt
   uint64_t size_bytes = 0;
   int64_t created_unix_s = 0;
   int64_t last_used_unix_s = 0;

@@ -56,6 +56,9 @@ struct EngineInfo {
   CancelLatency cancel_latency = CancelLatency::kRun;
   std::string install_command;
   std::vector<std::string> search;       // places where the library was looked for
+  // What makes its artefacts, by name and version, the same on every architecture: one that was compiled for another machine is found by
+  // it there. A version "" = that part is not here, and nothing can be compiled. Empty: artefacts serve only where this very library is.
+  std::map<std::string, std::string> toolchain;
   friend bool operator==(const EngineInfo&, const EngineInfo&) = default;
 };
 
@@ -63,24 +66,24 @@ struct EngineInfo {
 
 struct EngineResource {
   std::string engine_id;  // the engine's own name for it
-  Resource resource;      // resource.id: the machine's id once joined (see join_resources), else engine_id
+  Resource resource;  // resource.id: the machine's id once joined (see join_resources), else engine_id
   friend bool operator==(const EngineResource&, const EngineResource&) = default;
 };
 
 // ---- capability --------------------------------------------------------------------------------------------------
 
 struct PrecisionSpec {
-  std::string name;         // "f32", "bf16", "f16", "int8", ...
+  std::string name;  // "f32", "bf16", "f16", "int8", ...
   std::string accumulates;  // "" = not known
-  bool native = true;       // false: emulated or converted on this resource
+  bool native = true;  // false: emulated or converted on this resource
   friend bool operator==(const PrecisionSpec&, const PrecisionSpec&) = default;
 };
 
 struct OpSpec {
-  std::string domain;       // "" = ai.onnx
+  std::string domain;  // "" = ai.onnx
   std::string op_type;
   int64_t min_opset = 1;
-  int64_t max_opset = 0;    // 0 = no upper bound known
+  int64_t max_opset = 0;  // 0 = no upper bound known
   std::vector<DataType> dtypes;  // empty = not said
   friend bool operator==(const OpSpec&, const OpSpec&) = default;
 };
@@ -94,7 +97,7 @@ struct OptionSpec {
   bool affects_numerics = false;
   bool affects_speed = false;
   bool affects_memory = false;
-  std::vector<std::string> choices;        // kChoice
+  std::vector<std::string> choices;  // kChoice
   std::optional<double> minimum, maximum;  // kInteger, kNumber; inclusive
   std::string description;
   friend bool operator==(const OptionSpec&, const OptionSpec&) = default;
@@ -114,14 +117,14 @@ inline constexpr size_t kMaxPresets = 16;
 enum class DynamicShapes : uint8_t { kNo, kBounded, kYes };
 
 struct Capability {
-  std::vector<std::string> formats;        // model_format_name's words
+  std::vector<std::string> formats;  // model_format_name's words
   std::vector<PrecisionSpec> precisions;
-  std::vector<DataType> dtypes;            // of model inputs and outputs
-  bool ops_probed = false;                 // ops are not known beforehand: ask support
+  std::vector<DataType> dtypes;  // of model inputs and outputs
+  bool ops_probed = false;  // ops are not known beforehand: ask support
   std::vector<OpSpec> ops;
   DynamicShapes dynamic_shapes = DynamicShapes::kNo;
-  bool needs_compile = false;              // load needs an artefact
-  bool can_compile = false;                // the plugin has artefacts (its compile slot is there)
+  bool needs_compile = false;  // load needs an artefact
+  bool can_compile = false;  // the plugin has artefacts (its compile slot is there)
   std::string copy_recipe;  // by whose rules copies of a model in integers are made for it; "" = the common ones
   std::vector<OptionSpec> options;
   std::vector<Preset> presets;  // at most kMaxPresets; "default" is always there

@@ -160,7 +160,8 @@ Memo& Cache::memo() const noexcept { return state_->memo; }
 Result<Lookup> Cache::find(const ArtefactKey& key, const FindOptions& options) {
   auto lookup = look(*state_, key, key_hex_of(key), options.verify, options.cancel);
   if (!lookup.ok()) return cache_failure(std::move(lookup).error());
-  state_->count(lookup->hit() ? StatisticsTotals{.hits = 1} : StatisticsTotals{.misses = 1});
+  if (lookup->hit() || options.count_misses)
+    state_->count(lookup->hit() ? StatisticsTotals{.hits = 1} : StatisticsTotals{.misses = 1});
   return lookup;
 }
 

@@ -77,6 +77,7 @@ std::vector<StoredEntry> stored_entries(const StoreLayout& layout, const std::ve
       entry.info.created_unix_s = manifest->created_unix_s;
       entry.blobs = std::move(manifest->blobs);
       entry.info.key = std::move(manifest->key);
+      entry.info.compatibility_json = std::move(manifest->compatibility_json);
     } else if (manifest.error().code() == StatusCode::kNotFound) {
       continue;
     } else {

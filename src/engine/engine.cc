@@ -21,8 +21,20 @@ std::vector<axle_option_t> to_options(const std::map<std::string, std::string>& 
   return out;
 }
 
-// Attribute of a resource that is not here: the PCI ids that it is compiled for, with blanks between them.
+// Attribute of a resource that is not here: the devices that it is compiled for, with blanks between them.
 constexpr const char* kCompilesFor = "compiles_for";
+
+// "1e60:2864", "1e60:*" for all of a vendor's, or "driver:fastrpc" for what is on no PCI bus.
+bool is_meant(const Resource& resource, std::string_view word) {
+  constexpr std::string_view kDriver = "driver:";
+  if (word.starts_with(kDriver)) {
+    const std::string_view driver = std::string_view(resource.driver).substr(0, resource.driver.find(' '));
+    return !driver.empty() && driver == word.substr(kDriver.size());
+  }
+  const auto id = resource.attributes.find("pci_id");
+  if (id == resource.attributes.end()) return false;
+  return word.ends_with(":*") ? id->second.starts_with(word.substr(0, word.size() - 1)) : id->second == word;
+}
 
 // "cpu:0/1" -> "cpu:0".
 std::string_view whole_resource(std::string_view resource) noexcept { return resource.substr(0, resource.find('/')); }
@@ -152,10 +164,9 @@ Result<std::string> Engine::engine_resource_id(std::string_view resource) const 
 }
 
 Result<std::string> Engine::target_for(const Resource& resource) const {
-  const auto id = resource.attributes.find("pci_id");
   for (const EngineResource& target : targets_) {
-    const std::string& ids = target.resource.attributes.find(kCompilesFor)->second;
-    const bool meant = id != resource.attributes.end() && std::ranges::count(split(ids, ' '), std::string_view(id->second)) > 0;
+    const std::vector<std::string_view> wanted = split(target.resource.attributes.find(kCompilesFor)->second, ' ');
+    const bool meant = std::ranges::any_of(wanted, [&](std::string_view word) { return is_meant(resource, word); });
     if (meant && target.resource.kind == resource.kind) return target.engine_id;
   }
   return failed_precondition_error(fmt::format("{} compiles for no {} like '{}' of another machine", info_.name,

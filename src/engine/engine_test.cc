@@ -194,7 +194,7 @@ TEST(Engine, CompilesForADeviceThatIsNotHereAndLoadsOnNone) {
   absent.id = "fake:0";
   absent.kind = "npu";
   absent.name = "FAKE NPU";
-  absent.attributes["compiles_for"] = "1e60:2864 1e60:2865";
+  absent.attributes["compiles_for"] = "1e60:2864 1e60:2865 1e61:* driver:fastrpc";
   fake.script().resources.push_back(absent);
   const auto registry = EngineRegistry::create(only(fake));
   ASSERT_THAT(registry, IsOk());
@@ -210,6 +210,15 @@ TEST(Engine, CompilesForADeviceThatIsNotHereAndLoadsOnNone) {
   EXPECT_THAT(engine.target_for(board), StatusIs(StatusCode::kFailedPrecondition, "Board NPU"));
   board.attributes["pci_id"] = "1e60:2865";
   EXPECT_EQ(engine.target_for(board).value_or(""), "fake:0");
+  for (const char* id : {"1e61:0007", "1e62:0007"}) {
+    board.attributes["pci_id"] = id;
+    EXPECT_EQ(engine.target_for(board).ok(), id == std::string("1e61:0007")) << "all of one vendor's, and no other's";
+  }
+  board.attributes.clear();
+  board.driver = "fastrpc 6.14.0";
+  EXPECT_EQ(engine.target_for(board).value_or(""), "fake:0") << "a device on no PCI bus";
+  board.driver = "fastrpcx";
+  EXPECT_THAT(engine.target_for(board), StatusIs(StatusCode::kFailedPrecondition));
   EXPECT_EQ(engine.engine_resource_id("fake:0").value_or(""), "fake:0");
   EXPECT_THAT(engine.capability("fake:0"), IsOk());
   EngineLoadRequest load;

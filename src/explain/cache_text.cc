@@ -44,7 +44,9 @@ Result<std::string> render_cache_json(const std::vector<CacheEntry>& entries) {
   Json list = Json::array();
   for (const CacheEntry& entry : entries) {
     AXLE_ASSIGN_OR_RETURN(Json key, parse_json(entry.key.to_json()));
+    AXLE_ASSIGN_OR_RETURN(Json compatibility, parse_json(entry.corrupt.empty() ? entry.compatibility_json : "{}"));
     list.push_back({{"key", entry.key_digest},
+                    {"compatibility", std::move(compatibility)},
                     {"made_from", std::move(key)},
                     {"size_bytes", entry.size_bytes},
                     {"created_unix_s", entry.created_unix_s},

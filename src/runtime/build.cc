@@ -19,6 +19,7 @@
 #include "model/model_graph.h"
 #include "runtime/custom_ops.h"
 #include "runtime/isolate.h"
+#include "runtime/portable.h"
 #include "runtime/runtime_state.h"
 
 namespace axle {
@@ -28,6 +29,7 @@ namespace {
 struct Place {
   const Machine& machine;
   std::string resource;
+  bool elsewhere = false;  // it is not this one
 };
 
 ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& model, const Partition& part,
@@ -95,8 +97,10 @@ Status fill_request(EngineRequest& request, const Partition& part, const BuildOp
   return ok_status();
 }
 
+// `producer`: who makes it, when it is to be taken elsewhere.
 Result<ManifestDraft> compile_into(const Engine& engine, const Place& place, const Model& model, const Partition& part,
-                                   const BuildOptions& options, const std::string& scratch_folder, const CancelToken& cancel) {
+                                   const BuildOptions& options, const Json& producer, const std::string& scratch_folder,
+                                   const CancelToken& cancel) {
   EngineRequest request;
   AXLE_RETURN_IF_ERROR(fill_request(request, part, options));
   request.resource = place.resource;
@@ -106,7 +110,8 @@ Result<ManifestDraft> compile_into(const Engine& engine, const Place& place, con
   AXLE_ASSIGN_OR_RETURN(const ArtefactManifest manifest, engine.compile(request, part.candidate.threads));
   ManifestDraft draft;
   for (const ManifestBlob& blob : manifest.blobs) draft.blobs.push_back({blob.name, manifest.format, blob.path});
-  const Json compatibility = {{"self_contained", manifest.self_contained}, {"facts", manifest.compatibility}};
+  Json compatibility = {{"self_contained", manifest.self_contained}, {"facts", manifest.compatibility}};
+  if (!producer.is_null()) compatibility["producer"] = producer;
   AXLE_ASSIGN_OR_RETURN(draft.compatibility_json, canonical_json(compatibility));
   return draft;
 }
@@ -132,9 +137,40 @@ Status with_log(const Cache& cache, const ArtefactKey& key, Status status, const
 struct Artefact {
   std::optional<Lease> lease;
   bool self_contained = false;
+  bool imported = false;  // compiled on another machine
   std::string cache = "none";
   Status left_out;  // why there is no lease although there should be one
 };
+
+Status take_lease(Artefact& artefact, Lease lease) {
+  AXLE_ASSIGN_OR_RETURN(const Json compatibility, parse_json(lease.compatibility_json()));
+  artefact.self_contained = compatibility.value("self_contained", false);
+  artefact.cache = lease.built() ? "miss" : "hit";
+  artefact.lease = std::move(lease);
+  return ok_status();
+}
+
+// What the cache holds that would nearly have done, where nothing can be compiled.
+Status with_nearest(Runtime& runtime, const std::optional<ArtefactKey>& portable, Status status) {
+  if (!portable || status.code() != StatusCode::kUnavailable) return status;
+  const std::string nearest = nearest_portable(*runtime.cache(), *portable);
+  if (nearest.empty()) return status;
+  return std::move(status).with_context(nearest);
+}
+
+// One that was compiled elsewhere for a device like this. A cache that cannot be looked into holds none.
+Result<Artefact> imported_artefact(Runtime& runtime, const ArtefactKey& portable, const MakeOptions& options) {
+  Artefact artefact;
+  auto found = find_portable(*runtime.cache(), portable, {.verify = options.verify, .cancel = options.cancel});
+  if (!found) {
+    AXLE_RETURN_IF_ERROR(options.cancel.check());
+    AXLE_LOG(kWarning, "runtime", "imported artefacts are not looked for: {}", found.error().to_string());
+  } else if (*found) {
+    artefact.imported = true;
+    AXLE_RETURN_IF_ERROR(take_lease(artefact, **std::move(found)));
+  }
+  return artefact;
+}
 
 // No lease: the engine has no artefacts for this, or the cache cannot be used; the caller loads from the graph.
 Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place& place, const Model& model,
@@ -151,12 +187,22 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place
   make_options.verify = options.verify || engine.info().closed;
   make_options.cancel = options.cancel;
   make_options.progress = options.progress;
-  const ArtefactKey key = key_of(engine, place.machine, model, part, part_digest);
+  ArtefactKey key = key_of(engine, place.machine, model, part, part_digest);
+  const std::optional<ArtefactKey> portable = portable_key(key, engine);
+  Json producer;
+  if (portable && place.elsewhere) {
+    key = *portable;
+    AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
+    producer = producer_of(engine, here);
+  } else if (portable) {
+    AXLE_ASSIGN_OR_RETURN(artefact, imported_artefact(runtime, *portable, make_options));
+    if (artefact.lease) return artefact;
+  }
   std::string log;
   auto lease = runtime.cache()->get_or_make(
       key,
       [&](const std::string& folder, const CancelToken& cancel) {
-        auto draft = compile_into(engine, place, model, part, options, folder, cancel);
+        auto draft = compile_into(engine, place, model, part, options, producer, folder, cancel);
         if (!draft) log = log_in(folder);
         return draft;
       },
@@ -168,13 +214,10 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place
       AXLE_LOG(kWarning, "runtime", "going on without the cache: {}", status.to_string());
       return artefact;
     }
-    return Status(status).with_family(ErrorFamily::kCompilation);
+    return with_nearest(runtime, place.elsewhere ? std::nullopt : portable, status).with_family(ErrorFamily::kCompilation);
   }
-  AXLE_ASSIGN_OR_RETURN(const Json compatibility, parse_json(lease->compatibility_json()));
-  artefact.self_contained = compatibility.value("self_contained", false);
-  artefact.cache = lease->built() ? "miss" : "hit";
   if (lease->built()) (void)forget_failed_builds(runtime.cache()->path(), lease->key_digest().substr(7));
-  artefact.lease = std::move(*lease);
+  AXLE_RETURN_IF_ERROR(take_lease(artefact, *std::move(lease)));
   return artefact;
 }
 
@@ -251,6 +294,14 @@ Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& par
   return part.isolated ? isolated_engine(runtime, *engine, part) : engine;
 }
 
+// One that does not fit was compiled for another runtime than this machine's: only a fitting one, or none, helps.
+Status refused(Status status, const std::string& imported_key) {
+  if (imported_key.empty() || status.code() != StatusCode::kFailedPrecondition) return status;
+  return std::move(status).with_hint(
+      fmt::format("it was compiled on another machine: import one that fits, or take it out and compile here, axle cache rm {}",
+                  imported_key.substr(7, 12)));
+}
+
 Result<std::shared_ptr<const Executable>> load_artefact(const Engine& engine, const Model& model, const Partition& part,
                                                         const Artefact& artefact, const BuildOptions& options) {
   EngineLoadRequest request;
@@ -300,11 +351,12 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
       break;
     }
     // A stamp that holds may hide bytes that do not. What is corrupt is removed and made again; else the engine is at fault.
-    if (artefact.cache != "hit" || now.verify) return std::move(executable).error();
+    const std::string imported_key = artefact.imported ? artefact.lease->key_digest() : "";
+    if (artefact.cache != "hit" || now.verify) return refused(executable.error(), imported_key);
     artefact.lease.reset();
     now.verify = true;
     const auto sound = build_artefact(runtime, model, part, now);
-    if (!sound || sound->cache == "hit") return std::move(executable).error();
+    if (!sound || sound->cache == "hit") return refused(executable.error(), imported_key);
     AXLE_LOG(kWarning, "runtime", "an artefact of {} was corrupt and is made again; loading it had failed: {}",
              part.candidate.format(), executable.error().to_string());
   }
@@ -317,7 +369,7 @@ Result<BuiltArtefact> build_artefact(Runtime& runtime, const Model& model, const
   AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   const bool elsewhere = options.machine != nullptr && options.machine->fingerprint() != here.fingerprint();
-  Place place{elsewhere ? *options.machine : here, part.candidate.resource};
+  Place place{elsewhere ? *options.machine : here, part.candidate.resource, elsewhere};
   if (elsewhere) {
     const Resource* resource = find_resource(place.machine, part.candidate.resource);
     if (resource == nullptr)

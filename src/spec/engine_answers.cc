@@ -18,6 +18,7 @@ using answers::WordRow;
 constexpr size_t kMaxResources = 256;
 constexpr size_t kMaxOptions = 512;
 constexpr size_t kMaxOps = 100'000;
+constexpr size_t kMaxToolchain = 64;
 
 constexpr std::array<WordRow<CancelLatency>, 3> kCancelWords = {
     {{"run", CancelLatency::kRun}, {"node", CancelLatency::kNode}, {"immediate", CancelLatency::kImmediate}}};
@@ -165,6 +166,7 @@ Result<EngineInfo> engine_info_from_json(const Json& json, AnswerKeys keys) {
   info.cancel_latency = answers::word(reader, "cancel_latency", kCancelWords, std::optional(CancelLatency::kRun));
   info.install_command = answers::text(reader, "install_command");
   info.search = answers::texts(reader, "search");
+  info.toolchain = answers::text_map(reader, "toolchain", kMaxToolchain);
   if (const Json* library = reader.optional("library")) {
     JsonReader member(*library, "describe.library");
     EngineLibrary found;
@@ -195,6 +197,7 @@ Json engine_info_to_json(const EngineInfo& info) {
                {"install_command", info.install_command},
                {"search", info.search}};
   if (info.example) json["example"] = true;
+  if (!info.toolchain.empty()) json["toolchain"] = info.toolchain;
   if (info.library) {
     json["library"] = {{"path", info.library->path},
                        {"version", info.library->version},

@@ -42,11 +42,14 @@ TEST(EngineAnswers, ReadWhatTheKitWrites) {
   info.opened = true;
   info.library = {"/lib/libtoy.so", "1.2", "", {"/other/libtoy.so"}};
   info.cancel_latency = kit::CancelLatency::kNode;
+  info.toolchain = {{"tool.compiler", "1.2"}};
   AXLE_ASSERT_OK_AND_ASSIGN(const EngineInfo read, parse_engine_info(kit::to_json(info), AnswerKeys::kStrict));
   EXPECT_EQ(read.name, "toy");
   EXPECT_EQ(read.vendor, "a \"vendor\"\n\xEF\xBF\xBD");
   EXPECT_EQ(read.library->copies.at(0), "/other/libtoy.so");
   EXPECT_EQ(read.cancel_latency, CancelLatency::kNode);
+  EXPECT_EQ(read.toolchain.at("tool.compiler"), "1.2");
+  EXPECT_EQ(engine_info_from_json(engine_info_to_json(read), AnswerKeys::kStrict)->toolchain, read.toolchain);
   EXPECT_EQ(read.abi_version, AXLE_ENGINE_ABI_VERSION);
 
   AXLE_ASSERT_OK_AND_ASSIGN(const Capability capability, parse_capability(kit::to_json(kit_capability()), AnswerKeys::kStrict));

@@ -194,7 +194,7 @@ def test_for_a_machine_that_is_not_here(axle, vendor, model, tmp_path):
     (entry,) = entries(axle)
     assert compiled.json["plan"]["partitions"][0]["artefact"] == entry["key"]
     assert entry["made_from"]["target"] == "hailo Hailo-8 hailo 4.17.0"
-    assert "asimddp" in entry["made_from"]["isa"]
+    assert "asimddp" in entry["made_from"]["isa"], "this description does not say that its artefacts are portable"
     again = axle(*board)
     assert again.code == 0, again.out + again.err
     assert "in the cache already" in again.out
@@ -205,6 +205,59 @@ def test_for_a_machine_that_is_not_here(axle, vendor, model, tmp_path):
     assert axle(*board, "--files", tmp_path / "files").code == 0
     assert (tmp_path / "files" / "program.fnpu").read_bytes().startswith(b"FAKENPU")
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["axle-log.txt", "axle-record.json", "program.fnpu"]
+
+
+PORTABLE = ("[artefact]\n", "[artefact]\nportable = true\n")
+
+
+def another_build(command: str, folder: Path, monkeypatch) -> None:
+    """Plugin and tools of the same versions that differ in every digest, as those of another architecture do."""
+    built = Path(command).resolve().parents[1] / "lib" / "axle"
+    home = folder / "vendor"
+    for source, target in (
+        (built / "engines" / "libaxle_engine_described.so", folder / "engines" / "libaxle_engine_described.so"),
+        (built / "testing" / "fakenpu" / "bin" / "fakenpu-compile", home / "bin" / "fakenpu-compile"),
+        (built / "testing" / "fakenpu" / "lib" / "libfakenpu.so", home / "lib" / "libfakenpu.so"),
+    ):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes() + b"\0")
+        target.chmod(0o755)
+    monkeypatch.setenv("AXLE_ENGINE_PATH", str(folder / "engines"))
+    monkeypatch.setenv("FAKENPU_HOME", str(home))
+
+
+def test_another_build_of_axle_and_tools_finds_an_artefact_for_a_board(axle, vendor, model, tmp_path, monkeypatch):
+    vendor("fakenpu", *ON_THE_BOARD, PORTABLE)
+    archive = tmp_path / "board.axc"
+    board = ("compile", model, "--machine", BOARD, "--engine", "fakenpu", "--target", "npu:0")
+    assert axle(*board, "-o", archive).code == 0
+    (made,) = entries(axle)
+    digest = {engine["name"]: engine["library_digest"] for engine in axle("engines", "--json").json["engines"]}["fakenpu"]
+    assert made["made_from"]["plugin_digest"].startswith("portable-1:")
+    assert made["made_from"]["isa"] == ""
+    assert made["made_from"]["library_digests"]["tool.compiler"] == "1.4.2"
+    assert made["compatibility"]["producer"]["library_digest"] == digest
+    another_build(os.environ["AXLE_COMMAND"], tmp_path / "other", monkeypatch)
+    there = {"AXLE_CACHE_DIR": str(tmp_path / "there")}
+    others = {engine["name"]: engine["library_digest"] for engine in axle("engines", "--json", **there).json["engines"]}["fakenpu"]
+    assert others != digest
+    assert axle("cache", "import", archive, **there).code == 0
+    again = axle(*board, **there)
+    assert again.code == 0, again.out + again.err
+    assert "in the cache already" in again.out
+    (tmp_path / "level.toml").write_text('[engines.fakenpu]\nlevel = "2"\n', encoding="utf-8")
+    level = axle(*board, "--policy", tmp_path / "level.toml", **there)
+    assert level.code == 0, level.out + level.err
+    assert "compiled in" in level.out, "another option is another artefact"
+
+
+def test_a_vendor_does_not_outlive_a_command_that_isolates_nothing(axle, hanging, model, tmp_path):
+    (tmp_path / "policy.toml").write_text('[execution]\nisolation = "none"\n', encoding="utf-8")
+    running = OnTerminal(tmp_path, "run", model, *HERE, "--random", "1", "--policy", tmp_path / "policy.toml")
+    assert wait_until(lambda: any("fakenpu-compile" in line for line in processes_that_name(str(tmp_path / "cache"))), 20)
+    running.process.kill()
+    running.end(5)
+    assert wait_until(lambda: not processes_that_name(str(tmp_path / "cache")), 10), processes_that_name(str(tmp_path / "cache"))
 
 
 def test_an_engine_that_compiles_only_where_it_runs_says_so(axle, vendor, model):

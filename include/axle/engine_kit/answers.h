@@ -37,6 +37,9 @@ struct EngineInfo {
   CancelLatency cancel_latency = CancelLatency::kRun;
   std::string install_command;  // "pip install onnxruntime==1.31.1"
   std::vector<std::string> search;  // places where the library was looked for, in order
+  // Name and version of what makes artefacts, the same on every architecture: those for another machine are found by it there, and load must
+  // refuse the ones that do not fit. "" = that part is not here, so that nothing can be compiled. Empty: they serve only where they were made.
+  std::map<std::string, std::string> toolchain;
 };
 
 struct ResourceInfo {
@@ -201,6 +204,7 @@ inline std::string to_json(const EngineInfo& info) {
   if (info.example) out.member("example", true);
   out.member("holds_gil", info.holds_gil).member("cancel_latency", name_of(info.cancel_latency));
   out.member("install_command", info.install_command).member("search", info.search);
+  if (!info.toolchain.empty()) out.member("toolchain", info.toolchain);
   if (info.opened) {
     out.key("library").begin_object().member("path", info.library.path).member("version", info.library.version);
     out.member("build", info.library.build).member("copies", info.library.copies);
