@@ -10,6 +10,9 @@ namespace {
 
 constexpr const char* kPluginVersion = "0.1.0";
 constexpr const char* kResource = "npu:0";
+// A processor of another machine: the compiler makes its code anywhere. Linux reaches every Hexagon through FastRPC.
+constexpr const char* kElsewhere = "hexagon:elsewhere";
+constexpr const char* kCompilesFor = "driver:fastrpc";
 
 class QnnEngine final : public kit::Engine {
  public:
@@ -44,6 +47,7 @@ class QnnEngine final : public kit::Engine {
     info.search = search_;
     info.opened = true;
     info.library = {library_.path, library_.version, library_.runtime->library().path, {}};
+    info.toolchain = {{"onnxruntime-qnn", library_.version}};
     return info;
   }
 
@@ -54,7 +58,13 @@ class QnnEngine final : public kit::Engine {
     info.vendor = "qualcomm";
     info.name = library_.emulated ? "Qualcomm HTP x86 emulator" : "Qualcomm HTP";
     info.simulated = library_.emulated;
-    return {info};
+    kit::ResourceInfo elsewhere;
+    elsewhere.id = kElsewhere;
+    elsewhere.kind = info.kind;
+    elsewhere.vendor = info.vendor;
+    elsewhere.name = "Qualcomm HTP of another machine";
+    elsewhere.attributes["compiles_for"] = kCompilesFor;
+    return {info, elsewhere};
   }
 
   kit::Capability capability(std::string_view resource) override {
@@ -90,7 +100,8 @@ class QnnEngine final : public kit::Engine {
 
  private:
   static void check_resource(std::string_view resource) {
-    if (resource != kResource) throw kit::Error(AXLE_NOT_FOUND, "qnn has no resource '" + std::string(resource) + "'");
+    if (resource != kResource && resource != kElsewhere)
+      throw kit::Error(AXLE_NOT_FOUND, "qnn has no resource '" + std::string(resource) + "'");
   }
 
   Library library_;

@@ -303,3 +303,32 @@ def test_the_guide_does_what_it_says(axle, small, monkeypatch):
         assert answer.code == 0, f"{command}\n{answer.err}"
     (program,) = [body for kind, body in blocks if kind == "python"]
     assert "InferenceSession" in program
+
+
+PHONE = ("--engine", "qnn", "--machine", "snapdragon-x-elite", "--target", "npu:0", "--precision", "f16")
+
+
+def test_a_context_binary_for_a_phone_that_is_not_here(axle, small, tmp_path):
+    """One artefact for each generation of the processor, found by whoever has the same SDK, and loaded by nobody here."""
+    keys = {}
+    for arch in ("73", "79"):
+        policy = tmp_path / f"htp{arch}.toml"
+        policy.write_text(f'[engines.qnn]\nhtp_arch = "{arch}"\n', encoding="utf-8")
+        files = tmp_path / f"files{arch}"
+        archive = tmp_path / f"{arch}.axc"
+        done = axle("compile", small, *PHONE, "--policy", policy, "--files", files, "-o", archive, "--json")
+        assert done.code == 0, done.out + done.err
+        keys[arch] = done.json["plan"]["partitions"][0]["artefact"]
+        assert sorted(file.name for file in files.iterdir()) == ["model.onnx", "model_qnn.bin", "nodes.txt"]
+        there = {"AXLE_CACHE_DIR": str(tmp_path / f"there{arch}")}
+        assert axle("cache", "import", archive, **there).code == 0
+        again = axle("compile", small, *PHONE, "--policy", policy, **there)
+        assert "in the cache already" in again.out, again.out + again.err
+        assert "not loaded" in again.out
+    assert keys["73"] != keys["79"]
+    assert (tmp_path / "files73" / "model_qnn.bin").read_bytes() != (tmp_path / "files79" / "model_qnn.bin").read_bytes()
+    made = {entry["key"]: entry for entry in axle("cache", "ls", "--json").json["entries"]}
+    phone = made[keys["73"]]
+    assert phone["made_from"]["target"] == "qualcomm Qualcomm Hexagon (X1E80100) fastrpc 6.14.0"
+    assert phone["made_from"]["plugin_digest"].startswith("portable-1:")
+    assert phone["compatibility"]["facts"]["htp_arch"] == "73"
