@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,15 +20,20 @@ def test_the_guide_works(tmp_path):
     home = command.parents[1] / "lib" / "axle" / "testing" / "fakenpu"
     if not (home / "bin" / "fakenpu-compile").exists():
         pytest.skip("the FAKE vendor is not built: target axle_fakenpu")
+    if shutil.which("cmake") is None:
+        pytest.skip("there is no cmake to build the plugin with")
+    conformance = next(command.parents[1].rglob("axle_conformance"), None)
+    if conformance is None:
+        pytest.skip("the conformance suite is not built: target axle_conformance")
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"], name="relu")], "g", value[:1], value[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "model.onnx")
     text = (ROOT / "docs" / "guides" / "add-your-npu.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     environment = {
         **os.environ,
-        "PATH": f"{command.parent}:{os.environ['PATH']}",
+        "PATH": f"{command.parent}:{conformance.parent}:{os.environ['PATH']}",
         "AXLE_ROOT": str(ROOT),
         "FAKENPU_HOME": str(home),
         "MODEL": str(tmp_path / "model.onnx"),
@@ -39,3 +45,5 @@ def test_the_guide_works(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "acme by Acme" in done.stdout
     assert "FAKE NPU F1" in done.stdout
+    assert len(re.findall(r"^\[  PASSED  \] \d+ tests\.$", done.stdout, re.MULTILINE)) == 2, "the suite on both engines"
+    assert "acme_plugin@" in done.stdout, "a model ran on the plugin"
