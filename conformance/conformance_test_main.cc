@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
     options.descriptions = {std::string(AXLE_SOURCE_DIR) + "/tests/fakevendor"};
   }
   // Vendors' toolchains that run on simulators, where their packages are installed (AXLE_PYTHON_SITE). They read formats of their own.
-  const std::set<std::string> own_formats = {"sophgo", "vgf"};
+  const std::set<std::string> own_formats = {"sophgo", "sophgo_bm", "vgf"};
   for (const std::string& name : own_formats)
     options.descriptions.push_back(std::string(AXLE_SOURCE_DIR) + "/descriptions/" + name + ".toml");
   const auto registry = registry_of(std::move(options));
