@@ -98,6 +98,11 @@ struct ScheduleRules {
   ScheduleKind kind = ScheduleKind::kAuto;
   Mixing mixing = Mixing::kNeeded;
   bool rebalance = false;
+  std::optional<bool> ordered;  // answers leave in the order of the calls; absent: those of a pipeline do
+  // What each of several replicas is (kSingle: the whole model on one resource; kPipeline, kSplit: cut over a group of them), and
+  // the groups, as selectors; none = pairs of resources in their order.
+  ScheduleKind each = ScheduleKind::kSingle;
+  std::vector<std::vector<std::string>> groups;
   friend bool operator==(const ScheduleRules&, const ScheduleRules&) = default;
 };
 
@@ -110,9 +115,9 @@ struct PinTarget {  // empty field = not part of the demand
 };
 
 struct Pin {
-  std::vector<std::string> nodes;     // globs
+  std::vector<std::string> nodes;  // globs
   std::vector<std::string> op_types;
-  std::vector<std::string> between;   // two tensor names
+  std::vector<std::string> between;  // two tensor names
   std::optional<PinTarget> require;
   std::optional<PinTarget> prefer;
   std::optional<PinTarget> forbid;
@@ -138,7 +143,7 @@ struct Policy {
   std::map<std::string, std::vector<int64_t>> shapes;  // named axis -> sizes to prepare
   std::vector<Pin> pins;
   TuningRules tuning;
-  std::map<std::string, double> prices;                // selector -> per hour
+  std::map<std::string, double> prices;  // selector -> per hour
   std::vector<std::string> lock_waive;
   friend bool operator==(const Policy&, const Policy&) = default;
 };

@@ -91,7 +91,11 @@ void bind_rules(nb::module_& module) {
   nb::class_<ScheduleRules>(module, "ScheduleRules", "How several resources share the work.")
       .def_rw("kind", &ScheduleRules::kind)
       .def_rw("mixing", &ScheduleRules::mixing)
-      .def_rw("rebalance", &ScheduleRules::rebalance);
+      .def_rw("rebalance", &ScheduleRules::rebalance)
+      .def_rw("ordered", &ScheduleRules::ordered, nb::arg().none(),
+              "answers leave in the order of the calls; None = those of a pipeline do")
+      .def_rw("each", &ScheduleRules::each, "what each replica is: SINGLE, PIPELINE or SPLIT")
+      .def_rw("groups", &ScheduleRules::groups, "selectors of the resources of each replica that is cut; empty = pairs");
   nb::class_<TuningRules>(module, "TuningRules", "How much may be measured, and what measurements are worth.")
       .def_rw("budget_ns", &TuningRules::budget_ns, "0 = do not measure")
       .def_rw("evidence", &TuningRules::evidence);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "policy/policy_values.h"
 #include "spec/policy_json.h"
+#include "spec/policy_names.h"
 
 namespace axle {
 namespace {
@@ -123,6 +124,33 @@ Status check_splits(const ResourceRules& rules) {
   return ok_status();
 }
 
+// That groups share no resource is seen when a plan is made: selectors may overlap.
+Status check_schedule(const ScheduleRules& rules) {
+  const std::string each(schedule_kind_name(rules.each));
+  if (!parse_each(each))
+    return invalid_argument_error(fmt::format("schedule.each is \"{}\"", each)).with_hint(fmt::format("one of {}", kEachWords));
+  if (rules.each != ScheduleKind::kSingle && rules.kind != ScheduleKind::kReplicas) {
+    return invalid_argument_error(fmt::format("schedule.each = \"{}\" says what each of several replicas is, and schedule.kind "
+                                              "is \"{}\"",
+                                              each, schedule_kind_name(rules.kind)))
+        .with_hint("set schedule.kind = \"replicas\", or leave out schedule.each");
+  }
+  if (rules.groups.empty()) return ok_status();
+  if (rules.each == ScheduleKind::kSingle) {
+    return invalid_argument_error("schedule.groups names the resources over which each replica is cut, and none is")
+        .with_hint("set schedule.each to \"pipeline\" or \"split\", or name resources with execution.target");
+  }
+  if (rules.groups.size() < 2)
+    return invalid_argument_error("schedule.groups names one group: replicas are two at least")
+        .with_hint(fmt::format("name another, or set schedule.kind = \"{}\" and execution.target", each));
+  std::vector<std::string> all;
+  for (const auto& group : rules.groups) {
+    if (group.empty()) return invalid_argument_error("schedule.groups has an empty group");
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return check_each(all, "schedule.groups", check_selector_text);
+}
+
 Status check_kernels(const KernelPolicy& kernels) {
   for (const auto& [op, choice] : kernels) {
     AXLE_RETURN_IF_ERROR(check_kernel_word(op).with_context("kernels"));
@@ -200,6 +228,7 @@ Status check_policy(const Policy& policy) {
   AXLE_RETURN_IF_ERROR(check_names(policy));
   AXLE_RETURN_IF_ERROR(check_contradictions(policy));
   AXLE_RETURN_IF_ERROR(check_splits(policy.resources));
+  AXLE_RETURN_IF_ERROR(check_schedule(policy.schedule));
   AXLE_RETURN_IF_ERROR(check_kernels(policy.kernels));
   return check_pins(policy);
 }

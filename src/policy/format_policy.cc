@@ -201,6 +201,11 @@ std::string format_policy(const Policy& p) {
     s.word("kind", p.schedule.kind, ScheduleKind::kAuto, schedule_kind_name);
     s.word("mixing", p.schedule.mixing, Mixing::kNeeded, mixing_name);
     s.flag("rebalance", p.schedule.rebalance);
+    if (p.schedule.ordered) s.line("ordered", *p.schedule.ordered ? "true" : "false");
+    s.word("each", p.schedule.each, ScheduleKind::kSingle, schedule_kind_name);
+    std::vector<std::string> groups;
+    for (const auto& group : p.schedule.groups) groups.push_back(list(group));
+    if (!groups.empty()) s.line("groups", fmt::format("[{}]", fmt::join(groups, ", ")));
   }
   {
     Section s(out, "[shapes]");

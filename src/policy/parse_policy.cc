@@ -277,6 +277,26 @@ void read_prices(TomlReader& reader, std::map<std::string, double>& prices) {
   }
 }
 
+// The resources of each replica: a list of lists of selectors.
+void read_groups(TomlReader& reader, std::vector<std::vector<std::string>>& groups) {
+  const TomlValue* array = reader.array("groups");
+  if (array == nullptr) return;
+  const auto add = [&](const TomlValue& selector, std::vector<std::string>& group) {
+    if (selector.kind == Kind::kText) {
+      reader.fail_at(selector.place, check_selector_text(selector.text));
+      group.push_back(selector.text);
+      return;
+    }
+    reader.fail_at(selector.place, invalid_argument_error("schedule.groups must be a list of groups of resources")
+                                       .with_hint("write [[\"cpu:0/0\", \"cpu:0/1\"], [\"cpu:0/2\", \"cpu:0/3\"]]"));
+  };
+  for (const TomlValue& item : array->items) {
+    std::vector<std::string>& group = groups.emplace_back();
+    if (item.kind != Kind::kArray) add(item, group);
+    for (const TomlValue& selector : item.items) add(selector, group);
+  }
+}
+
 Policy read_policy(TomlReader& reader) {
   Policy p;
   std::optional<std::vector<std::string>> allow_fallback;
@@ -296,6 +316,9 @@ Policy read_policy(TomlReader& reader) {
     read_enum(r, "kind", p.schedule.kind, parse_schedule_kind, kScheduleKindWords);
     read_enum(r, "mixing", p.schedule.mixing, parse_mixing, kMixingWords);
     p.schedule.rebalance = r.boolean("rebalance").value_or(false);
+    p.schedule.ordered = r.boolean("ordered");
+    read_enum(r, "each", p.schedule.each, parse_each, kEachWords);
+    read_groups(r, p.schedule.groups);
   });
   read_section(reader, "shapes", [&](TomlReader& r) { read_shapes(r, p.shapes); });
   read_pins(reader, p.pins);

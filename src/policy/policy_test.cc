@@ -54,9 +54,12 @@ num_streams = 2
 hint = "latency"
 fast = true
 [schedule]
-kind = "pipeline"
+kind = "replicas"
 mixing = "allowed"
 rebalance = true
+ordered = false
+each = "split"
+groups = [["gpu:0", "gpu:1"], "gpu@amd"]
 [shapes]
 batch = [1, 4, 8]
 [[pin]]
@@ -91,6 +94,34 @@ TEST(ParsePolicy, ReadsTheWholeGrammar) {
   EXPECT_EQ(p.engines.isolation.at("openvino"), Isolation::kProcess);
   EXPECT_EQ(p.pins.at(1).forbid->precision, "f16");
   EXPECT_EQ(p.shapes.at("batch"), (std::vector<int64_t>{1, 4, 8}));
+  EXPECT_EQ(p.schedule.ordered, false);
+  EXPECT_EQ(p.schedule.each, ScheduleKind::kSplit);
+  EXPECT_EQ(p.schedule.groups, (std::vector<std::vector<std::string>>{{"gpu:0", "gpu:1"}, {"gpu@amd"}}));
+}
+
+// Guards: locks and digests of policies written before the schedule had these keys.
+TEST(ParsePolicy, KeysOfTheScheduleThatCameLaterStandOnlyWhereGiven) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Policy p, parse_policy("[schedule]\nkind = \"replicas\"\nrebalance = true"));
+  EXPECT_EQ(policy_to_json_value(p).at("schedule").size(), 3u);
+  EXPECT_EQ(policy_digest(Policy()), "sha256:e8d0942efe9425c87c4139bddf1fb7006dd18faaf1085e1fb1aec1cf5b5a05d8");
+}
+
+TEST(ParsePolicy, WhatReplicasAreMadeOfIsChecked) {
+  const auto parse = [](const std::string& lines) { return parse_policy("[schedule]\n" + lines); };
+  EXPECT_THAT(parse("kind = \"replicas\"\neach = \"pipeline\""), IsOk());
+  EXPECT_THAT(parse("kind = \"single\"\nordered = true"), IsOk());
+  EXPECT_THAT(parse("kind = \"replicas\"\neach = \"replicas\""),
+              StatusIs(StatusCode::kInvalidArgument, "schedule.each is \"replicas\""));
+  EXPECT_THAT(parse("each = \"pipeline\""), StatusIs(StatusCode::kInvalidArgument, "schedule.kind is \"auto\""));
+  const std::string cut = "kind = \"replicas\"\neach = \"split\"\ngroups = ";
+  EXPECT_THAT(parse("kind = \"replicas\"\ngroups = [[\"gpu:0\"], [\"gpu:1\"]]"),
+              StatusIs(StatusCode::kInvalidArgument, "over which each replica is cut"));
+  EXPECT_THAT(parse(cut + "[[\"gpu:0\", \"gpu:1\"]]"), StatusIs(StatusCode::kInvalidArgument, "one group"));
+  EXPECT_THAT(parse(cut + "[[\"gpu:0\"], []]"), StatusIs(StatusCode::kInvalidArgument, "an empty group"));
+  EXPECT_THAT(parse(cut + "[[\"gpu:0\", \"gpu:1\"], [\"gpu:1\"]]"),
+              StatusIs(StatusCode::kInvalidArgument, "names \"gpu:1\" twice"));
+  EXPECT_THAT(parse(cut + "[[0], [1]]"), StatusIs(StatusCode::kInvalidArgument, "policy:4:12: schedule.groups must be"));
+  EXPECT_THAT(parse(cut + "[[\"gpu:x\"], [\"gpu:1\"]]"), StatusIs(StatusCode::kInvalidArgument, "gpu:x"));
 }
 
 TEST(ParsePolicy, RoundTripsThroughTomlAndJson) {

@@ -163,12 +163,32 @@ EngineRules read_engines(const Json& json, JsonReader& outer) {
   return rules;
 }
 
+// Keys that came after the first locks stand only where they say something: older policies keep their digests.
+Json schedule_to_json(const ScheduleRules& rules) {
+  Json json = {{"kind", schedule_kind_name(rules.kind)}, {"mixing", mixing_name(rules.mixing)}, {"rebalance", rules.rebalance}};
+  if (rules.ordered) json["ordered"] = *rules.ordered;
+  if (rules.each != ScheduleKind::kSingle) json["each"] = schedule_kind_name(rules.each);
+  if (!rules.groups.empty()) json["groups"] = rules.groups;
+  return json;
+}
+
+Result<std::vector<std::string>> read_group(const Json& json, const std::string& where) {
+  const Json holder = {{"selectors", json}};
+  JsonReader reader(holder, where);
+  auto selectors = reader.texts_or_empty("selectors");
+  AXLE_RETURN_IF_ERROR(reader.finish());
+  return selectors;
+}
+
 ScheduleRules read_schedule(const Json& json, JsonReader& outer) {
   JsonReader reader(json, outer.where() + ".schedule");
   ScheduleRules rules;
   rules.kind = read_word<ScheduleKind>(reader, "kind", parse_schedule_kind, kScheduleKindWords);
   rules.mixing = read_word<Mixing>(reader, "mixing", parse_mixing, kMixingWords);
   rules.rebalance = reader.boolean("rebalance");
+  if (reader.has("ordered")) rules.ordered = reader.boolean("ordered");
+  if (reader.has("each")) rules.each = read_word<ScheduleKind>(reader, "each", parse_each, kEachWords);
+  rules.groups = read_list<std::vector<std::string>>(reader, "groups", read_group);
   if (Status status = reader.finish(); !status.ok()) outer.fail(std::move(status));
   return rules;
 }
@@ -247,10 +267,7 @@ Json policy_to_json_value(const Policy& p) {
         {"allow_simulated", p.resources.allow_simulated},
         {"deny", p.resources.deny},
         {"split", map_to_json(p.resources.split)}}},
-      {"schedule",
-       {{"kind", schedule_kind_name(p.schedule.kind)},
-        {"mixing", mixing_name(p.schedule.mixing)},
-        {"rebalance", p.schedule.rebalance}}},
+      {"schedule", schedule_to_json(p.schedule)},
       {"shapes", map_to_json(p.shapes)},
       {"tuning", {{"budget_ns", p.tuning.budget_ns}, {"evidence", evidence_use_name(p.tuning.evidence)}}},
   };

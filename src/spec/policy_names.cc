@@ -45,6 +45,10 @@ std::string_view schedule_kind_name(ScheduleKind kind) noexcept { return word_of
 std::optional<ScheduleKind> parse_schedule_kind(std::string_view name) noexcept {
   return find_word<ScheduleKind>(kScheduleKinds, name);
 }
+std::optional<ScheduleKind> parse_each(std::string_view name) noexcept {
+  const auto kind = parse_schedule_kind(name);
+  return kind == ScheduleKind::kAuto || kind == ScheduleKind::kReplicas ? std::nullopt : kind;
+}
 std::string_view mixing_name(Mixing mixing) noexcept { return word_of(kMixings, mixing); }
 std::optional<Mixing> parse_mixing(std::string_view name) noexcept { return find_word<Mixing>(kMixings, name); }
 std::string_view evidence_use_name(EvidenceUse use) noexcept { return word_of(kEvidenceUses, use); }

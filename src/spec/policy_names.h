@@ -12,6 +12,7 @@ std::string_view isolation_name(Isolation isolation) noexcept;  // "auto", "none
 std::optional<Isolation> parse_isolation(std::string_view name) noexcept;
 std::string_view schedule_kind_name(ScheduleKind kind) noexcept;  // "auto", "single", "replicas", "pipeline", "split"
 std::optional<ScheduleKind> parse_schedule_kind(std::string_view name) noexcept;
+std::optional<ScheduleKind> parse_each(std::string_view name) noexcept;  // what a replica may be: "single", "pipeline", "split"
 std::string_view mixing_name(Mixing mixing) noexcept;  // "never", "needed", "allowed"
 std::optional<Mixing> parse_mixing(std::string_view name) noexcept;
 std::string_view evidence_use_name(EvidenceUse use) noexcept;  // "use", "require", "ignore"
@@ -20,6 +21,7 @@ std::optional<EvidenceUse> parse_evidence_use(std::string_view name) noexcept;
 inline constexpr const char* kObjectiveWords = "latency, throughput, energy, cost, memory, hybrid";
 inline constexpr const char* kIsolationWords = "auto, none, process";
 inline constexpr const char* kScheduleKindWords = "auto, single, replicas, pipeline, split";
+inline constexpr const char* kEachWords = "single, pipeline, split";
 inline constexpr const char* kMixingWords = "never, needed, allowed";
 inline constexpr const char* kEvidenceUseWords = "use, require, ignore";
 
