@@ -130,9 +130,11 @@ struct Plan {
   std::string machine_fingerprint;
   // "single": partitions run one after the other, on the thread that calls. "pipeline": each on a thread of its core set or
   // device, several requests at a time, in order. "split": the same places and threads, cut so that one request is answered
-  // soonest and each part fits the memory where it runs. "replicas": the model several times over, each replica like a pipeline.
+  // soonest and each part fits the memory where it runs. "replicas": the model several times over, each on one resource or cut as
+  // `each` says.
   // "hybrid": "single" under a low load, and under a high one "single" or, where several replicas serve it, "replicas".
   std::string schedule = "single";
+  std::string each;  // of "replicas" with several partitions each: "pipeline" or "split"; else ""
   int32_t switch_at = 0;  // of "hybrid": requests in flight from which the load is high, at least 2
   std::vector<Partition> partitions;  // in execution order, at least one
   std::vector<Transfer> transfers;

@@ -52,7 +52,8 @@ struct LoadTiming {
 
 class Binding;
 
-// Of one replica of a scheduled plan (one for every schedule but "replicas"; of "hybrid" those of both loads), since loading.
+// Of one replica of a scheduled plan (one for every schedule but "replicas"; of "hybrid" those of both loads; of prepared shapes all together), since
+// loading.
 struct ReplicaStatistics {
   Load load = Load::kAny;
   uint64_t requests = 0;
@@ -92,7 +93,8 @@ class AXLE_API Session {
   // Feeds by name, in any order. Outputs are fresh tensors in model order. INVALID_ARGUMENT (wrong name, dtype, rank or
   // size, missing input), CANCELLED, DEADLINE_EXCEEDED, or the engine's own failure. Blocks.
   Result<std::vector<NamedTensor>> run(std::span<const NamedTensor> feeds, const RunOptions& options = {}) const;
-  // Same, on a thread of the runtime. The tensors are kept alive until completion.
+  // Same, on a thread of the runtime. The tensors are kept alive until completion. Where answers are in order (schedule.ordered), in that
+  // of the calls, run() among them.
   std::future<Result<std::vector<NamedTensor>>> run_async(std::vector<NamedTensor> feeds, RunOptions options = {}) const;
   // Of a plan with replicas, each binding keeps to one of them, round and round. Of a "hybrid" one it switches with the load. Of one with prepared shapes ([shapes]), to the
   // executable for inputs shaped `like` these; without any, to the one for all other shapes (FAILED_PRECONDITION where there is none).

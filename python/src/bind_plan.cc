@@ -111,6 +111,7 @@ void bind_plan(nb::module_& module) {
       .def_ro("policy_digest", &Plan::policy_digest)
       .def_ro("machine_fingerprint", &Plan::machine_fingerprint)
       .def_ro("schedule", &Plan::schedule)
+      .def_ro("each", &Plan::each, "what each replica is where it has several partitions: \"pipeline\" or \"split\"; else \"\"")
       .def_ro("switch_at", &Plan::switch_at, "of a hybrid plan: requests in flight from which the load is high; else 0")
       .def_ro("partitions", &Plan::partitions, "in execution order, at least one")
       .def_ro("transfers", &Plan::transfers)

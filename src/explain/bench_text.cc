@@ -83,7 +83,8 @@ Json rival_json(const BenchRival& rival) {
 std::string what_runs(const Plan& plan) {
   std::vector<std::string> names;
   for (const Candidate& candidate : candidates_of(plan.partitions)) names.push_back(candidate.format());
-  return (plan.schedule == "single" ? "" : plan.schedule + " of ") + join(names, " + ");
+  const std::string each = plan.each.empty() ? "" : plan.each + "s of ";
+  return (plan.schedule == "single" ? "" : plan.schedule + " of " + each) + join(names, " + ");
 }
 
 }  // namespace

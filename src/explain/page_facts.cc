@@ -45,7 +45,7 @@ std::vector<int32_t> partitions_of(const Plan& plan, const PageFacts& facts, siz
   std::vector<int32_t> out(nodes, -1);
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
     const Partition &part = plan.partitions[i], &first = plan.partitions.front();
-    if (part.replica != first.replica || part.load != first.load) continue;
+    if (part.replica != first.replica || part.load != first.load || part.axes != first.axes) continue;
     for (const int32_t node : facts.nodes_of_partition[i]) out[static_cast<size_t>(node)] = static_cast<int32_t>(i);
   }
   return out;

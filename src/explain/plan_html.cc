@@ -76,6 +76,8 @@ std::string mixed_tiles(const Plan& plan) {
   }
   const char* how = plan.schedule == "pipeline"   ? "partitions, each busy with a request of its own"
                     : plan.schedule == "split"    ? "partitions, one after the other, each on a resource of its own"
+                    : plan.each == "pipeline"     ? "partitions, in pipelines that serve side by side"
+                    : plan.each == "split"        ? "partitions, in splits that serve side by side"
                     : plan.schedule == "replicas" ? "partitions, in replicas that serve side by side"
                     : plan.schedule == "hybrid"   ? "partitions, some for a low load and some for a high one"
                                                   : "partitions, one after the other";
@@ -106,12 +108,15 @@ std::string tiles(const RunDocument& document) {
 std::string lead(const Plan& plan) {
   std::string names;
   if (plan.partitions.size() <= kMostNamed) {
-    for (const Partition& part : plan.partitions)
-      names += (names.empty()                 ? "as "
-                : plan.schedule == "replicas" ? ", beside "
-                : part.load == Load::kHigh    ? ", under a high load "
-                                              : ", then ") +
+    int32_t replica = 0;
+    for (const Partition& part : plan.partitions) {
+      names += (names.empty()              ? "as "
+                : part.replica != replica  ? ", beside "
+                : part.load == Load::kHigh ? ", under a high load "
+                                           : ", then ") +
                code(part.candidate.format());
+      replica = part.replica;
+    }
   } else {
     names = fmt::format("in {} partitions", plan.partitions.size());
   }

@@ -71,6 +71,7 @@ void add_partitions(const Plan& plan, const TextStyle& style, std::string& out) 
     table.add_row({{std::to_string(part.id)},
                    {part.candidate.format() + (part.simulated ? " (simulated)" : "") + (part.isolated ? " (own process)" : "") +
                         (part.axes.empty() ? "" : " for " + axes_text(part.axes)) +
+                        (plan.each.empty() ? "" : fmt::format(", replica {}", part.replica)) +
                         (part.load == Load::kAny ? "" : fmt::format(", {} load", load_name(part.load))),
                     Tone::kStrong},
                    {part.engine_version},
@@ -258,10 +259,12 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   if (document.plan == nullptr) return "no plan\n";
   const Plan& plan = *document.plan;
   std::string out = toned(model_title(document), Tone::kStrong, style.color) + "\n";
-  out += fmt::format("  judged on {}, schedule {}, plan {}\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
-                     plan.schedule, plan.digest().substr(0, 19));
+  out += fmt::format("  judged on {}, schedule {}{}, plan {}
+", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
+                     plan.schedule, plan.each.empty() ? "" : ", each a " + plan.each, plan.digest().substr(0, 19));
   if (document.policy != nullptr) out += policy_text(*document.policy, style);
-  out += "\n";
+  out += "
+";
   add_partitions(plan, style, out);
   add_transfers(plan, style, out);
   add_decisions(plan, document.policy == nullptr || !document.policy->execution.targets.empty(), style, out);

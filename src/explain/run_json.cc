@@ -91,6 +91,7 @@ Result<Json> partition_json(const RunDocument& document, size_t index) {
   if (part.variant) row["variant"] = variant_to_json(*part.variant);
   if (!part.axes.empty()) row["axes"] = part.axes;
   if (part.load != Load::kAny) row["load"] = load_name(part.load);
+  if (part.replica != 0) row["replica"] = part.replica;
   if (index < document.effective_json.size() && !document.effective_json[index].empty()) {
     AXLE_ASSIGN_OR_RETURN(row["effective"], parse_json(document.effective_json[index]));
   }
@@ -123,6 +124,7 @@ Result<Json> plan_json(const RunDocument& document) {
             {"expected_us", microseconds(plan.expected_ns)},
             {"notes", plan.notes}};
   if (plan.switch_at > 0) json["switch_at"] = plan.switch_at;
+  if (!plan.each.empty()) json["each"] = plan.each;
   return json;
 }
 

@@ -198,6 +198,7 @@ void diff_purpose(const Plan& a, const Plan& b, Changes& changes) {
 
 void diff_work(const Plan& a, const Plan& b, Changes& changes) {
   add(changes, "schedule", "", a.schedule, b.schedule);
+  add(changes, "schedule", "each", a.each, b.each);
   if (a.switch_at != b.switch_at)
     add(changes, "schedule", "switch_at", std::to_string(a.switch_at), std::to_string(b.switch_at));
   diff_partitions(a, b, changes);

@@ -17,13 +17,22 @@ constexpr auto kCancelLook = std::chrono::milliseconds(5);
 
 }  // namespace
 
-Replicas::Replicas(std::vector<std::shared_ptr<const LoadedPlan>> loaded, std::vector<int64_t> expected_ns, Options options)
-    : options_(options), replicas_(loaded.size()) {
-  const bool all_known = std::all_of(expected_ns.begin(), expected_ns.end(), [](int64_t ns) { return ns > 0; });
+Replicas::Replicas(std::vector<LoadedReplica> loaded, bool rebalance) : rebalance_(rebalance), replicas_(loaded.size()) {
+  const bool all_known = std::ranges::all_of(loaded, [](const LoadedReplica& one) { return one.expected_ns > 0; });
   for (size_t i = 0; i < loaded.size(); ++i) {
-    replicas_[i].loaded = std::move(loaded[i]);
-    replicas_[i].typical_ns = all_known ? expected_ns[i] : kGuessNs;
+    Replica& replica = replicas_[i];
+    replica.loaded = std::move(loaded[i].loaded);
+    replica.most = loaded[i].in_flight;
+    replica.typical_ns = all_known ? loaded[i].expected_ns : kGuessNs;
+    if (all_known && loaded[i].answer_ns > loaded[i].expected_ns)
+      replica.lead = static_cast<double>(loaded[i].answer_ns) / static_cast<double>(loaded[i].expected_ns) - 1;
   }
+}
+
+size_t Replicas::in_flight() const {
+  size_t sum = 0;
+  for (const Replica& replica : replicas_) sum += replica.most;
+  return sum;
 }
 
 // By the end that a request can expect: what waits there, and the replica's speed. One that is slower by far is left alone:
@@ -32,7 +41,9 @@ Replicas::Replica* Replicas::earliest() {
   if (!chooses()) return can_lend(replicas_.front()) ? &replicas_.front() : nullptr;
   const int64_t now_ns = steady_ns();
   const auto end = [&](const Replica& replica) {
-    return std::pair(replica.left_out_until_ns > now_ns, std::max(replica.busy_until_ns, now_ns) + replica.typical_ns);
+    const auto lead_ns = static_cast<int64_t>(replica.lead * static_cast<double>(replica.typical_ns));
+    return std::pair(replica.left_out_until_ns > now_ns,
+                     std::max(replica.busy_until_ns, now_ns) + replica.typical_ns + lead_ns);
   };
   const auto earlier = [&](const Replica& a, const Replica& b) { return end(a) < end(b); };
   const Replica& first = *std::min_element(replicas_.begin(), replicas_.end(), earlier);
@@ -89,13 +100,13 @@ void Replicas::give_back(Loan loan, const Outcome& outcome) {
     if (replica.lent == 0) replica.busy_until_ns = now_ns;
     if (outcome.failed) {
       ++replica.statistics.failures;
-      if (options_.rebalance) {
+      if (rebalance_) {
         replica.pause_ns = std::clamp(2 * replica.pause_ns, kFirstPauseNs, kLongestPauseNs);
         replica.left_out_until_ns = now_ns + replica.pause_ns;
       }
     } else {
       replica.pause_ns = 0;
-      if (options_.rebalance && outcome.busy_ns > 0) replica.typical_ns += (outcome.busy_ns - replica.typical_ns) / kLearnShare;
+      if (rebalance_ && outcome.busy_ns > 0) replica.typical_ns += (outcome.busy_ns - replica.typical_ns) / kLearnShare;
     }
     // Of one that failed the context may be broken too: the next request gets a new one.
     if (outcome.failed)

@@ -65,15 +65,33 @@ class ScheduleTest : public ::testing::Test {
   void SetUp() override {
     RuntimeOptions options;
     options.use_cache = false;
-    options.engines = {"near", "far"};
+    options.engines = {"near", "far", "near2", "far2"};
     testing::registered_fake("near").script().compute = slow(near_, 4ms, 1);
     testing::registered_fake("far").script().compute = slow(far_, 4ms, 10);
+    testing::registered_fake("near2").script().compute = slow(near2_, 4ms, 10);
+    testing::registered_fake("far2").script().compute = slow(far2_, 4ms, 100);
     AXLE_ASSERT_OK_AND_ASSIGN(options_.runtime, Runtime::create(options));
     AXLE_ASSERT_OK_AND_ASSIGN(model_, testing::two_step_model());
   }
   void TearDown() override {
-    testing::reset_fake("near");
-    testing::reset_fake("far");
+    for (const char* engine : {"near", "far", "near2", "far2"}) testing::reset_fake(engine);
+  }
+  // Whether some answer came before that of an earlier call.
+  static bool overtakes(const Session& session, int calls) {
+    std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
+    for (int i = 0; i < calls; ++i) pending.push_back(session.run_async({row_of(static_cast<float>(i))}));
+    bool overtaken = false;
+    for (size_t ready = 0; ready < pending.size(); std::this_thread::sleep_for(200us)) {
+      ready = 0;
+      // The later ones are looked at first: an earlier one that is not there by then was overtaken.
+      for (size_t i = pending.size(); i-- > 0;) {
+        const bool is_ready = pending[i].wait_for(0s) == std::future_status::ready;
+        overtaken = overtaken || (ready > 0 && !is_ready);
+        ready += is_ready ? 1 : 0;
+      }
+    }
+    for (auto& one : pending) EXPECT_TRUE(one.get().ok());
+    return overtaken;
   }
 
   static Partition part(int32_t id, int32_t replica, const std::string& engine, int64_t expected_ns) {
@@ -105,6 +123,20 @@ class ScheduleTest : public ::testing::Test {
     plan.partitions = {part(0, 0, "near", first_ns), part(1, 1, "far", second_ns)};
     return plan;
   }
+  // Two pipelines: the first computes x + 11 as the pipeline above does, the second has both parts on engines of its own, x + 110.
+  Plan two_pipelines() {
+    Plan plan = pipeline();
+    plan.schedule = "replicas";
+    plan.each = "pipeline";
+    for (const Partition& one : pipeline().partitions) {
+      Partition& again = plan.partitions.emplace_back(one);
+      again.id += 2;
+      again.replica = 1;
+      again.candidate.engine = one.id == 0 ? "near2" : "far2";
+      again.candidate.resource = "cpu:0/" + std::to_string(again.id);
+    }
+    return plan;
+  }
   // Several callers, `calls` runs each; what came out.
   std::vector<float> run_all(const Session& session, int calls) {
     std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
@@ -118,7 +150,7 @@ class ScheduleTest : public ::testing::Test {
     return values;
   }
 
-  Seen near_, far_;
+  Seen near_, far_, near2_, far2_;
   std::optional<Model> model_;
   SessionOptions options_;
 };
@@ -278,6 +310,127 @@ TEST_F(ScheduleTest, TheThreadOfACoreSetIsConfinedToIt) {
   EXPECT_EQ(ran_on, last);
   plan.partitions[1].cpu_set = {100'000};
   EXPECT_THAT(Session::load(*model_, plan, options_), StatusIs(StatusCode::kUnavailable, "may not run on CPUs 100000"));
+}
+
+TEST_F(ScheduleTest, ReplicasOfPipelinesShareTheRequestsAndKeepTheirStagesBusy) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_pipelines(), options_));
+  const int64_t started = steady_ns();
+  const std::vector<float> values = run_all(session, 40);
+  const int64_t took_ns = steady_ns() - started;
+  for (int i = 0; i < 40; ++i) {
+    const float added = values[static_cast<size_t>(i)] - static_cast<float>(i);
+    EXPECT_TRUE(added == 11 || added == 110) << added;  // never a part of each
+  }
+  const std::vector<ReplicaStatistics> spread = session.replicas();
+  ASSERT_EQ(spread.size(), 2u);
+  EXPECT_EQ(spread[0].requests + spread[1].requests, 40u);
+  EXPECT_GE(std::min(spread[0].requests, spread[1].requests), 12u);
+  for (const Seen* seen : {&near_, &far_, &near2_, &far2_}) {
+    EXPECT_EQ(seen->most_at_a_time, 1);
+    EXPECT_EQ(seen->threads.size(), 1u);
+  }
+  // 320 ms one after the other, 164 ms in one pipeline, 84 ms in two.
+  EXPECT_LT(took_ns, 150'000'000);
+}
+
+TEST_F(ScheduleTest, AReplicaHoldsOneRequestPerStageAndOneThatWaitsASplitNone) {
+  for (const char* engine : {"near", "near2"}) testing::registered_fake(engine).script().compute = slow(near_, 200ms, 1);
+  for (const char* each : {"pipeline", "split"}) {
+    Plan plan = two_pipelines();
+    plan.each = each;
+    AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plan, options_));
+    const int held = plan.each == "split" ? 4 : 6;
+    std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
+    for (int i = 0; i < held; ++i) pending.push_back(session.run_async({row_of(1)}));
+    std::this_thread::sleep_for(20ms);
+    RunOptions hurried;
+    hurried.timeout_ns = 20'000'000;
+    const size_t entered = near_.entered();
+    EXPECT_THAT(session.run({{row_of(1)}}, hurried), StatusIs(StatusCode::kDeadlineExceeded)) << each;
+    EXPECT_EQ(near_.entered(), entered) << each;
+    for (auto& one : pending) one.wait();
+  }
+}
+
+// The whole group is left out: what was on its way there is done again on the other.
+TEST_F(ScheduleTest, AGroupOfWhichADeviceFailsIsDrainedAndItsWorkRedone) {
+  testing::registered_fake("far2").script().compute = [](const FakeLoad&, std::span<const axle_tensor_t>,
+                                                         std::span<FakeOutput>) {
+    throw kit::Error(AXLE_UNAVAILABLE, "the device is gone");
+  };
+  options_.policy.schedule.rebalance = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_pipelines(), options_));
+  const std::vector<float> values = run_all(session, 20);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(values[static_cast<size_t>(i)], static_cast<float>(i) + 11);
+  const std::vector<ReplicaStatistics> spread = session.replicas();
+  EXPECT_EQ(spread[0].requests, 20u);
+  EXPECT_GE(spread[1].failures, 1u);
+  EXPECT_TRUE(spread[1].left_out);
+  const size_t entered = near2_.entered();
+  EXPECT_GE(entered, 1u);
+  run_all(session, 4);
+  EXPECT_EQ(near2_.entered(), entered) << "its first stage gets no work either";
+
+  options_.policy.schedule.rebalance = false;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session fixed, Session::load(*model_, two_pipelines(), options_));
+  std::vector<std::future<Result<std::vector<NamedTensor>>>> pending;
+  for (int i = 0; i < 6; ++i) pending.push_back(fixed.run_async({row_of(1)}));
+  int failed = 0;
+  for (auto& one : pending) failed += one.get().ok() ? 0 : 1;
+  EXPECT_GE(failed, 1);
+  EXPECT_EQ(fixed.replicas()[1].failures, static_cast<uint64_t>(failed));
+}
+
+TEST_F(ScheduleTest, AnswersOfAnOrderedScheduleDoNotOvertake) {
+  // Six times as slow from end to end: what goes there is overtaken, unless the policy forbids it.
+  testing::registered_fake("near2").script().compute = slow(near2_, 24ms, 10);
+  testing::registered_fake("far2").script().compute = slow(far2_, 24ms, 100);
+  Plan plan = two_pipelines();
+  plan.partitions[2].expected_ns = plan.partitions[3].expected_ns = 24'000'000;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session free, Session::load(*model_, plan, options_));
+  EXPECT_TRUE(overtakes(free, 24));
+  EXPECT_GT(free.replicas()[1].requests, 0u);
+
+  options_.policy.schedule.ordered = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session ordered, Session::load(*model_, plan, options_));
+  EXPECT_FALSE(overtakes(ordered, 24));
+  EXPECT_GT(ordered.replicas()[1].requests, 0u);
+}
+
+TEST_F(ScheduleTest, AnOrderedFailureTellsSoAtOnceAndHoldsNobody) {
+  testing::registered_fake("far").script().compute = slow(far_, 200ms, 10);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, pipeline(), options_));  // a pipeline is ordered
+  auto first = session.run_async({row_of(1)});
+  auto wrong = session.run_async({NamedTensor{"z", row_of(1).tensor}});
+  auto second = session.run_async({row_of(2)});
+  EXPECT_THAT(wrong.get(), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_EQ(first.wait_for(0s), std::future_status::timeout);
+  EXPECT_TRUE(second.get().ok());
+  EXPECT_EQ(first.wait_for(0s), std::future_status::ready);
+}
+
+TEST_F(ScheduleTest, ReplicasHoldEveryPreparedShape) {
+  Plan plan = two_replicas(4'000'000, 4'000'000);
+  const std::vector<Partition> open = plan.partitions;
+  for (Partition& part : plan.partitions) part.axes = {{"n", 1}};
+  for (Partition part : open) {
+    part.id += 2;
+    part.expected_ns = 0;
+    plan.partitions.push_back(part);
+  }
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plan, options_));
+  run_all(session, 12);
+  EXPECT_EQ(session.replicas().size(), 2u);
+  const NamedTensor two = {"x", Tensor::allocate(DataType::kFloat32, {2, 4}).value()};
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(session.run({{two}}).ok());
+  const std::vector<ReplicaStatistics> spread = session.replicas();
+  EXPECT_EQ(spread[0].requests + spread[1].requests, 16u);
+  EXPECT_GE(std::min(spread[0].requests, spread[1].requests), 4u);
+  // Both shapes of a replica share its lane.
+  for (const Seen* seen : {&near_, &far_}) {
+    EXPECT_EQ(seen->most_at_a_time, 1);
+    EXPECT_EQ(seen->threads.size(), 1u);
+  }
 }
 
 TEST_F(ScheduleTest, SeveralReplicasNeedTheScheduleOfThatName) {

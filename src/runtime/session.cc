@@ -29,6 +29,20 @@ CancelToken effective_token(const RunOptions& options) {
   return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
 }
 
+// Of each replica over all prepared shapes.
+std::vector<ReplicaStatistics> summed_statistics(const std::vector<PreparedShape>& shapes) {
+  std::vector<ReplicaStatistics> sum = shapes.front().replicas->statistics();
+  for (size_t shape = 1; shape < shapes.size(); ++shape) {
+    const std::vector<ReplicaStatistics> more = shapes[shape].replicas->statistics();
+    for (size_t replica = 0; replica < std::min(sum.size(), more.size()); ++replica) {
+      sum[replica].requests += more[replica].requests;
+      sum[replica].failures += more[replica].failures;
+      sum[replica].left_out = sum[replica].left_out || more[replica].left_out;
+    }
+  }
+  return sum;
+}
+
 ConvertOptions convert_options(const SessionOptions& options) { return {options.samples, options.progress, options.cancel}; }
 
 }  // namespace
@@ -121,14 +135,21 @@ std::vector<std::map<std::string, double>> Session::counters() const {
 }
 
 Result<std::vector<NamedTensor>> Session::run(std::span<const NamedTensor> feeds, const RunOptions& options) const {
-  AXLE_RETURN_IF_ERROR(impl_->guard.check("session"));
+  RequestOrder::Ticket ticket(impl_->order.get());
+  return impl_->run_in_turn(feeds, options, ticket);
+}
+
+Result<std::vector<NamedTensor>> Session::Impl::run_in_turn(std::span<const NamedTensor> feeds, const RunOptions& options,
+                                                            RequestOrder::Ticket& ticket) const {
+  AXLE_RETURN_IF_ERROR(guard.check("session"));
   const CancelToken cancel = effective_token(options);
-  QosMonitor* const qos = impl_->qos.get();
-  if (qos == nullptr) return impl_->run_lent(feeds, cancel);
-  // What the caller waits for: a free execution, and the copying of outputs too.
-  const int64_t started = qos->begin();
-  auto outputs = impl_->run_lent(feeds, cancel);
-  qos->end(started, outputs.ok());
+  // What the caller waits for: a free execution, the copying of outputs and its turn too.
+  const int64_t started = qos ? qos->begin() : 0;
+  auto outputs = run_lent(feeds, cancel);
+  if (outputs) {
+    if (Status turn = ticket.wait(cancel); !turn.ok()) outputs = std::move(turn).with_family(ErrorFamily::kRuntime);
+  }
+  if (qos) qos->end(started, outputs.ok());
   return outputs;
 }
 
@@ -154,9 +175,15 @@ std::future<Result<std::vector<NamedTensor>>> Session::run_async(std::vector<Nam
   auto promise = std::make_shared<std::promise<Result<std::vector<NamedTensor>>>>();
   auto future = promise->get_future();
   WorkerPool& pool = impl_->waiting ? *impl_->waiting : impl_->runtime->state().pool;
-  pool.submit([session = *this, feeds = std::move(feeds), options = std::move(options), promise] {
-    promise->set_value(session.run(feeds, options));
+  RequestOrder* const order = impl_->order.get();
+  // Queued in the order of the tickets: threads that all wait for their turn must not keep the first from a thread.
+  const auto entering = order != nullptr ? order->entering() : std::unique_lock<std::mutex>();
+  auto ticket = std::make_shared<RequestOrder::Ticket>(order);
+  pool.submit([session = *this, feeds = std::move(feeds), options = std::move(options), promise, ticket]() mutable {
+    promise->set_value(session.impl_->run_in_turn(feeds, options, *ticket));
+    ticket.reset();
   });
+  ticket.reset();
   return future;
 }
 
@@ -173,7 +200,7 @@ Result<Binding> Session::make_binding(std::span<const NamedTensor> like) const {
 }
 
 std::vector<ReplicaStatistics> Session::replicas() const {
-  if (!impl_->load) return impl_->shapes.front().replicas->statistics();
+  if (!impl_->load) return summed_statistics(impl_->shapes);
   std::vector<ReplicaStatistics> all;
   for (const Load load : {Load::kLow, Load::kHigh}) {
     for (ReplicaStatistics& one : impl_->shapes[load == Load::kHigh ? 1 : 0].replicas->statistics()) {

@@ -15,6 +15,7 @@
 #include "runtime/load_switch.h"
 #include "runtime/qos_monitor.h"
 #include "runtime/replicas.h"
+#include "runtime/request_order.h"
 #include "runtime/variants.h"
 #include "trace/recorder.h"
 
@@ -66,6 +67,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::vector<PreparedShape> shapes;         // as the plan has them; one that fixes nothing unless the policy says otherwise
   std::vector<FixedAxis> fixed_axes;         // that some of them fix
   std::unique_ptr<LoadSwitch> load;          // not null: `shapes` are for a low and a high load
+  std::unique_ptr<RequestOrder> order;       // null: answers leave when they are done
   std::unique_ptr<WorkerPool> waiting;       // threads that wait for asynchronous runs of a scheduled plan
   std::vector<OutputRule> rules;   // one per output
   ForkGuard guard;
@@ -94,6 +96,9 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   // A binding's call, watched where the policy bounds it, and done again where a process ended and the policy lets it.
   Status watched_call(Execution& execution, const CancelToken& cancel) const;
   std::vector<Replicas*> all_replicas() const;
+  // A call as the caller sees it: watched where the policy bounds it, answered in its turn.
+  Result<std::vector<NamedTensor>> run_in_turn(std::span<const NamedTensor> feeds, const RunOptions& options,
+                                               RequestOrder::Ticket& ticket) const;
   // Lends an execution and runs it; on another replica where that one is gone and the policy lets the work move.
   Result<std::vector<NamedTensor>> run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const;
   Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds, const CancelToken& cancel,

@@ -32,20 +32,18 @@ std::string profiling_note(const Partition& part) {
 // First partition of each replica, prepared shape or load, and the end.
 Result<std::vector<size_t>> replica_bounds(const Plan& plan) {
   std::vector<size_t> bounds;
-  bool shapes = false;
   int32_t replica = 0;
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
     const Partition &part = plan.partitions[i], &before = plan.partitions[i == 0 ? 0 : i - 1];
     const bool other_shape = part.axes != before.axes, other_load = part.load != before.load;
-    shapes = shapes || other_shape;
+    if (other_shape && plan.schedule == "hybrid")
+      return invalid_argument_error("a plan of the schedule \"hybrid\" has no prepared shapes");
     if (i > 0 && !other_shape && !other_load && part.replica == before.replica) continue;
     replica = i == 0 || other_shape || other_load ? 0 : replica + 1;
     if (part.replica != replica)
       return invalid_argument_error("the plan's replicas are not numbered from 0 in the order of its partitions");
     bounds.push_back(i);
   }
-  if (shapes && plan.schedule != "single")
-    return invalid_argument_error("a plan with prepared shapes has the schedule \"single\", not \"" + plan.schedule + "\"");
   if (plan.schedule != "replicas" && plan.schedule != "hybrid" && plan.partitions.back().replica != 0)
     return invalid_argument_error("a plan with several replicas has the schedule \"replicas\", not \"" + plan.schedule + "\"");
   bounds.push_back(plan.partitions.size());
@@ -55,11 +53,18 @@ Result<std::vector<size_t>> replica_bounds(const Plan& plan) {
 // Longer than callers that come one upon another take between two requests.
 constexpr int64_t kLeastHoldNs = 5'000'000;
 constexpr int64_t kHeldRequests = 4;
+constexpr size_t kOrderedWaiters = 4;  // a replica may be so much quicker than another before it waits for it
 
 int64_t slowest_ns(std::span<const Partition> partitions) {
   int64_t slowest = 0;
   for (const Partition& part : partitions) slowest = std::max(slowest, part.expected_ns);
   return slowest;
+}
+
+int64_t all_ns(std::span<const Partition> partitions) {
+  int64_t sum = 0;
+  for (const Partition& part : partitions) sum += part.expected_ns;
+  return sum;
 }
 
 }  // namespace
@@ -93,30 +98,26 @@ Result<std::shared_ptr<const Executable>> Session::Impl::load_partition(const Pa
 
 Result<std::unique_ptr<Replicas>> Session::Impl::load_replicas(size_t first, size_t last, bool in_lanes,
                                                                const SessionOptions& options) {
-  std::vector<std::shared_ptr<const LoadedPlan>> all;
-  std::vector<int64_t> expected_ns;
-  size_t most_partitions = 1;
+  std::vector<LoadedReplica> all;
+  // One request per lane of a replica; but for a split, whose sets hold one request each, one more that waits.
+  const size_t waits = plan.schedule == "split" || plan.each == "split" ? 0 : 1;
   const std::span<const Partition> parts(plan.partitions);
   for (size_t begin = first, end = first; begin < last; begin = end) {
     std::vector<std::shared_ptr<const Executable>> executables;
     for (; end < last && parts[end].replica == parts[begin].replica; ++end) {
       AXLE_ASSIGN_OR_RETURN(executables.emplace_back(), load_partition(parts[end], options));
     }
-    most_partitions = std::max(most_partitions, executables.size());
-    expected_ns.push_back(slowest_ns(parts.subspan(begin, end - begin)));
+    const std::span<const Partition> mine = parts.subspan(begin, end - begin);
+    const size_t in_flight = in_lanes ? mine.size() + waits : kMaxExecutions;
     std::vector<IoSpec> inputs = io_of(*model, model->inputs(), executables.front()->io().inputs);
     std::vector<IoSpec> outputs = io_of(*model, model->outputs(), executables.back()->io().outputs);
     AXLE_ASSIGN_OR_RETURN(LoadedPlan one,
                           LoadedPlan::wire(plan, std::move(executables), std::move(inputs), std::move(outputs), begin));
     one.in_lanes = in_lanes;
-    all.push_back(std::make_shared<const LoadedPlan>(std::move(one)));
+    all.push_back({std::make_shared<const LoadedPlan>(std::move(one)), slowest_ns(mine), all_ns(mine), in_flight});
   }
-  if (!loaded) loaded = all.front();
-  Replicas::Options limits{.in_flight = kMaxExecutions, .rebalance = policy.schedule.rebalance};
-  // One request per lane of a replica; but for a split, whose sets hold one request each, one more that waits.
-  if (in_lanes) limits.in_flight = most_partitions + (plan.schedule == "split" ? 0 : 1);
-  if (in_lanes || parts[first].load == Load::kHigh) waiting = std::make_unique<WorkerPool>(all.size() * limits.in_flight);
-  return std::make_unique<Replicas>(std::move(all), std::move(expected_ns), limits);
+  if (!loaded) loaded = all.front().loaded;
+  return std::make_unique<Replicas>(std::move(all), policy.schedule.rebalance);
 }
 
 Status Session::Impl::load_plan(const SessionOptions& options) {
@@ -125,15 +126,22 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
   if (plan.schedule != "single" && (!hybrid || plan.partitions.back().replica > 0)) {
     AXLE_ASSIGN_OR_RETURN(lanes, Lanes::create(plan.partitions));
   }
+  size_t waiters = 0;  // threads for asynchronous runs: prepared shapes share the lanes, and so these
   for (size_t i = 0; i + 1 < bounds.size();) {
     const Partition& first = plan.partitions[bounds[i]];
     size_t next = i + 1;
     while (next + 1 < bounds.size() && plan.partitions[bounds[next]].replica > 0) ++next;
     const bool in_lanes = lanes != nullptr && first.load != Load::kLow;
     AXLE_ASSIGN_OR_RETURN(std::unique_ptr<Replicas> replicas, load_replicas(bounds[i], bounds[next], in_lanes, options));
+    if (in_lanes || first.load == Load::kHigh) waiters = std::max(waiters, replicas->in_flight());
     shapes.push_back({first.axes, std::move(replicas)});
     i = next;
   }
+  const bool ordered = policy.schedule.ordered.value_or(plan.schedule == "pipeline");
+  if (ordered) order = std::make_unique<RequestOrder>();
+  // What is done and waits for its turn leaves the lanes to others.
+  const bool overtakes = ordered && plan.partitions.back().replica > 0;
+  if (waiters > 0) waiting = std::make_unique<WorkerPool>(overtakes ? kOrderedWaiters * waiters : waiters);
   if (hybrid) {
     if (shapes.size() != 2 || plan.switch_at < 2)
       return invalid_argument_error(

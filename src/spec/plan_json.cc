@@ -87,6 +87,7 @@ Json plan_core_to_json(const Plan& plan) {
                {"transfers", list_to_json(plan.transfers, transfer_to_json)},
                {"version", kVersion}};
   if (plan.switch_at != 0) json["switch_at"] = plan.switch_at;
+  if (!plan.each.empty()) json["each"] = plan.each;
   return json;
 }
 
@@ -222,6 +223,25 @@ Status check_loads(const Plan& plan, const std::string& where) {
                   where));
 }
 
+// Replicas are numbered from 0 for each load and each set of prepared sizes, and stand together.
+Status check_replicas(const Plan& plan, const std::string& where) {
+  if (!plan.each.empty() && (plan.schedule != "replicas" || (plan.each != "pipeline" && plan.each != "split"))) {
+    return invalid_argument_error(fmt::format(
+        "{}.each is \"{}\": replicas, and nothing else, may be each a \"pipeline\" or a \"split\"", where, plan.each));
+  }
+  const Partition* before = nullptr;
+  for (const Partition& part : plan.partitions) {
+    const bool first = before == nullptr || part.load != before->load || part.axes != before->axes;
+    const int32_t replica = first ? 0 : before->replica;
+    if (part.replica != replica && (first || part.replica != replica + 1)) {
+      return invalid_argument_error(fmt::format("{}.partitions[{}].replica is {}; replicas count from 0 and stand together",
+                                                where, part.id, part.replica));
+    }
+    before = &part;
+  }
+  return ok_status();
+}
+
 Status check_structure(const Plan& plan, const std::string& where) {
   if (plan.partitions.empty())
     return invalid_argument_error(fmt::format("{} has no partitions; a plan has at least one", where));
@@ -232,16 +252,7 @@ Status check_structure(const Plan& plan, const std::string& where) {
     }
   }
   AXLE_RETURN_IF_ERROR(check_loads(plan, where));
-  int32_t replica = 0;
-  Load load = plan.partitions.front().load;
-  for (const Partition& part : plan.partitions) {
-    if (part.load != load) replica = 0;
-    load = part.load;
-    if (part.replica != replica && part.replica != ++replica) {
-      return invalid_argument_error(fmt::format("{}.partitions[{}].replica is {}; replicas count from 0 and stand together",
-                                                where, part.id, part.replica));
-    }
-  }
+  AXLE_RETURN_IF_ERROR(check_replicas(plan, where));
   const auto count = static_cast<int32_t>(plan.partitions.size());
   for (const Transfer& t : plan.transfers) {
     if (t.from_partition >= count || t.to_partition >= count) {
@@ -325,6 +336,7 @@ Result<Plan> read_plan_json(const Json& json, const std::string& where) {
   plan.policy_digest = reader.text("policy_digest");
   plan.machine_fingerprint = reader.text("machine_fingerprint");
   plan.schedule = reader.text("schedule");
+  plan.each = reader.text_or("each", "");
   if (reader.optional("switch_at") != nullptr) plan.switch_at = read_int32(reader, "switch_at", 2);
   plan.judged_shapes = reader.text("judged_shapes");
   plan.partitions = read_list<Partition>(reader, "partitions", read_partition);

@@ -50,6 +50,57 @@ TEST(PlanJson, ReadsBackEqualAndCanonical) {
   EXPECT_EQ(again, text);
 }
 
+// Two replicas of two parts each, for two sets of sizes.
+Plan cut_replicas_plan() {
+  Plan plan = example_plan();
+  plan.schedule = "replicas";
+  plan.each = "pipeline";
+  plan.transfers.clear();
+  const Partition one = plan.partitions.front();
+  plan.partitions.clear();
+  for (const int64_t size : {4, 8}) {
+    for (int32_t i = 0; i < 4; ++i) {
+      Partition& part = plan.partitions.emplace_back(one);
+      part.id = static_cast<int32_t>(plan.partitions.size()) - 1;
+      part.replica = i / 2;
+      part.axes = {{"batch", size}};
+    }
+  }
+  return plan;
+}
+
+TEST(PlanJson, ReplicasOfSeveralPartsReadBack) {
+  const Plan plan = cut_replicas_plan();
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string text, plan_to_json(plan));
+  AXLE_ASSERT_OK_AND_ASSIGN(const Plan same, parse_plan(text));
+  EXPECT_EQ(same, plan);
+  Plan other = plan;
+  other.each = "split";
+  EXPECT_NE(other.digest(), plan.digest());
+}
+
+TEST(PlanJson, WhatIsNoScheduleOfReplicasIsRefused) {
+  const auto read = [](const Plan& plan) { return parse_plan(plan_to_json(plan).value()); };
+  Plan plan = cut_replicas_plan();
+  plan.each = "single";
+  EXPECT_THAT(read(plan), StatusIs(StatusCode::kInvalidArgument, "plan.each is \"single\""));
+  plan = cut_replicas_plan();
+  plan.schedule = "single";
+  EXPECT_THAT(read(plan), StatusIs(StatusCode::kInvalidArgument, "plan.each is \"pipeline\""));
+  plan = cut_replicas_plan();
+  plan.partitions[2].replica = 2;
+  EXPECT_THAT(read(plan), StatusIs(StatusCode::kInvalidArgument, "plan.partitions[2].replica is 2"));
+  plan = cut_replicas_plan();
+  plan.partitions[4].replica = plan.partitions[5].replica = 1;  // other sizes begin anew
+  EXPECT_THAT(read(plan), StatusIs(StatusCode::kInvalidArgument, "plan.partitions[4].replica is 1"));
+}
+
+// Guards: plans written before replicas could be cut have no such key, and their digests must hold.
+TEST(PlanJson, WhatEachReplicaIsStandsOnlyWhereItIsCut) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string text, plan_to_json(example_plan()));
+  EXPECT_EQ(text.find("\"each\""), std::string::npos);
+}
+
 TEST(PlanJson, DigestCoversWhatIsExecutedOnly) {
   const Plan plan = example_plan();
   Plan other = plan;
