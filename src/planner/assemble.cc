@@ -333,6 +333,8 @@ std::vector<std::string> make_notes(const PlanningContext& context, const Demand
   if (!input.model.cost_exact && !input.model.dynamic_axes.empty() && chosen.evidence.timing == nullptr) {
     notes.push_back("the estimate is a lower bound: open axes count as 1; give samples of the real shape");
   }
+  if (chosen.mixed && chosen.mixed->run == PartsRun::kSplit && input.policy.schedule.kind == ScheduleKind::kAuto)
+    notes.push_back("no resource alone has the memory for the model: it is split, as schedule.kind = \"split\" would have it");
   const bool scheduled = (chosen.mixed && chosen.mixed->run != PartsRun::kInTurn) || replicas;
   if (demand.targets.size() > 1 && !scheduled)
     notes.push_back("several devices are allowed, and the model runs on one of them: schedule.kind says otherwise");

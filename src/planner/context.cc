@@ -14,6 +14,7 @@ std::map<std::string, int32_t> parts_in_targets(const Policy& policy) {
   std::map<std::string, int32_t> parts;
   std::vector<std::string> selectors = policy.execution.targets;
   selectors.insert(selectors.end(), policy.fallback.resource.begin(), policy.fallback.resource.end());
+  for (const auto& group : policy.schedule.groups) selectors.insert(selectors.end(), group.begin(), group.end());
   for (const Pin& pin : policy.pins) {
     for (const auto* target : {&pin.require, &pin.prefer}) {
       if (*target && !(*target)->resource.empty()) selectors.push_back((*target)->resource);

@@ -11,6 +11,7 @@ namespace axle {
 
 struct Demand {
   std::vector<std::string> targets;     // selectors; empty = any resource
+  std::vector<std::string> group;       // ids of the resources that one replica is cut over; empty = any
   std::vector<std::string> engines;     // empty = any that is not denied
   std::vector<std::string> precisions;  // empty = the model's own, or what the accuracy bound admits
   std::vector<std::string> allowed_by;  // policy keys of the fallbacks taken: "fallback.resource"

@@ -10,6 +10,7 @@ namespace axle {
 
 struct Field {
   std::vector<Considered> admitted;     // passed every gate
+  std::vector<Considered> pipelines;    // one at most: passed, and stands beside the admitted under "auto"
   std::vector<Considered> measurable;   // passed, or only lacks evidence
   std::vector<Decision> decisions;      // rejections, of engines and resources too
 };

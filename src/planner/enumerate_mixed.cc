@@ -16,6 +16,7 @@
 #include "planner/part_places.h"
 #include "planner/pipeline_search.h"
 #include "planner/precision.h"
+#include "planner/prepared_shapes.h"
 #include "planner/split_search.h"
 
 namespace axle {
@@ -101,22 +102,17 @@ class MixedSearch {
     SplitMemory memory;
     memory.unit_bytes.assign(problem_.unit_ns.size(), 0);
     memory.capacity_bytes.assign(resources, 0);
+    const uint64_t copies = prepared_shapes(context_.input).size();  // each prepared shape holds weights of its own
     for (int32_t p = 0; p < problem_.places; ++p) {
       const Considered& on = place(p).on;
       memory.capacity_bytes[static_cast<size_t>(resource_of[static_cast<size_t>(p)])] = on.place.resource->memory_bytes;
       for (int32_t u = 0; u < problem_.units; ++u) {
         uint64_t& bytes = memory.unit_bytes[problem_.cell(u, p)];
-        for (const int32_t n : units_.nodes[static_cast<size_t>(u)]) bytes += weight_bytes(n, on.candidate.precision);
+        for (const int32_t n : units_.nodes[static_cast<size_t>(u)])
+          bytes += copies * weight_bytes(model_, n, on.candidate.precision);
       }
     }
     return memory;
-  }
-
-  // Of one node, at a precision.
-  uint64_t weight_bytes(int32_t node, const std::string& precision) const {
-    const uint64_t own = std::min<uint64_t>(model_.nodes[static_cast<size_t>(node)].weight_bytes, uint64_t{1} << 50);
-    return own * static_cast<uint64_t>(precision_bits(precision)) /
-           static_cast<uint64_t>(precision_bits(own_precision(model_)));
   }
 
   size_t count() const { return places_.places.size(); }
@@ -229,8 +225,7 @@ class MixedSearch {
     considered.estimate_ns = mixed->expected_ns;
     considered.estimate_bytes = memory_bytes(*mixed, part_of);
     const bool simulated = std::any_of(partitions.begin(), partitions.end(), [](const Partition& p) { return p.simulated; });
-    if (run_ != PartsRun::kStages)
-      considered.evidence = whole_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
+    considered.evidence = whole_.evidence.find(mixed->name, plan_library_digest(partitions), simulated);
     considered.gated = needs_accuracy_gate(whole_, demands_.front(), considered);
     return considered;
   }
@@ -325,7 +320,7 @@ class MixedSearch {
     for (const MixedPart& part : mixed.parts) {
       for (const int32_t n : part.nodes) {
         const NodeFacts& node = model_.nodes[static_cast<size_t>(n)];
-        bytes += weight_bytes(n, part.on.candidate.precision);
+        bytes += weight_bytes(model_, n, part.on.candidate.precision);
         working = std::max(working, std::min<uint64_t>(node.activation_bytes, uint64_t{1} << 50));
       }
     }
@@ -346,6 +341,10 @@ class MixedSearch {
       field_.decisions.push_back(mixed_rejection(considered.name(), "LIMIT",
                                                  fmt::format("a part of {} nodes would run on {}, which takes at most {}",
                                                              part.nodes.size(), part.on.place.name(), limit->second)));
+      return;
+    }
+    if (const std::string full = overfull(context_, *considered.mixed); !full.empty()) {
+      field_.decisions.push_back(mixed_rejection(considered.name(), "MEMORY", full));
       return;
     }
     judge(whole_, demands_.front(), std::move(considered), field_);

@@ -119,8 +119,8 @@ PlannerInput with_objective(const PlannerInput& input, Objective objective) {
 
 Result<PlannerOutput> plan_hybrid(const PlannerInput& input) {
   AXLE_RETURN_IF_ERROR(check_hybrid(input));
-  AXLE_ASSIGN_OR_RETURN(PlannedRequests low, plan_requests(with_objective(input, Objective::kLatency)));
-  AXLE_ASSIGN_OR_RETURN(PlannedRequests high, plan_requests(with_objective(input, Objective::kThroughput)));
+  AXLE_ASSIGN_OR_RETURN(PlannedRequests low, plan_requests(with_objective(input, Objective::kLatency), false));
+  AXLE_ASSIGN_OR_RETURN(PlannedRequests high, plan_requests(with_objective(input, Objective::kThroughput), false));
   Plan& plan = low.plan;
   plan.policy_digest = policy_digest(input.policy);
   if (const std::string reason = reason_for_one(input, low, high); !reason.empty()) {

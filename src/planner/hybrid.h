@@ -14,8 +14,9 @@ struct PlannedRequests {
   uint64_t memory_bytes = 0;  // of all that is loaded
 };
 
-// Plans under the input's own objective, which is not hybrid. Codes as make_plan.
-Result<PlannedRequests> plan_requests(const PlannerInput& input);
+// Plans under the input's own objective, which is not hybrid. `pipelines`: "auto" may take one; not for a load that switches. Codes as
+// make_plan.
+Result<PlannedRequests> plan_requests(const PlannerInput& input, bool pipelines);
 
 // The same facts under another objective.
 PlannerInput with_objective(const PlannerInput& input, Objective objective);

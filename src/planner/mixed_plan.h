@@ -50,8 +50,8 @@ std::string plan_library_digest(const std::vector<Partition>& partitions);
 // the whole plan is spread over the parts as they were estimated.
 std::vector<Partition> mixed_partitions(const PlanningContext& context, const Considered& considered);
 
-// The pipeline whose slowest stage takes the least time, each stage on a resource of its own. It is judged by estimates, scaled
-// by what was measured of the whole model in each place. Errors as enumerate.
+// The pipeline whose slowest stage takes the least time, each stage on a resource of its own. It is cut by estimates, scaled by what
+// was measured of the whole model in each place, and judged by them and by what was measured of the cut itself. Errors as enumerate.
 Result<Field> enumerate_pipeline(const PlanningContext& context, const std::vector<Demand>& demands);
 
 // The split that answers one request soonest, each part on a resource of its own and within its memory; of about equal ones that

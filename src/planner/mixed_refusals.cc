@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.h"
+#include "planner/precision.h"
+#include "planner/prepared_shapes.h"
 
 namespace axle {
 namespace {
@@ -158,6 +161,26 @@ Decision explain_no_cut(bool whole) {
           ? "one place takes all of it, and no second can take a part"
           : "every node has a place, but no cut between them can be made: where places would change, the tensors are of a type "
             "that one of the two does not hand over");
+}
+
+uint64_t weight_bytes(const ModelFacts& model, int32_t node, const std::string& precision) {
+  const uint64_t own = std::min<uint64_t>(model.nodes[static_cast<size_t>(node)].weight_bytes, uint64_t{1} << 50);
+  return own * static_cast<uint64_t>(precision_bits(precision)) / static_cast<uint64_t>(precision_bits(own_precision(model)));
+}
+
+std::string overfull(const PlanningContext& context, const MixedPlan& mixed) {
+  std::map<std::string, uint64_t> held;
+  const uint64_t copies = prepared_shapes(context.input).size();
+  for (const MixedPart& part : mixed.parts) {
+    const std::string whole = whole_resource(part.on.candidate.resource);
+    uint64_t& bytes = held[whole];
+    for (const int32_t n : part.nodes) bytes += copies * weight_bytes(*mixed.model, n, part.on.candidate.precision);
+    const uint64_t has = part.on.place.resource->memory_bytes;
+    if (has == 0 || bytes <= has) continue;
+    return fmt::format("its parts on {} would hold about {} of weights, and it has {}", whole,
+                       format_size_bytes(static_cast<int64_t>(bytes)), format_size_bytes(static_cast<int64_t>(has)));
+  }
+  return "";
 }
 
 std::string why_not_demanded(const PlanningContext& context, const std::vector<PartPlace>& places,

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "planner/assemble.h"
+#include "planner/auto_schedule.h"
 #include "planner/hybrid.h"
 #include "planner/mixed_plan.h"
 #include "planner/objective.h"
@@ -58,23 +59,24 @@ void fill_parts(const PlanningContext& context, const Considered& chosen, Plan& 
   plan.expected_ns = plan.partitions.front().expected_ns;
 }
 
-// One partition for each replica; what crosses crosses for each.
+// The partitions of each replica: one, or those that it is cut into; what crosses crosses for each.
 void fill_replicas(const PlanningContext& context, const std::vector<Considered>& admitted, const ReplicaChoice& replicas,
                    Plan& plan) {
+  const ScheduleKind each = context.input.policy.schedule.each;
   plan.schedule = "replicas";
+  if (each != ScheduleKind::kSingle) plan.each = schedule_kind_name(each);
   plan.expected_ns = replicas.request_ns;
-  for (const size_t chosen : replicas.chosen) {
-    Partition partition = make_partition(context, admitted[chosen]);
-    partition.id = partition.replica = static_cast<int32_t>(plan.partitions.size());
-    for (Transfer transfer : make_transfers(context, admitted[chosen])) {
-      (transfer.from_partition < 0 ? transfer.to_partition : transfer.from_partition) = partition.id;
-      plan.transfers.push_back(std::move(transfer));
-    }
-    plan.partitions.push_back(std::move(partition));
+  for (size_t replica = 0; replica < replicas.chosen.size(); ++replica) {
+    const Considered& chosen = admitted[replicas.chosen[replica]];
+    std::vector<Partition> parts = {make_partition(context, chosen)};
+    if (chosen.mixed) parts = mixed_partitions(context, chosen);
+    for (Partition& part : parts) part.replica = static_cast<int32_t>(replica);
+    append_parts(std::move(parts), chosen.mixed ? chosen.mixed->transfers : make_transfers(context, chosen), plan);
   }
 }
 
-bool cuts_the_model(ScheduleKind kind) { return kind == ScheduleKind::kPipeline || kind == ScheduleKind::kSplit; }
+bool cuts(ScheduleKind kind) { return kind == ScheduleKind::kPipeline || kind == ScheduleKind::kSplit; }
+bool cuts_the_model(const ScheduleRules& rules) { return cuts(rules.kind) || cuts(rules.each); }
 
 // The same partitions again for every shape that the policy has prepared. What they take there was neither measured nor estimated.
 void fill_prepared(const std::vector<AxisSizes>& shapes, Plan& plan) {
@@ -94,30 +96,43 @@ void fill_prepared(const std::vector<AxisSizes>& shapes, Plan& plan) {
   }
 }
 
-// What the schedule demands of the field: a pipeline or split is cut for it; without two resources there are no replicas.
-Status keep_schedule(const PlanningContext& context, const Demand& demand, Field& field) {
-  const ScheduleKind kind = context.input.policy.schedule.kind;
-  if (kind == ScheduleKind::kReplicas && !field.admitted.empty() && !can_replicate(field.admitted)) {
-    field.decisions.push_back(explain_no_replicas(field.admitted));
-    field.admitted.clear();
-  }
-  if (kind == ScheduleKind::kReplicas) refuse_too_much_power(context, demand, field);
-  if (!cuts_the_model(kind)) return ok_status();
+// The whole model in one place is not what a policy asks for that cuts it.
+void turn_down_wholes(const PlanningContext& context, Field& field) {
+  const ScheduleRules& rules = context.input.policy.schedule;
+  const std::string asked = cuts(rules.each) ? fmt::format("replicas that are each a {}", schedule_kind_name(rules.each))
+                                             : fmt::format("a {}", schedule_kind_name(rules.kind));
   for (const Considered& whole : field.admitted) {
     Decision decision;
     decision.candidate = whole.name();
     decision.code = "SCHEDULE";
-    decision.reason = fmt::format("the policy asks for a {}", schedule_kind_name(kind));
+    decision.reason = "the policy asks for " + asked;
     decision.estimate_ns = whole.estimate_ns;
     decision.evidence = summarise(context, whole);
     field.decisions.push_back(std::move(decision));
   }
-  AXLE_ASSIGN_OR_RETURN(
-      Field cut, kind == ScheduleKind::kSplit ? enumerate_split(context, {demand}) : enumerate_pipeline(context, {demand}));
+  field.admitted.clear();
+}
+
+// What the schedule demands of the field: a pipeline or split is cut for it; without two resources there are no replicas.
+Status keep_schedule(const PlanningContext& context, const Demand& demand, Field& field) {
+  const ScheduleRules& rules = context.input.policy.schedule;
+  if (cuts_the_model(rules)) turn_down_wholes(context, field);
+  if (rules.kind == ScheduleKind::kReplicas) {
+    if (cuts(rules.each)) {
+      AXLE_RETURN_IF_ERROR(cut_replicas(context, demand, field));
+    } else if (!field.admitted.empty() && !can_replicate(field.admitted)) {
+      field.decisions.push_back(explain_no_replicas(field.admitted));
+      field.admitted.clear();
+    }
+    refuse_too_much_power(context, demand, field);
+    return ok_status();
+  }
+  if (!cuts(rules.kind)) return ok_status();
+  AXLE_ASSIGN_OR_RETURN(Field cut, rules.kind == ScheduleKind::kSplit ? enumerate_split(context, {demand})
+                                                                      : enumerate_pipeline(context, {demand}));
   field.admitted = std::move(cut.admitted);
-  // The whole model in each place is what the parts' times are scaled by; a split can be measured itself.
-  if (kind == ScheduleKind::kSplit)
-    field.measurable.insert(field.measurable.end(), cut.measurable.begin(), cut.measurable.end());
+  // The whole model in each place is what the parts' times are scaled by; the cut can be measured itself.
+  field.measurable.insert(field.measurable.end(), cut.measurable.begin(), cut.measurable.end());
   field.decisions.insert(field.decisions.end(), cut.decisions.begin(), cut.decisions.end());
   return ok_status();
 }
@@ -132,8 +147,9 @@ Status add_mixed(const PlanningContext& context, const std::vector<Demand>& dema
 }
 
 // The candidates of one demand. A fallback is first tried for those nodes alone that cannot be had as demanded: the smallest
-// change. That attempt is `in_part`.
-Result<Field> field_of(const PlanningContext& context, const std::vector<Demand>& demands, size_t index, bool in_part) {
+// change. That attempt is `in_part`. `pipelines`: "auto" may take one.
+Result<Field> field_of(const PlanningContext& context, const std::vector<Demand>& demands, size_t index, bool in_part,
+                       bool pipelines) {
   Field field;
   if (in_part) {
     AXLE_RETURN_IF_ERROR(add_mixed(context, {demands.front(), demands[index]}, field));
@@ -141,8 +157,10 @@ Result<Field> field_of(const PlanningContext& context, const std::vector<Demand>
     return field;
   }
   AXLE_ASSIGN_OR_RETURN(field, enumerate(context, demands[index]));
-  if (!cuts_the_model(context.input.policy.schedule.kind)) AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
+  AXLE_RETURN_IF_ERROR(add_split_for_memory(context, demands[index], field));
+  if (!cuts_the_model(context.input.policy.schedule)) AXLE_RETURN_IF_ERROR(add_mixed(context, {demands[index]}, field));
   AXLE_RETURN_IF_ERROR(keep_schedule(context, demands[index], field));
+  if (pipelines) AXLE_RETURN_IF_ERROR(add_pipeline(context, demands[index], field));
   return field;
 }
 
@@ -176,9 +194,10 @@ void fill_requests(const std::vector<Considered>& admitted, const Considered& ch
 PlannedRequests make_plan_of(const PlanningContext& context, const Demand& demand, Field field, std::vector<Decision> refused) {
   const std::vector<AxisSizes> shapes = prepared_shapes(context.input);
   const bool fixes_shapes = shapes.size() > 1 || !shapes.front().empty();
-  const std::optional<ReplicaChoice> replicas = fixes_shapes ? std::nullopt : choose_replicas(context, demand, field.admitted);
+  std::optional<ReplicaChoice> replicas = choose_replicas(context, demand, field.admitted);
   Choice choice = replicas ? Choice{replicas->chosen.front(), replicas->decisions, replicas->notes}
                            : choose(context, demand, field.admitted);
+  if (take_pipeline(context, replicas, field, choice)) replicas.reset();
   const Considered& chosen = field.admitted[choice.chosen];
   PlannedRequests planned;
   Plan& plan = planned.plan;
@@ -193,7 +212,13 @@ PlannedRequests make_plan_of(const PlanningContext& context, const Demand& deman
     fill_parts(context, chosen, plan);
   if (fixes_shapes) fill_prepared(shapes, plan);
   plan.substitutions = make_substitutions(context, demand, chosen, refused);
-  plan.notes = make_notes(context, demand, chosen, replicas.has_value());
+  for (const size_t each : replicas ? replicas->chosen : std::vector{choice.chosen}) {
+    // Of replicas on one resource each the first speaks for all.
+    if (each != choice.chosen && !field.admitted[each].mixed) continue;
+    for (std::string& note : make_notes(context, demand, field.admitted[each], replicas.has_value())) {
+      if (std::ranges::find(plan.notes, note) == plan.notes.end()) plan.notes.push_back(std::move(note));
+    }
+  }
   plan.notes.insert(plan.notes.end(), choice.notes.begin(), choice.notes.end());
   keep_telling(refused, chosen.candidate);
   plan.decisions = std::move(refused);
@@ -206,12 +231,12 @@ PlannedRequests make_plan_of(const PlanningContext& context, const Demand& deman
 
 }  // namespace
 
-Result<PlannedRequests> plan_requests(const PlannerInput& input) {
+Result<PlannedRequests> plan_requests(const PlannerInput& input, bool pipelines) {
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
   std::vector<Attempt> attempts;
   for (const auto& [index, in_part] : attempts_of(demands)) {
-    AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
+    AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part, pipelines));
     if (!field.admitted.empty()) {
       AXLE_RETURN_IF_ERROR(check_static_shape(input));
       AXLE_RETURN_IF_ERROR(check_rates(*context, field.admitted));
@@ -225,21 +250,17 @@ Result<PlannedRequests> plan_requests(const PlannerInput& input) {
 
 Result<PlannerOutput> make_plan(const PlannerInput& input) {
   if (input.policy.objective == Objective::kHybrid) return plan_hybrid(input);
-  AXLE_ASSIGN_OR_RETURN(PlannedRequests planned, plan_requests(input));
+  AXLE_ASSIGN_OR_RETURN(PlannedRequests planned, plan_requests(input, true));
   return PlannerOutput{std::move(planned.plan)};
 }
 
-Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
-  // What serves best under a high load may be what serves best under a low one, and more.
-  if (input.policy.objective == Objective::kHybrid) {
-    AXLE_ASSIGN_OR_RETURN(std::vector<Plan> plans, measurable_plans(with_objective(input, Objective::kThroughput)));
-    for (Plan& plan : plans) plan.policy_digest = policy_digest(input.policy);
-    return plans;
-  }
+namespace {
+
+Result<std::vector<Plan>> measurable_plans_of(const PlannerInput& input, bool pipelines) {
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
   for (const auto& [index, in_part] : attempts_of(demands)) {
-    AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part));
+    AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part, pipelines));
     if (field.measurable.empty()) continue;
     AXLE_RETURN_IF_ERROR(check_static_shape(input));
     std::sort(field.measurable.begin(), field.measurable.end(), [&](const Considered& a, const Considered& b) {
@@ -262,6 +283,16 @@ Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
     return plans;
   }
   return std::vector<Plan>{};
+}
+
+}  // namespace
+
+Result<std::vector<Plan>> measurable_plans(const PlannerInput& input) {
+  if (input.policy.objective != Objective::kHybrid) return measurable_plans_of(input, true);
+  // What serves best under a high load may be what serves best under a low one, and more.
+  AXLE_ASSIGN_OR_RETURN(std::vector<Plan> plans, measurable_plans_of(with_objective(input, Objective::kThroughput), false));
+  for (Plan& plan : plans) plan.policy_digest = policy_digest(input.policy);
+  return plans;
 }
 
 Result<Partition> reference_partition(const PlannerInput& input) {

@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "spec/policy_names.h"
 
 namespace axle {
 namespace {
@@ -76,14 +75,6 @@ Status check_shapes(const PlannerInput& input) {
   const Lists lists = fixed_axes(input);
   AXLE_RETURN_IF_ERROR(check_axes(input, lists));
   if (lists.empty()) return ok_status();
-  const ScheduleKind kind = input.policy.schedule.kind;
-  if (kind != ScheduleKind::kAuto && kind != ScheduleKind::kSingle) {
-    return unimplemented_error(
-               fmt::format("fixed shapes together with schedule.kind = \"{}\" are understood but not executed by "
-                           "this version",
-                           schedule_kind_name(kind)))
-        .with_hint("leave out [shapes] and static_shape, or the schedule");
-  }
   if (input.model.format == "onnx") return ok_status();
   return unimplemented_error(fmt::format("a {} model is handed over whole: its open axes cannot be fixed", input.model.format))
       .with_hint("export it to ONNX, or with fixed sizes");

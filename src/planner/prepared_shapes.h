@@ -15,7 +15,7 @@ inline constexpr size_t kMostPreparedShapes = 64;
 using AxisSizes = std::map<std::string, int64_t>;  // open axis -> size; empty = all stay open
 
 // INVALID_ARGUMENT: an axis that the model does not leave open, or more than kMostPreparedShapes combinations.
-// UNIMPLEMENTED: together with a schedule of several resources, or for a model that is handed over whole.
+// UNIMPLEMENTED: for a model that is handed over whole.
 Status check_shapes(const PlannerInput& input);
 
 // What execution.static_shape demands, once something could run the model at all. FAILED_PRECONDITION: an axis whose size nobody gives.

@@ -33,6 +33,8 @@ int weight_of(const Decision& decision) {
       "SCHEDULE",     "THREADS",          "NO_CONVERTER", "CONVERSION",
       "NOT_PREPARED", "ACCURACY_UNKNOWN", "ACCURACY",     "NOT_ENOUGH_EVIDENCE",
       "CONSTRAINT",   "MEMORY",           "NOT_MEASURED"};
+  // Why the schedule that was asked for cannot be had at all.
+  if (decision.code == "SCHEDULE" && decision.candidate.find('@') == std::string::npos) return 1;
   if (decision.candidate.starts_with("pin ")) return 2;  // says what would satisfy it
   const auto found = std::find(kOrder.begin(), kOrder.end(), decision.code);
   if (found != kOrder.end()) return static_cast<int>(found - kOrder.begin());

@@ -81,6 +81,8 @@ bool schedules_core_sets(const Policy& policy) {
 }
 
 Gate gate_resource_target(const PlanningContext& context, const Demand& demand, const Resource& resource) {
+  if (!demand.group.empty() && !holds(demand.group, resource.id))
+    return Rejection{"SCHEDULE", fmt::format("this replica works on {}", join(demand.group, ", ")), {}};
   if (demand.targets.empty()) {
     if (resource.part >= 0 && !named_by_pin(context, resource) && !schedules_core_sets(context.input.policy))
       return Rejection{"POLICY", "core sets are used only when they are named as a target, or by a schedule", {}};

@@ -359,8 +359,7 @@ Result<TuneReport> Tuning::run() {
   request.samples = options_.samples;
   AXLE_ASSIGN_OR_RETURN(PlanReport planned, make_plan(runtime_, model_, request));
   // Of near ties the plan takes the simpler one: the table tells the same story.
-  if (const std::string& schedule = planned.plan.schedule; schedule == "single" || schedule == "split" || schedule == "hybrid")
-    chosen_ = plan_name(planned.plan.partitions);
+  if (planned.plan.schedule != "replicas") chosen_ = plan_name(planned.plan.partitions);
   TuneReport result = report();
   result.plan = std::move(planned.plan);
   return result;

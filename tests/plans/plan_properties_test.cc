@@ -63,8 +63,10 @@ TEST(Planner, NamesEachCandidateOnceAndChoosesOne) {
     }
     std::sort(names.begin(), names.end());
     EXPECT_TRUE(std::adjacent_find(names.begin(), names.end()) == names.end()) << plan_case.given;
-    const bool replicas = result->plan.schedule == "replicas" || result->plan.schedule == "hybrid";
-    EXPECT_EQ(chosen, replicas ? static_cast<int64_t>(result->plan.partitions.size()) : 1) << plan_case.given;
+    int64_t expected = 1;
+    if (result->plan.schedule == "hybrid") expected = static_cast<int64_t>(result->plan.partitions.size());
+    if (result->plan.schedule == "replicas") expected = result->plan.partitions.back().replica + 1;
+    EXPECT_EQ(chosen, expected) << plan_case.given;
     EXPECT_EQ(result->plan.decisions.front().verdict, DecisionVerdict::kChosen);
   }
 }
@@ -142,17 +144,36 @@ const ModelFacts& model_of(const PlannerInput& input, const Plan& plan) {
   return std::ranges::find(input.variant_graphs, part.variant->name(), &VariantGraph::variant)->model;
 }
 
+// One replica, its partitions numbered as in the whole plan.
+Plan replica_of(Plan plan, int32_t replica) {
+  std::set<int32_t> mine = {-1};
+  for (const Partition& part : plan.partitions) {
+    if (part.replica == replica) mine.insert(part.id);
+  }
+  std::erase_if(plan.partitions, [&](const Partition& part) { return part.replica != replica; });
+  std::erase_if(plan.transfers,
+                [&](const Transfer& t) { return !mine.contains(t.from_partition) || !mine.contains(t.to_partition); });
+  return plan;
+}
+
 TEST(Planner, MixedPlansCoverEachNodeOnceInOrder) {
-  int mixed = 0;
+  int mixed = 0, replicas = 0;
   for (const PlanCase& plan_case : all_cases()) {
     const auto result = make_plan(plan_case.input);
-    if (!result.has_value() || result->plan.schedule == "replicas") continue;
-    const Plan plan = judged_part(result->plan);
-    if (plan.partitions.size() < 2) continue;
-    expect_sound(model_of(plan_case.input, plan), plan);
-    ++mixed;
+    if (!result.has_value()) continue;
+    const Plan judged = judged_part(result->plan);
+    size_t crossing = 0;
+    for (int32_t replica = 0; replica <= judged.partitions.back().replica; ++replica) {
+      const Plan plan = replica_of(judged, replica);
+      crossing += plan.transfers.size();
+      if (plan.partitions.size() < 2) continue;
+      expect_sound(model_of(plan_case.input, plan), plan);
+      ++(replica > 0 ? replicas : mixed);
+    }
+    EXPECT_EQ(crossing, judged.transfers.size()) << "nothing crosses from one replica to another: " << plan_case.given;
   }
   EXPECT_GT(mixed, 8);
+  EXPECT_GE(replicas, 3);
 }
 
 // A model of `count` nodes of which one engine refuses every second.

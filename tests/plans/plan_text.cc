@@ -51,7 +51,8 @@ std::string plan_text(const Result<PlannerOutput>& result) {
   }
   const Plan& plan = result->plan;
   if (plan.schedule != "single")
-    out += fmt::format("schedule {}: {} per request{}\n", plan.schedule, format_duration_ns(plan.expected_ns),
+    out += fmt::format("schedule {}{}: {} per request{}\n", plan.schedule, plan.each.empty() ? "" : ", each a " + plan.each,
+                       format_duration_ns(plan.expected_ns),
                        plan.switch_at > 0 ? fmt::format(", switches at {}", plan.switch_at) : "");
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
   for (const Transfer& t : plan.transfers)

@@ -1,0 +1,79 @@
+"""Schedules over core sets on real engines: prepared shapes in replicas, the pipeline that "auto" looks at, answers in order."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def core_sets():
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("two core sets need two CPUs")
+    return f'[resources]\nsplit = {{ "cpu:0" = [[{cpus[0]}], [{cpus[-1]}]] }}\n'
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("kind", ["replicas", "pipeline"])
+def test_every_prepared_shape_runs_in_a_schedule(axle, models, core_sets, tmp_path, engine, kind):
+    model = models / "breast-cancer-mlp" / "model.onnx"
+    document = axle("inspect", model, "--json").json
+    axis, name = document["dynamic_axes"][0], document["inputs"][0]["name"]
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f'{core_sets}[schedule]\nkind = "{kind}"\n[shapes]\n"{axis}" = [1, 4]\n')
+    features = document["inputs"][0]["shape"][-1]
+    for batch in (1, 4, 3):
+        inputs = tmp_path / f"{batch}.npz"
+        np.savez(inputs, **{name: np.random.default_rng(batch).standard_normal((batch, features)).astype(np.float32)})
+        results = {}
+        for way, more in (("scheduled", ("--policy", policy)), ("plain", ())):
+            out = tmp_path / f"{way}-{batch}"
+            answer = axle("run", model, "--inputs", inputs, "--engine", engine, "--output-dir", out, "--json", *more)
+            if answer.code == 6:
+                pytest.skip(f"{engine} is not here")
+            assert answer.code == 0, answer.out + answer.err
+            results[way] = (answer.json["plan"], dict(np.load(out / "outputs.npz")))
+        plan = results["scheduled"][0]
+        assert plan["schedule"] == kind
+        assert sorted(list(part.get("axes", {}).values()) for part in plan["partitions"]) == [[], [], [1], [1], [4], [4]]
+        if kind == "replicas":
+            assert [part.get("replica", 0) for part in plan["partitions"]] == [0, 1, 0, 1, 0, 1]
+        for key, value in results["plain"][1].items():
+            np.testing.assert_allclose(results["scheduled"][1][key], value, rtol=1e-5, atol=1e-6)
+
+
+def test_throughput_weighs_a_pipeline_that_tuning_measured(axle, models, core_sets, tmp_path):
+    model = models / "ultraface-rfb-320"
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f'{core_sets}[objective]\nminimize = "throughput"\n[engines]\nallow = "onnxruntime"\n')
+    arguments = (model / "model.onnx", "--inputs", model / "input.npz", "--policy", policy)
+
+    def pipeline_of(answer):
+        return [row for row in answer.json["candidates"] if row["candidate"].startswith("mixed:")]
+
+    before = axle("plan", *arguments, "--json")
+    assert before.code == 0, before.out + before.err
+    assert before.json["plan"]["schedule"] != "pipeline", "nothing was measured: no estimate is taken over what is known"
+    assert len(pipeline_of(before)) == 1
+    assert "as a pipeline it is estimated" in pipeline_of(before)[0]["reason"]
+    tuned = axle("tune", *arguments, "--budget", "12s", "--json")
+    assert tuned.code == 0, tuned.out + tuned.err
+    assert any(row["p50_us"] > 0 for row in pipeline_of(tuned)), tuned.out
+    after = axle("plan", *arguments, "--json")
+    assert after.code == 0, after.out + after.err
+    chosen = after.json["plan"]["schedule"] == "pipeline"
+    for row in pipeline_of(after):
+        assert row["reason"].startswith("as a pipeline it "), row
+        assert (row["verdict"] == "chosen") == chosen
+
+
+def test_three_core_sets_are_no_pairs(axle, models, tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[execution]\ntarget = ["cpu:0"]\n[schedule]\nkind = "replicas"\neach = "pipeline"\n')
+    answer = axle("plan", models / "breast-cancer-mlp" / "model.onnx", "--policy", policy)
+    assert answer.code == 4, answer.out + answer.err
+    assert "take pairs of resources" in answer.err
+    assert "schedule.groups" in answer.err
