@@ -68,6 +68,9 @@ std::span<const PlaceGate> place_gates();
 std::span<const PrecisionGate> precision_gates();
 std::span<const CandidateGate> candidate_gates();
 
+// Of place_gates(): an engine that takes fixed shapes only needs every axis fixed (prepared_shapes.cc).
+Gate gate_dynamic_shapes(const PlanningContext& context, const Place& place);
+
 // A prepared variant at this place; `precision` is what the engine offers of the variant's. It speaks for the place as precision
 // gates do for the model itself.
 Gate gate_variant(const PlanningContext& context, const Demand& demand, const Place& place, const PrecisionSpec& precision,

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/json.h"
 #include "base/text.h"
+#include "planner/gates.h"
 
 namespace axle {
 namespace {
@@ -52,6 +54,23 @@ std::vector<AxisSizes> combinations(const Lists& lists) {
   return all;
 }
 
+// Open axes whose size neither the policy nor the samples give.
+std::vector<std::string> sizeless_axes(const PlannerInput& input) {
+  std::vector<std::string> axes;
+  for (const std::string& axis : input.model.dynamic_axes) {
+    if (!input.policy.shapes.contains(axis) && !input.sample_axes.contains(axis)) axes.push_back(axis);
+  }
+  return axes;
+}
+
+// "batch = [1]", as [shapes] reads it.
+std::string shapes_line(const std::string& axis) {
+  const bool bare = !axis.empty() && std::ranges::all_of(axis, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+  return fmt::format("{} = [1]", bare ? axis : fmt::format("\"{}\"", printable(axis, 80)));
+}
+
 Status check_axes(const PlannerInput& input, const Lists& lists) {
   for (const auto& [axis, sizes] : input.policy.shapes) {
     if (is_open(input, axis)) continue;
@@ -82,14 +101,13 @@ Status check_shapes(const PlannerInput& input) {
 
 Status check_static_shape(const PlannerInput& input) {
   if (!input.policy.execution.static_shape) return ok_status();
-  const Lists lists = fixed_axes(input);
-  for (const std::string& axis : input.model.dynamic_axes) {
-    if (lists.contains(axis)) continue;
-    return failed_precondition_error(
-               fmt::format("execution.static_shape: the model leaves axis {} open, and nothing gives its size", axis))
-        .with_hint(fmt::format("name the sizes to prepare: [shapes] \"{}\" = [1], or give samples of that shape", axis));
+  if (const std::vector<std::string> open = sizeless_axes(input); !open.empty()) {
+    const bool one = open.size() == 1;
+    return failed_precondition_error(fmt::format("execution.static_shape: the model leaves {} {} open, and nothing gives {}",
+                                                 one ? "axis" : "axes", join(open, ", "), one ? "its size" : "their sizes"))
+        .with_hint(missing_sizes_hint(input));
   }
-  for (const auto& [axis, sizes] : lists) {
+  for (const auto& [axis, sizes] : fixed_axes(input)) {
     const auto sample = input.sample_axes.find(axis);
     if (sample == input.sample_axes.end() || std::find(sizes.begin(), sizes.end(), sample->second) != sizes.end()) continue;
     return invalid_argument_error(fmt::format("the samples have {}={}, and execution.static_shape lets only {} run", axis,
@@ -97,6 +115,13 @@ Status check_static_shape(const PlannerInput& input) {
         .with_hint(fmt::format("add {} to shapes.{}, or give other samples", sample->second, axis));
   }
   return ok_status();
+}
+
+std::string missing_sizes_hint(const PlannerInput& input) {
+  std::vector<std::string> lines;
+  for (const std::string& axis : sizeless_axes(input)) lines.push_back(shapes_line(axis));
+  return fmt::format("name the sizes to prepare: {}, or give samples of that shape",
+                     lines.size() == 1 ? "[shapes] " + lines.front() : "under [shapes] the lines " + join(lines, " and "));
 }
 
 std::vector<AxisSizes> prepared_shapes(const PlannerInput& input) {
@@ -113,6 +138,19 @@ std::vector<AxisSizes> prepared_shapes(const PlannerInput& input) {
 
 bool fixes_all_axes(const PlannerInput& input) {
   return input.policy.execution.static_shape && !input.model.dynamic_axes.empty() && check_static_shape(input).ok();
+}
+
+Gate gate_dynamic_shapes(const PlanningContext& context, const Place& place) {
+  const PlannerInput& input = context.input;
+  const auto& axes = input.model.dynamic_axes;
+  if (axes.empty() || place.facts->capability.dynamic_shapes != DynamicShapes::kNo || fixes_all_axes(input))
+    return std::nullopt;
+  const std::string what =
+      input.policy.execution.static_shape
+          ? ": " + check_static_shape(input).message()
+          : fmt::format(", and the model leaves {} open: fix them with [shapes] or samples, and execution.static_shape",
+                        fmt::join(axes | std::views::take(4), ", "));
+  return Rejection{"DYNAMIC_SHAPE", fmt::format("{} takes fixed shapes only{}", place.name(), what), {}};
 }
 
 std::string prepared_note(const PlannerInput& input) {

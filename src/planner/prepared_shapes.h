@@ -26,6 +26,9 @@ Status check_static_shape(const PlannerInput& input);
 // execution.static_shape is set, an empty one for all other shapes. A single empty entry where the policy fixes nothing.
 std::vector<AxisSizes> prepared_shapes(const PlannerInput& input);
 
+// What to write so that no axis stays open: the line of [shapes] for each one whose size nobody gives.
+std::string missing_sizes_hint(const PlannerInput& input);
+
 // True when no executable keeps an open axis: an engine that takes fixed shapes only can serve.
 bool fixes_all_axes(const PlannerInput& input);
 

@@ -60,6 +60,14 @@ TEST(PreparedShapes, StaticShapesComeFromThePolicyOrTheSamples) {
   EXPECT_THAT(check_static_shape(input), StatusIs(StatusCode::kInvalidArgument, "samples have batch=3"));
 }
 
+TEST(PreparedShapes, EveryOpenAxisIsNamedWithTheLineToWrite) {
+  PlannerInput input = input_of({}, true);
+  EXPECT_THAT(check_static_shape(input), StatusIs(StatusCode::kFailedPrecondition, "leaves axes batch, seq open"));
+  EXPECT_THAT(check_static_shape(input).hint(), HasSubstr("under [shapes] the lines batch = [1] and seq = [1]"));
+  input.model.dynamic_axes = {"x[0]"};
+  EXPECT_THAT(check_static_shape(input).hint(), HasSubstr("[shapes] \"x[0]\" = [1], or give samples"));
+}
+
 TEST(PreparedShapes, WhatCannotBePreparedIsRefusedByName) {
   EXPECT_THAT(check_shapes(input_of({{"bacth", {1}}})), StatusIs(StatusCode::kInvalidArgument, "shapes.bacth"));
   EXPECT_THAT(check_shapes(input_of({{"bacth", {1}}})).hint(), HasSubstr("\"batch\""));

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "planner/precision.h"
+#include "planner/prepared_shapes.h"
 #include "spec/json_fields.h"
 #include "spec/plan_json.h"
 
@@ -63,11 +64,14 @@ bool would_help(const PlanningContext& context, const Demand& demand, const std:
 
 // Only missing engines stand in the way: of those asked for, or of all where none that is here reaches as far as the model.
 bool only_engines_missing(const PlanningContext& context, const Attempt& attempt) {
-  static const std::set<std::string_view> kSaysNothing = {"ABSENT", "NO_ENGINE", "POLICY", "SIMULATED", "EXAMPLE"};
+  static const std::set<std::string_view> kSaysNothing = {"ABSENT",    "NO_ENGINE", "POLICY",
+                                                          "SIMULATED", "EXAMPLE",   "COMPILE_ONLY"};
   bool absent = false, out_of_reach = false;
   for (const Decision& decision : attempt.decisions) {
     absent |= decision.code == "ABSENT" && would_help(context, attempt.demand, decision.candidate);
     if (kSaysNothing.contains(decision.code)) continue;
+    // Who wants static shapes and gives no size has only to give one.
+    if (decision.code == "DYNAMIC_SHAPE" && context.input.policy.execution.static_shape) return false;
     const bool admitted_less = decision.code == "PRECISION" && decision.nodes.empty();
     if (!is_out_of_reach(decision) && !admitted_less) return false;
     out_of_reach |= !admitted_less;
@@ -101,6 +105,9 @@ std::vector<const Decision*> nearest_reasons(const PlanningContext& context, con
   return reasons;
 }
 
+// "vela" of "vela@npu:0".
+std::string engine_of(const Decision& decision) { return decision.candidate.substr(0, decision.candidate.find('@')); }
+
 std::string hint_for(const PlanningContext& context, const Decision& decision) {
   const Policy& policy = context.input.policy;
   const std::string& code = decision.code;
@@ -123,6 +130,8 @@ std::string hint_for(const PlanningContext& context, const Decision& decision) {
   if (code == "SCHEDULE")
     return "name core sets or devices: [resources] split = { \"cpu:0\" = [[0], [1]] }, or targets such as cpu:0/0 and cpu:0/1";
   if (code == "THREADS") return "ask for fewer threads, or leave the choice to the planner";
+  if (code == "DYNAMIC_SHAPE" && policy.execution.static_shape) return check_static_shape(context.input).hint();
+  if (code == "COMPILE_ONLY") return "to compile for it, name it alone (--engine " + engine_of(decision) + ")";
   if (code == "PRECISION") return "let another precision stand in with [fallback] precision = [\"f32\"]";
   if (!decision.nodes.empty())
     return policy.schedule.mixing == Mixing::kNever ? "`axle inspect` lists what each engine says of each node; "

@@ -9,7 +9,6 @@
 #include "planner/cost_model.h"
 #include "planner/gates.h"
 #include "planner/precision.h"
-#include "planner/prepared_shapes.h"
 #include "policy/policy_values.h"
 #include "spec/answer_fields.h"
 
@@ -129,6 +128,18 @@ Gate gate_resource_simulated(const PlanningContext& context, const Demand& deman
 
 // ---- an engine on a resource
 
+// One that runs nothing is for who wants its artefacts, and says so by naming no other.
+Gate gate_compile_only(const PlanningContext& context, const Place& place) {
+  if (!place.facts->compile_only) return std::nullopt;
+  const std::string& name = place.engine->info.name;
+  const std::vector<std::string>& asked = context.input.policy.engines.allow;
+  if (asked.size() == 1 && asked.front() == name) return std::nullopt;
+  return Rejection{"COMPILE_ONLY",
+                   fmt::format("{} only compiles for {}: it runs nothing. To compile for it, name it alone (--engine {})", name,
+                               place.resource->id, name),
+                   {}};
+}
+
 Gate gate_format(const PlanningContext& context, const Place& place) {
   const auto& formats = place.facts->capability.formats;
   if (holds(formats, context.input.model.format)) return std::nullopt;
@@ -153,19 +164,6 @@ Gate gate_boundary_dtypes(const PlanningContext& context, const Place& place) {
     }
   }
   return std::nullopt;
-}
-
-Gate gate_dynamic_shapes(const PlanningContext& context, const Place& place) {
-  const auto& axes = context.input.model.dynamic_axes;
-  if (axes.empty() || place.facts->capability.dynamic_shapes != DynamicShapes::kNo) return std::nullopt;
-  if (fixes_all_axes(context.input)) return std::nullopt;
-  return Rejection{
-      "DYNAMIC_SHAPE",
-      fmt::format("{} takes fixed shapes only, and the model leaves {} open: fix them with [shapes] or samples, and "
-                  "execution.static_shape",
-                  place.name(),
-                  join({axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(axes.size(), 4))}, ", ")),
-      {}};
 }
 
 Gate gate_limits(const PlanningContext& context, const Place& place) {
@@ -366,9 +364,9 @@ Gate gate_unknown_support(const PlanningContext& context, const Demand&, const P
 
 constexpr std::array<EngineGate, 2> kEngineGates = {gate_engine_policy, gate_engine_present};
 constexpr std::array<ResourceGate, 3> kResourceGates = {gate_resource_target, gate_resource_rules, gate_resource_simulated};
-constexpr std::array<PlaceGate, 8> kPlaceGates = {gate_format,        gate_boundary_dtypes, gate_dynamic_shapes,
-                                                  gate_limits,        gate_resource_memory, gate_core_set,
-                                                  gate_needs_compile, gate_kernels};
+constexpr std::array<PlaceGate, 9> kPlaceGates = {gate_compile_only,   gate_format,        gate_boundary_dtypes,
+                                                  gate_dynamic_shapes, gate_limits,        gate_resource_memory,
+                                                  gate_core_set,       gate_needs_compile, gate_kernels};
 constexpr std::array<PrecisionGate, 4> kPrecisionGates = {gate_precision_policy, gate_precision_native, gate_support,
                                                           gate_unknown_support};
 

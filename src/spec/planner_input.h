@@ -80,6 +80,7 @@ struct CapabilityFacts {
   bool simulated = false;
   Capability capability;
   bool assumed = false;  // no engine said so: the profile of the resource does. Only where a plan is a what-if
+  bool compile_only = false;  // it compiles and estimates there, and runs nothing
   friend bool operator==(const CapabilityFacts&, const CapabilityFacts&) = default;
 };
 

@@ -71,6 +71,7 @@ Json capability_facts_to_json(const CapabilityFacts& c) {
                {"resource", c.resource},
                {"simulated", c.simulated}};
   if (c.assumed) json["assumed"] = true;
+  if (c.compile_only) json["compile_only"] = true;
   return json;
 }
 
@@ -183,6 +184,7 @@ Result<CapabilityFacts> read_capability_facts(const Json& json, const std::strin
   facts.engine_id = reader.text("engine_id");
   facts.simulated = reader.boolean("simulated");
   facts.assumed = reader.boolean_or("assumed", false);
+  facts.compile_only = reader.boolean_or("compile_only", false);
   const Json& capability = reader.object("capability");
   AXLE_RETURN_IF_ERROR(reader.finish());
   Result<Capability> read = capability_from_json(capability, AnswerKeys::kStrict);

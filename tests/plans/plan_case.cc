@@ -237,6 +237,7 @@ class Parser {
     facts.resource = facts.engine_id = line.word(1);
     facts.simulated = line.has("simulated");
     facts.assumed = line.has("assumed");
+    facts.compile_only = line.has("compile_only");
     Capability& c = facts.capability;
     c.formats = list_of(line.value("formats", "onnx"));
     for (const std::string& name : list_of(line.value("precisions", "f32"))) {
