@@ -7,9 +7,23 @@
 #include "planner/planner.h"
 #include "runtime/calibration.h"
 #include "runtime/contender.h"
+#include "runtime/model_facts.h"
 #include "runtime/planner_inputs.h"
 
 namespace axle {
+namespace {
+
+// Of prepared shapes the first is what was judged; evidence of it holds for all of them.
+Plan judged_part(Plan plan) {
+  const std::map<std::string, int64_t> axes = plan.partitions.front().axes;
+  std::erase_if(plan.partitions, [&](const Partition& part) { return part.axes != axes; });
+  const auto count = static_cast<int32_t>(plan.partitions.size());
+  std::erase_if(plan.transfers,
+                [&](const Transfer& transfer) { return transfer.from_partition >= count || transfer.to_partition >= count; });
+  return plan;
+}
+
+}  // namespace
 
 Status measure_error(Runtime& runtime, const Model& model, const PlanRequest& asked, const Plan& plan) {
   PlanRequest request = asked;
@@ -38,7 +52,7 @@ Status measure_error(Runtime& runtime, const Model& model, const PlanRequest& as
 
   Contender contender;
   contender.name = plan_name(plan.partitions);
-  contender.plan = plan;
+  contender.plan = judged_part(plan);
   load_contender(runtime, model, request.samples, request.cancel, contender);
   if (!contender.failure.ok()) {
     if (!is_engines_answer(contender.failure)) return contender.failure;

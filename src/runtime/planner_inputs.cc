@@ -33,6 +33,8 @@ namespace axle {
 namespace {
 
 constexpr const char* kAllowSimulated = "AXLE_ALLOW_SIMULATED";
+// Of a resource that an engine reports: "no" = it only compiles for it (docs/formats/engine-answers.md).
+constexpr const char* kRunsAttribute = "runs";
 
 // Precisions worth asking an engine about: the model's own, and what the policy names.
 std::vector<std::string> wanted_precisions(const ModelFacts& model, const Policy& policy, const Capability& capability) {
@@ -86,7 +88,14 @@ EngineFacts engine_facts(const EngineState& state) {
   for (const EngineResource& resource : state.resources) {
     const auto capability = state.capabilities.find(resource.resource.id);
     if (capability == state.capabilities.end()) continue;
-    facts.capabilities.push_back({resource.resource.id, resource.engine_id, resource.resource.simulated, capability->second});
+    CapabilityFacts& one = facts.capabilities.emplace_back();
+    one.resource = resource.resource.id;
+    one.engine_id = resource.engine_id;
+    one.simulated = resource.resource.simulated;
+    one.capability = capability->second;
+    // Its own word: another engine's resource may have the same id.
+    const auto runs = resource.resource.attributes.find(kRunsAttribute);
+    one.compile_only = runs != resource.resource.attributes.end() && runs->second == "no";
   }
   return facts;
 }
@@ -110,12 +119,15 @@ Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const G
   return engine->support(request);
 }
 
-// Where no axis stays open, engines are asked about what they will be given.
+}  // namespace
+
 Result<std::shared_ptr<const Graph>> judged_graph(const Model& model, const PlannerInput& input) {
   AXLE_ASSIGN_OR_RETURN(auto graph, graph_of(model));
   if (!fixes_all_axes(input) || !check_shapes(input).ok()) return graph;
   return bind_axes(*graph, prepared_shapes(input).front());
 }
+
+namespace {
 
 Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& model, const PlannerInput& input,
                                                  const PlanRequest& request) {

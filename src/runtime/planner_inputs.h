@@ -26,6 +26,9 @@ Result<std::vector<EngineFacts>> collect_engines(Runtime& runtime);
 bool may_serve(const EngineFacts& engine, const Policy& policy);
 bool reads_format(const Capability& capability, const Model& model);
 
+// The graph that engines are asked about: the model's, or a copy's, with the shape that is judged where no axis stays open.
+Result<std::shared_ptr<const Graph>> judged_graph(const Model& model, const PlannerInput& input);
+
 // The engine's answer for the whole graph at default options, with the custom operators of `policy` (pinned); remembered by
 // its digest, library, resource, precision and those.
 Result<GraphVerdict> engine_verdict(Runtime& runtime, const std::shared_ptr<const Graph>& graph, const EngineFacts& engine,

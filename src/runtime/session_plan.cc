@@ -23,9 +23,18 @@ bool lacks_evidence(const Status& refusal) {
   return false;
 }
 
+// One copy of the model runs all of it, the same for every prepared shape.
+bool runs_one_copy(const Plan& plan) {
+  const Partition& first = plan.partitions.front();
+  return plan.schedule == "single" && first.variant &&
+         std::all_of(plan.partitions.begin(), plan.partitions.end(), [&](const Partition& part) {
+           return part.nodes.empty() && part.candidate.format() == first.candidate.format();
+         });
+}
+
 // A copy of the model runs, and nobody has compared its outputs with the model's.
 bool lacks_error(const Plan& plan) {
-  if (plan.partitions.size() != 1 || !plan.partitions.front().variant) return false;
+  if (!runs_one_copy(plan)) return false;
   const std::string name = plan.partitions.front().candidate.format();
   return std::none_of(plan.decisions.begin(), plan.decisions.end(), [&](const Decision& decision) {
     return decision.candidate == name && decision.evidence && decision.evidence->error;

@@ -95,7 +95,8 @@ Status add_variant_answers(Runtime& runtime, const Model& model, const PlanReque
       continue;
     }
     const std::string name = facts.variant.name();
-    AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(open->model));
+    // A copy leaves open what the model does: where no axis stays open, engines are asked about what they will be given.
+    AXLE_ASSIGN_OR_RETURN(const auto graph, judged_graph(open->model, input));
     AXLE_ASSIGN_OR_RETURN(std::vector<VerdictRow> rows, asker.ask(open->model, graph, facts.precision));
     for (const VerdictRow& row : rows) input.variant_verdicts.push_back(verdict_row(row, name, *graph));
     if (!may_be_cut(input, name)) continue;

@@ -319,6 +319,42 @@ TEST_F(Variants, AskedForByOnePrecisionAreMadeRunAndReported) {
   EXPECT_EQ(chosen.evidence->error->outputs.front().name, "y");
 }
 
+// As on an NPU: fixed shapes only, of the copy too; one executable for each size, and the error of the first is reported.
+TEST_F(Variants, RunInEachPreparedShapeWhereNoneStaysOpen) {
+  testing::FakeScript& script = engine().script();
+  script.capability.dynamic_shapes = kit::DynamicShapes::kNo;
+  script.answer_support = [answer = script.answer_support](const kit::SupportArgs& args) {
+    if (args.graph.input(0).shape()[0].size >= 0) return answer(args);
+    kit::Support support;
+    support.graph = support.otherwise = {kit::VerdictKind::kNo, "DYNAMIC_SHAPE", "fixed shapes only", -1};
+    return support;
+  };
+  start();
+  SessionOptions options;
+  options.policy = request_.policy;
+  options.policy.execution.static_shape = true;
+  options.runtime = runtime_;
+  EXPECT_THAT(Session::create(*model_, options),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       "takes fixed shapes only: execution.static_shape: the model leaves axis n open"));
+  EXPECT_THAT(Session::create(*model_, options).status().hint(), HasSubstr("[shapes] n = [1]"));
+  options.policy.shapes = {{"n", {4, 1, 8}}};
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::create(*model_, options));
+  ASSERT_THAT(session.plan().partitions, SizeIs(3));
+  for (const Partition& part : session.plan().partitions) EXPECT_TRUE(part.variant.has_value());
+  for (const int64_t size : {1, 4, 8}) {
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto inputs, generate_inputs(*model_, {.axis_size = size}));
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto outputs, session.run(inputs));
+    EXPECT_FLOAT_EQ(outputs.front().tensor.as<float>()[0], inputs.front().tensor.as<float>()[0] + 0.5f);
+  }
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto three, generate_inputs(*model_, {.axis_size = 3}));
+  EXPECT_THAT(session.run(three), StatusIs(StatusCode::kInvalidArgument, "prepared for n=3: prepared are n=4; n=1; n=8"));
+  const Decision& chosen = session.plan().decisions.front();
+  ASSERT_TRUE(chosen.evidence && chosen.evidence->error);
+  EXPECT_GT(chosen.evidence->error->max_relative, 0.1);
+  EXPECT_EQ(conversions(), 1u);
+}
+
 TEST_F(Variants, AreAdmittedByTheirErrorAlone) {
   TuneOptions options;
   options.policy.execution.precisions = {"int8", "f32"};
