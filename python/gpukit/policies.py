@@ -80,8 +80,9 @@ class ExecutionPolicy:
     Attributes:
         target: selector such as ``"npu"`` or ``"gpu@nvidia"``; None = the session's device.
         precision: ``"int8"``, ``"fp16"``, ...: one alone is forced and its error reported; several are gated on accuracy in order.
-        static_shape: no axis stays open: each that the model's file leaves open gets its size from `samples`; one that gets none is
-            refused by its name, and so is a run of another shape. The plan's notes name what was prepared.
+        static_shape: no axis stays open: each that the model's file leaves open gets its size from `batch_size`, `shapes` or the
+            session's `samples`; one that gets none is refused by its name, and so is a run of another shape. The plan's notes name
+            what was prepared.
         allow_fallback: selectors of what may stand in when the target is missing, on any engine there. Nothing else may; what did
             is in `substitutions`.
         allow_engine_fallback: engines that may stand in for the one that was named, on the same target.
@@ -90,6 +91,9 @@ class ExecutionPolicy:
         threads: compute threads; None = the planner's choice.
         max_relative_error: bound on the error against fp32; None = none.
         tuning_budget: how long may be measured: ``"10s"``, or seconds; None = not at all.
+        batch_size: sizes to prepare of the batch axis, ``[1, 4, 8]``: each gets an executable of its own, and a run goes to the one
+            of its inputs' size. The batch axis is the open first axis that the model's inputs share.
+        shapes: the same for any open axis, by its symbol or place: ``{"seq": [16, 128], "x[0]": 4}``.
 
     """
 
@@ -103,3 +107,58 @@ class ExecutionPolicy:
     allow_engine_fallback: str | Iterable[str] | None = None
     allow_precision_fallback: str | Iterable[str] | None = None
     allow_kernel_fallback: bool = False
+    batch_size: int | Iterable[int] | None = None
+    shapes: Mapping[str, int | Iterable[int]] | None = None
+
+    def sizes(self, inputs: Iterable[axle.IoSpec] | None) -> dict[str, list[int]]:
+        """Give what is to be prepared, axis by axis, for a model of these inputs (None = not known).
+
+        Raises:
+            InvalidArgumentError: `batch_size` for a model whose inputs share no open first axis, or for one that is not known.
+
+        """
+        sizes = {axis: _sizes_of(wanted, f"shapes[{axis!r}]") for axis, wanted in (self.shapes or {}).items()}
+        if self.batch_size is None:
+            return sizes
+        wanted = _sizes_of(self.batch_size, "batch_size")
+        axis = _batch_axis(inputs, wanted)
+        if axis is None:
+            return sizes
+        if sizes.get(axis, wanted) != wanted:
+            raise axle.InvalidArgumentError(
+                f"the sizes of {axis} are contradictory: batch_size={wanted}, shapes[{axis!r}]={sizes[axis]}", hint="name them once"
+            )
+        return {**sizes, axis: wanted}
+
+
+def _sizes_of(wanted: int | Iterable[int], what: str) -> list[int]:
+    sizes = [wanted] if isinstance(wanted, int) else list(wanted)
+    if not sizes or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
+        raise axle.InvalidArgumentError(f"{what} is {wanted!r}", hint="a size of at least 1, or several: [1, 4, 8]")
+    return sizes
+
+
+def _batch_axis(inputs: Iterable[axle.IoSpec] | None, wanted: list[int]) -> str | None:
+    """Give the open first axis that the inputs share; None where it is fixed at just the size that is wanted."""
+    if inputs is None:
+        raise axle.InvalidArgumentError(
+            "batch_size says nothing without a model: which axis it is depends on it",
+            hint='give the model too, or name the axis: shapes={"batch": [1, 4, 8]}',
+        )
+    first = [(spec.name, spec.shape[0]) for spec in inputs if spec.shape]
+    fixed = {size for _, size in first if isinstance(size, int)}
+    names = list(dict.fromkeys(f"{name}[0]" if axis is None else axis for name, axis in first if not isinstance(axis, int)))
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise axle.InvalidArgumentError(
+            f"batch_size: the model's inputs share no first axis, they have {', '.join(names)}",
+            hint=f'name the sizes of each: shapes={{"{names[0]}": {wanted}, ...}}',
+        )
+    if fixed == set(wanted):
+        return None
+    sizes = " or ".join(map(str, sorted(fixed))) or "nothing: its inputs have no first axis"
+    raise axle.InvalidArgumentError(
+        f"batch_size is {wanted}, and the first axis of the model's inputs is fixed at {sizes}",
+        hint="export the model with an open batch axis, or leave batch_size out",
+    )

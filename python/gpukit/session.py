@@ -10,6 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 import axle
+from axle.session import open_model
 from gpukit.engines import engine_choice, engine_of, engines_of
 from gpukit.policies import ExecutionPolicy, KernelPolicy, words_of
 
@@ -41,8 +42,11 @@ def make_policy(
     fp16: bool = False,
     policy: axle.Policy | str | os.PathLike[str] | Mapping[str, object] | None = None,
     partition: Mapping[str, str] | None = None,
+    model: axle.Model | None = None,
 ) -> axle.Policy:
     """Translate gpukit's words into an `axle.Policy`; `policy` is what they lie over. Arguments as in `InferenceSession`.
+
+    `model` is read only to find its batch axis, where the execution policy has a `batch_size`.
 
     The result is a policy as code: ``made.to_toml()`` can be checked in and given back as `policy`.
 
@@ -69,6 +73,8 @@ def make_policy(
     )
     if wanted.static_shape:
         made.execution.static_shape = True
+    if sizes := wanted.sizes(None if model is None else model.inputs):
+        made.shapes = {**made.shapes, **sizes}
     if wanted.max_relative_error is not None:
         made.accuracy.max_relative_error = wanted.max_relative_error
     if len(engines) > 1 and made.schedule.mixing != axle.Mixing.NEVER:
@@ -196,8 +202,11 @@ class InferenceSession:
             return
         if waive:
             raise axle.InvalidArgumentError("without a lock nothing can drift", hint="give locked=..., or leave waive out")
-        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition)
-        self._session = axle.Session.create(model, made, samples=samples, profile=profile, runtime=runtime)
+        runtime = runtime or axle.Runtime.default()
+        opened = open_model(model, runtime) if exec_policy is not None and exec_policy.batch_size is not None else model
+        known = opened if isinstance(opened, axle.Model) else None
+        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition, known)
+        self._session = axle.Session.create(opened, made, samples=samples, profile=profile, runtime=runtime)
 
     @property
     def session(self) -> axle.Session:

@@ -75,6 +75,7 @@ void bind_parts(nb::module_& module) {
       .def_ro("outputs", &Partition::outputs)
       .def_ro("options", &Partition::options)
       .def_ro("cpu_set", &Partition::cpu_set)
+      .def_ro("axes", &Partition::axes, "open axes that this executable has fixed, by size; empty = none")
       .def_ro("isolated", &Partition::isolated)
       .def_prop_ro(
           "load", [](const Partition& part) { return std::string(load_name(part.load)); },
