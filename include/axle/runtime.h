@@ -33,6 +33,8 @@ struct RuntimeOptions {
   uint64_t worker_memory_bytes = 0;         // what an engine in a process of its own may allocate; 0 = no limit
   int64_t worker_timeout_ns = 0;            // a call that takes it longer ends its process; 0 = no limit
   int64_t converter_timeout_ns = 0;         // what making a variant of a model may take; 0 = 15 minutes
+  // Processes of engines that may wait for their next use, for seconds: loading takes one instead of starting it; 0 = none waits.
+  size_t idle_workers = 2;
   std::vector<std::string> engine_descriptions;  // files or folders, before AXLE_ENGINE_DESCRIPTIONS and the user's folder
 };
 

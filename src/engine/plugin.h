@@ -18,6 +18,8 @@ namespace axle {
 class RemoteEngine {
  public:
   virtual ~RemoteEngine() = default;
+  // Its process lives, and is the one that it began with.
+  virtual bool in_first_life() const { return true; }
   virtual axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) = 0;
   virtual axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) = 0;
   // Puts in what the kernel says: the CPUs its threads really stay on.

@@ -18,6 +18,8 @@ class Worker final : public RemoteEngine {
   }
   axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) override { return client_->describe_engine(engine, out); }
 
+  bool in_first_life() const override { return client_->restarts() == 0 && channel_->life() != 0; }
+
   Status amend(EffectiveValues& effective) const override {
     if (cpu_set_.empty()) return ok_status();
     AXLE_ASSIGN_OR_RETURN(const WorkerFigures figures, channel_->figures());

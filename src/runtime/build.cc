@@ -327,6 +327,7 @@ Result<std::shared_ptr<const Executable>> load_artefact(const Engine& engine, co
 Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, const Partition& planned,
                                        const BuildOptions& options) {
   AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, planned));
+  if (options.next != nullptr) prepare_isolated_engine(runtime, *options.next);
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
   Partition part = planned;
   const Place place{machine, part.candidate.resource};
@@ -366,7 +367,7 @@ Result<BuiltPartition> build_partition(Runtime& runtime, const Model& model, con
 }
 
 Result<BuiltArtefact> build_artefact(Runtime& runtime, const Model& model, const Partition& part, const BuildOptions& options) {
-  AXLE_ASSIGN_OR_RETURN(const auto engine, engine_of(runtime, part));
+  AXLE_ASSIGN_OR_RETURN(auto engine, engine_of(runtime, part));
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   const bool elsewhere = options.machine != nullptr && options.machine->fingerprint() != here.fingerprint();
   Place place{elsewhere ? *options.machine : here, part.candidate.resource, elsewhere};
@@ -379,6 +380,8 @@ Result<BuiltArtefact> build_artefact(Runtime& runtime, const Model& model, const
   }
   const int64_t started = steady_ns();
   AXLE_ASSIGN_OR_RETURN(const Artefact artefact, artefact_of(runtime, *engine, place, model, part, options));
+  // Whoever compiles usually loads next. Of a compiler that failed nobody knows the state: its process ends.
+  return_isolated_engine(runtime, part, std::move(engine));
   BuiltArtefact built;
   built.cache = artefact.cache;
   if (!artefact.lease) return built;

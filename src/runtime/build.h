@@ -17,6 +17,8 @@ struct BuildOptions {
   ProgressCallback progress;
   bool verify = false;
   bool profile = false;  // load so that runs can be recorded node by node
+  const Partition* next =
+      nullptr;  // build_partition: what is loaded after this; a process of its own is started for it meanwhile
   const Machine* machine = nullptr;  // build_artefact: the one to compile for; null = this one
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/isolate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/worker.h"
 #include "runtime/runtime_state.h"
@@ -19,9 +20,14 @@ std::vector<int32_t> process_cpus(const Machine& machine, const Partition& part)
   return whole != nullptr && whole->part < 0 && !whole->cpus.empty() ? whole->cpus : part.cpu_set;
 }
 
-}  // namespace
+// Everything that a process is started with; nothing of the runtime, which may be gone before a start in the background is over.
+struct Start {
+  WorkerOptions worker;
+  EngineCreateOptions create;
+  std::string name;
+};
 
-Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& here, const Partition& part) {
+Result<Start> start_of(Runtime& runtime, const Engine& here, const Partition& part) {
   if (here.plugin().path().empty()) {
     return failed_precondition_error(
                fmt::format("{} cannot run in a process of its own: it was registered by this program and is "
@@ -30,13 +36,36 @@ Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& 
         .with_hint(fmt::format("set engines.{}.isolation = \"none\", or choose another engine", here.name()));
   }
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
-  WorkerOptions options;
-  options.plugin_path = here.plugin().path();
-  options.cpu_set = process_cpus(machine, part);
-  options.memory_limit_bytes = runtime.state().options.worker_memory_bytes;
-  options.call_timeout = std::chrono::nanoseconds(runtime.state().options.worker_timeout_ns);
-  AXLE_ASSIGN_OR_RETURN(auto plugin, start_worker(options));
-  AXLE_ASSIGN_OR_RETURN(auto engine, Engine::create(std::move(plugin), here.created_with()));
+  Start start;
+  start.worker.plugin_path = here.plugin().path();
+  start.worker.cpu_set = process_cpus(machine, part);
+  start.worker.memory_limit_bytes = runtime.state().options.worker_memory_bytes;
+  start.worker.call_timeout = std::chrono::nanoseconds(runtime.state().options.worker_timeout_ns);
+  start.create = here.created_with();
+  start.name = here.name();
+  return start;
+}
+
+// Processes under one key are alike: one may stand for another.
+std::string key_of(const Start& start) {
+  return fmt::format("{}\t{}\t{}\t{}\t{}", start.name, start.worker.plugin_path, fmt::join(start.worker.cpu_set, ","),
+                     start.worker.memory_limit_bytes, start.worker.call_timeout.count());
+}
+
+Result<std::shared_ptr<Engine>> start_engine(const Start& start) {
+  AXLE_ASSIGN_OR_RETURN(auto plugin, start_worker(start.worker));
+  return Engine::create(std::move(plugin), start.create);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& here, const Partition& part) {
+  AXLE_ASSIGN_OR_RETURN(const Start start, start_of(runtime, here, part));
+  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
+  std::shared_ptr<Engine> engine = runtime.state().idle->take(key_of(start));
+  if (engine == nullptr) {
+    AXLE_ASSIGN_OR_RETURN(engine, start_engine(start));
+  }
   if (library_of(engine->info()) != library_of(here.info())) {
     return aborted_error(fmt::format("{} found another library in a process of its own: {} instead of {}", here.name(),
                                      library_of(engine->info()), library_of(here.info())));
@@ -44,6 +73,22 @@ Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& 
   engine->set_library_digest(here.library_digest());
   engine->bind_machine(machine);
   return engine;
+}
+
+void prepare_isolated_engine(Runtime& runtime, const Partition& part) {
+  if (!part.isolated) return;
+  const auto here = runtime.state().engine(part.candidate.engine, runtime);
+  if (!here) return;
+  auto start = start_of(runtime, **here, part);
+  if (!start) return;
+  const std::string key = key_of(*start);
+  runtime.state().idle->prepare(key, [made = *std::move(start)] { return start_engine(made); });
+}
+
+void return_isolated_engine(Runtime& runtime, const Partition& part, std::shared_ptr<Engine> engine) {
+  if (!part.isolated || engine.use_count() != 1) return;
+  const auto start = start_of(runtime, *engine, part);
+  if (start) runtime.state().idle->give(key_of(*start), std::move(engine));
 }
 
 }  // namespace axle

@@ -8,9 +8,17 @@
 
 namespace axle {
 
-// `here`, once more, in a process of its own that stays on the partition's core set; ends with the last that was made from it.
+// `here`, once more, in a process of its own that stays on the partition's core set; ends with the last that was made from it. One that
+// waits idle is taken, otherwise one is started.
 // FAILED_PRECONDITION: the engine is no plugin file but part of this process. ABORTED: another library was found there.
 // Otherwise as start_worker.
 Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& here, const Partition& part);
+
+// Starts one for `part` in the background, unless one waits for it already. Nothing for a part that runs in this process; a failure is told
+// to who loads the part.
+void prepare_isolated_engine(Runtime& runtime, const Partition& part);
+
+// Back to those that wait: nothing was loaded on it, and nobody but the caller holds it.
+void return_isolated_engine(Runtime& runtime, const Partition& part, std::shared_ptr<Engine> engine);
 
 }  // namespace axle

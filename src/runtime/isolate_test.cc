@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "axle/compile.h"
 #include "axle/evidence_store.h"
 #include "axle/session.h"
 #include "axle/tune.h"
@@ -95,6 +96,100 @@ TEST(Isolation, PolicyPutsAnEngineIntoAProcessOfItsOwn) {
   EXPECT_THAT(run(session, {-1, 2, -3, 4}), ElementsAre(0, 2, 0, 4));
   EXPECT_GT(counter(session, "worker_pid"), 0);
   EXPECT_NE(counter(session, "worker_pid"), ::getpid());
+}
+
+// Processes that this one has started and that live.
+std::set<pid_t> live_workers() {
+  std::set<pid_t> pids;
+  for (const DirEntry& entry : list_dir("/proc").value_or(std::vector<DirEntry>())) {
+    const std::string stat = read_file("/proc/" + entry.name + "/stat", 4096).value_or("");
+    const size_t name = stat.find("(axle-worker) "), after = name + 14;
+    if (name == std::string::npos || stat.size() < after + 2 || stat[after] == 'Z') continue;
+    if (std::atoi(stat.c_str() + after + 2) == ::getpid()) pids.insert(std::atoi(entry.name.c_str()));
+  }
+  return pids;
+}
+
+// A runtime over the null engine with a cache, for parts in processes of their own.
+struct IsolatedNull {
+  explicit IsolatedNull(size_t idle_workers = 2) {
+    auto scratch = ScratchDir::create();
+    folder.emplace(*std::move(scratch));
+    RuntimeOptions options;
+    options.cache_folder = folder->file("cache");
+    options.engine_folders = {std::string(AXLE_BINARY_DIR) + "/lib/axle/engines"};
+    options.engines = {"null"};
+    options.idle_workers = idle_workers;
+    session.runtime = *Runtime::create(options);
+    session.policy.engines.isolation["null"] = Isolation::kProcess;
+    session.policy.engines.allow = {"null"};
+  }
+  Result<std::vector<CompiledPart>> compile(const Model& model) const {
+    PlanRequest request;
+    request.policy = session.policy;
+    AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(*session.runtime, model, request));
+    return compile_plan(*session.runtime, model, report.plan);
+  }
+  std::optional<ScratchDir> folder;
+  SessionOptions session;
+};
+
+TEST(Isolation, TheProcessThatCompiledLoads) {
+  const IsolatedNull room;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, relu_model());
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto compiled, room.compile(model));
+  EXPECT_EQ(compiled.front().cache, "miss");
+  const std::set<pid_t> waiting = live_workers();
+  ASSERT_EQ(waiting.size(), 1u);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::create(model, room.session));
+  EXPECT_EQ(session.timing().cache, "hit");
+  EXPECT_EQ(counter(session, "worker_pid"), *waiting.begin());
+  EXPECT_EQ(live_workers(), waiting);
+  EXPECT_THAT(run(session, {-1, 2, -3, 4}), ElementsAre(0, 2, 0, 4));
+  // Each loaded part has a process of its own.
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session other, Session::create(model, room.session));
+  EXPECT_NE(counter(other, "worker_pid"), counter(session, "worker_pid"));
+}
+
+TEST(Isolation, AProcessThatDiedWaitingIsNotTaken) {
+  const IsolatedNull room;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, relu_model());
+  ASSERT_THAT(room.compile(model), IsOk());
+  const std::set<pid_t> waiting = live_workers();
+  ASSERT_EQ(waiting.size(), 1u);
+  ASSERT_EQ(::kill(*waiting.begin(), SIGKILL), 0);
+  while (!live_workers().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until its watcher has seen it
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::create(model, room.session));
+  EXPECT_NE(counter(session, "worker_pid"), *waiting.begin());
+  EXPECT_EQ(counter(session, "worker_restarts"), 0);
+  EXPECT_THAT(run(session, {-1, 2, -3, 4}), ElementsAre(0, 2, 0, 4));
+}
+
+TEST(Isolation, NoProcessWaitsWhereNoneMay) {
+  const IsolatedNull room(0);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, relu_model());
+  ASSERT_THAT(room.compile(model), IsOk());
+  EXPECT_TRUE(live_workers().empty());
+}
+
+TEST(Isolation, PreparedShapesHaveAProcessEachAndNoneIsLeft) {
+  IsolatedNull room;
+  ModelBuilder builder;
+  builder.input("x", testing::kF32, {-1}, {"n"}).output("y", testing::kF32, {-1}, {"n"});
+  builder.node("Relu", {"x"}, {"y"}, "relu");
+  AXLE_ASSERT_OK_AND_ASSIGN(const Model model, Model::from_bytes(testing::as_bytes(builder.serialise())));
+  room.session.policy.shapes = {{"n", {1, 4, 8}}};
+  room.session.policy.execution.static_shape = true;
+  {
+    AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::create(model, room.session));
+    std::set<pid_t> pids;
+    for (const auto& counters : session.counters()) pids.insert(static_cast<pid_t>(counters.at("worker_pid")));
+    EXPECT_EQ(pids.size(), 3u);
+    EXPECT_EQ(live_workers(), pids);
+    EXPECT_THAT(run(session, {-1, 2, -3, 4}), ElementsAre(0, 2, 0, 4));
+  }
+  EXPECT_TRUE(live_workers().empty());
 }
 
 TEST(Isolation, SessionAndBindingOutliveTheProcess) {

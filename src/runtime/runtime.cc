@@ -38,6 +38,7 @@ Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
   // Hashing the engines' libraries takes longer than loading a small model.
   registry_options.digest_memo = state->library_digest_memo();
   AXLE_ASSIGN_OR_RETURN(state->registry, EngineRegistry::create(std::move(registry_options)));
+  state->idle = std::make_unique<IdleEngines>(options.idle_workers);
   state->options = std::move(options);
   return std::shared_ptr<Runtime>(new Runtime(std::move(state)));
 }

@@ -12,6 +12,7 @@
 #include "axle/runtime.h"
 #include "cache/memo.h"
 #include "engine/engine.h"
+#include "runtime/idle_engines.h"
 #include "runtime/worker_pool.h"
 
 namespace axle {
@@ -24,6 +25,8 @@ struct Runtime::State {
   mutable std::mutex mutex;
   std::optional<Machine> machine;
   std::vector<std::string> problems;
+  // In processes of their own, used by nobody now.
+  std::unique_ptr<IdleEngines> idle = std::make_unique<IdleEngines>(0);
   WorkerPool pool{4};
 
   // Null without a cache.

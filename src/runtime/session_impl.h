@@ -81,7 +81,9 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::unique_ptr<QosMonitor> qos;  // null: the policy bounds nothing. Last: its thread ends before what it may look at
 
   Status load_plan(const SessionOptions& options);
-  Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const SessionOptions& options);
+  // `next` = what is loaded after it, or null.
+  Result<std::shared_ptr<const Executable>> load_partition(const Partition& part, const Partition* next,
+                                                           const SessionOptions& options);
   // What the partition runs: the model, or a copy of it.
   Result<const Model*> model_of(const Partition& part, const SessionOptions& options);
   // Wires the replicas of the partitions [first, last); `in_lanes`: their partitions run in lanes.

@@ -79,8 +79,10 @@ Result<const Model*> Session::Impl::model_of(const Partition& part, const Sessio
   return &found->second.model;
 }
 
-Result<std::shared_ptr<const Executable>> Session::Impl::load_partition(const Partition& part, const SessionOptions& options) {
-  const BuildOptions build_options{options.cancel, options.progress, options.verify, options.profile};
+Result<std::shared_ptr<const Executable>> Session::Impl::load_partition(const Partition& part, const Partition* next,
+                                                                        const SessionOptions& options) {
+  BuildOptions build_options{options.cancel, options.progress, options.verify, options.profile};
+  build_options.next = next;
   AXLE_ASSIGN_OR_RETURN(const Model* source, model_of(part, options));
   AXLE_ASSIGN_OR_RETURN(BuiltPartition built, build_partition(*runtime, *source, part, build_options));
   timing.compile_ns += built.compile_ns;
@@ -105,7 +107,8 @@ Result<std::unique_ptr<Replicas>> Session::Impl::load_replicas(size_t first, siz
   for (size_t begin = first, end = first; begin < last; begin = end) {
     std::vector<std::shared_ptr<const Executable>> executables;
     for (; end < last && parts[end].replica == parts[begin].replica; ++end) {
-      AXLE_ASSIGN_OR_RETURN(executables.emplace_back(), load_partition(parts[end], options));
+      const Partition* const next = end + 1 < parts.size() ? &parts[end + 1] : nullptr;
+      AXLE_ASSIGN_OR_RETURN(executables.emplace_back(), load_partition(parts[end], next, options));
     }
     const std::span<const Partition> mine = parts.subspan(begin, end - begin);
     const size_t in_flight = in_lanes ? mine.size() + waits : kMaxExecutions;
