@@ -259,12 +259,10 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   if (document.plan == nullptr) return "no plan\n";
   const Plan& plan = *document.plan;
   std::string out = toned(model_title(document), Tone::kStrong, style.color) + "\n";
-  out += fmt::format("  judged on {}, schedule {}{}, plan {}
-", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
+  out += fmt::format("  judged on {}, schedule {}{}, plan {}\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
                      plan.schedule, plan.each.empty() ? "" : ", each a " + plan.each, plan.digest().substr(0, 19));
   if (document.policy != nullptr) out += policy_text(*document.policy, style);
-  out += "
-";
+  out += "\n";
   add_partitions(plan, style, out);
   add_transfers(plan, style, out);
   add_decisions(plan, document.policy == nullptr || !document.policy->execution.targets.empty(), style, out);
