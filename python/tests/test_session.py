@@ -5,6 +5,7 @@ import pickle
 import threading
 import warnings
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import ml_dtypes
 import numpy as np
@@ -340,6 +341,38 @@ def test_a_session_without_bounds_watches_nothing(add_session, feeds):
     report = add_session.qos()
     assert (report.bounds, report.runs, report.violated) == ([], 0, False)
     assert list(add_session.violations(timeout=0)) == []
+
+
+def test_gives_each_violation_of_a_bound_that_the_runs_break(make_session):
+    # The bound holds for the one row that it was measured with; two million rows take far longer.
+    session = make_session(
+        [helper.make_node("Exp", ["x"], ["y"])],
+        [("x", TensorProto.FLOAT, ["rows", 4])],
+        [("y", TensorProto.FLOAT, ["rows", 4])],
+        policy={"constraints": {"latency_p50": "200us"}},
+        samples={"x": np.zeros((1, 4), np.float32)},
+        tuning_budget="1s",
+    )
+    for _ in range(10):
+        session.run({"x": np.zeros((1, 4), np.float32)})
+    assert list(session.violations(timeout=0)) == []
+    assert not session.qos().violated
+    rows = np.zeros((1 << 21, 4), np.float32)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, session.violations(timeout=60), None)
+        for _ in range(60):
+            session.run({"x": rows})
+        told = waiting.result(60)
+    assert told is not None
+    assert (told.constraint, told.limit, told.number) == ("latency_p50", 200e3, 1)
+    assert told.value > told.limit
+    assert "latency_p50" in str(told)
+    report = session.qos()
+    assert (report.violated, report.runs, report.failures) == (True, 70, 0)
+    (bound,) = report.bounds
+    assert (bound.constraint, bound.violated, bound.violations) == ("latency_p50", True, 1)
+    # One that begins to listen later is given it too, once.
+    assert [str(violation.number) for violation in session.violations(timeout=0)] == ["1"]
 
 
 @pytest.fixture
