@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "engine/worker_channel.h"
@@ -60,25 +61,29 @@ void wait_until_quiet(const std::function<int64_t()>& cpu_ns) {
 
 void wait_until_quiet() { wait_until_quiet(process_cpu_ns); }
 
-Sentinel::Sentinel(CoreSpeeds known) : cpus_(usable_cpus(kMostCores)), speeds_(std::move(known)), files_("/") {
+SentinelSources SentinelSources::of_this_machine() {
+  return {SystemFiles("/"), usable_cpus(kMostCores), time_cores, process_cpu_ns, steady_ns};
+}
+
+Sentinel::Sentinel(CoreSpeeds known, SentinelSources sources) : sources_(std::move(sources)), speeds_(std::move(known)) {
   for (int i = 0; i < kCalibrations; ++i) cores_slow();
 }
 
-bool Sentinel::cores_slow() { return speeds_.slow(cpus_, time_cores(cpus_), kSlowCore); }
+bool Sentinel::cores_slow() { return speeds_.slow(sources_.cpus, sources_.core_times(sources_.cpus), kSlowCore); }
 
 void Sentinel::start() {
-  wait_until_quiet();
+  wait_until_quiet(sources_.cpu_ns);
   slow_before_ = cores_slow();
-  times_ = read_cpu_times(files_);
-  waiting_ns_ = read_waiting_ns(files_);
-  own_cpu_ns_ = process_cpu_ns();
-  started_ns_ = steady_ns();
+  times_ = read_cpu_times(sources_.files);
+  waiting_ns_ = read_waiting_ns(sources_.files);
+  own_cpu_ns_ = sources_.cpu_ns();
+  started_ns_ = sources_.now_ns();
 }
 
 bool Sentinel::others_took_cpus(const std::optional<CpuTimes>& after) const {
-  const int64_t length_ns = steady_ns() - started_ns_;
-  const int64_t own_ns = process_cpu_ns() - own_cpu_ns_;
-  const auto waiting_ns = read_waiting_ns(files_);
+  const int64_t length_ns = sources_.now_ns() - started_ns_;
+  const int64_t own_ns = sources_.cpu_ns() - own_cpu_ns_;
+  const auto waiting_ns = read_waiting_ns(sources_.files);
   if (!times_ || !after || !waiting_ns_ || !waiting_ns) return false;
   const auto allowed_ns = static_cast<int64_t>(kWaitedShare * static_cast<double>(length_ns));
   const int64_t tick_ns = 1'000'000'000 / std::max<int64_t>(1, ::sysconf(_SC_CLK_TCK));
@@ -88,12 +93,12 @@ bool Sentinel::others_took_cpus(const std::optional<CpuTimes>& after) const {
 }
 
 bool Sentinel::disturbed() {
-  const auto after = read_cpu_times(files_);
+  const auto after = read_cpu_times(sources_.files);
   const bool stolen = times_ && after && steal_percent(*times_, *after) > kStolenPercent;
   const bool others = others_took_cpus(after);
   if (slow_before_ || stolen || others) return true;
   // The engine's own threads may still spin.
-  wait_until_quiet();
+  wait_until_quiet(sources_.cpu_ns);
   return cores_slow();
 }
 

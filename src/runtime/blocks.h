@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "axle/status.h"
 #include "probe/machine_state.h"
+#include "probe/system_files.h"
 #include "runtime/core_speed.h"
 
 namespace axle {
@@ -34,12 +37,23 @@ void wait_until_quiet();
 // The same by another clock of CPU time, in ns.
 void wait_until_quiet(const std::function<int64_t()>& cpu_ns);
 
+// What a sentinel reads.
+struct SentinelSources {
+  SystemFiles files;
+  std::vector<int32_t> cpus;
+  std::function<std::vector<int64_t>(std::span<const int32_t>)> core_times;  // as time_cores
+  std::function<int64_t()> cpu_ns;  // CPU time of this process and of its workers
+  std::function<int64_t()> now_ns;
+
+  static SentinelSources of_this_machine();
+};
+
 // Says whether the machine was ours during a block: a fixed piece of arithmetic is timed on each core around it, and the time
 // that the hypervisor or other processes took from our threads is read.
 class Sentinel {
  public:
   // Calibrates: the best of a few runs is what an undisturbed core needs, or what is `known` of it if that is less.
-  explicit Sentinel(CoreSpeeds known = {});
+  explicit Sentinel(CoreSpeeds known = {}, SentinelSources sources = SentinelSources::of_this_machine());
   // Before a block; waits until the process is quiet.
   void start();
   // After it; waits as well. True when a core took more than 1.25 times its best, more than 3 % of the time was stolen, or our
@@ -52,10 +66,9 @@ class Sentinel {
  private:
   bool cores_slow();
   bool others_took_cpus(const std::optional<CpuTimes>& after) const;
-  std::vector<int32_t> cpus_;
+  SentinelSources sources_;
   CoreSpeeds speeds_;
   bool slow_before_ = false;
-  SystemFiles files_;
   std::optional<CpuTimes> times_;
   std::optional<int64_t> waiting_ns_;
   int64_t started_ns_ = 0;

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/testing/status_matchers.h"
+#include "probe/testing/fixture_tree.h"
 #include "runtime/core_speed.h"
 
 namespace axle {
@@ -82,6 +85,125 @@ TEST(UsableCpus, AreSpreadOverAllWhenThereAreTooMany) {
   const std::vector<int32_t> one = usable_cpus(1);
   ASSERT_EQ(one.size(), 1u);
   EXPECT_EQ(one[0], all[0]);
+}
+
+// A machine whose clocks and counters a test sets: two cores of 100 ns each, 100 ticks of 10 ms per second of each.
+struct MadeUpMachine {
+  testing::FixtureTree tree;
+  std::vector<int64_t> core_ns = {100, 100};
+  int64_t now_ns = 0, own_cpu_ns = 0, waiting_ns = 0;
+  int64_t idle_ticks = 0, busy_ticks = 0, stolen_ticks = 0;
+
+  MadeUpMachine() { show(); }
+  void show() {
+    tree.file("/proc/stat", "cpu " + std::to_string(busy_ticks) + " 0 0 " + std::to_string(idle_ticks) + " 0 0 0 " +
+                                std::to_string(stolen_ticks) + " 0 0\n");
+    tree.file("/proc/self/task/1/schedstat", "0 " + std::to_string(waiting_ns) + " 1\n");
+  }
+  // A second of a block that keeps one of the two cores busy; the rest is idle but for what others and the hypervisor take.
+  void pass_a_second(int64_t others_ticks = 0, int64_t stolen = 0, int64_t waited_ns = 0) {
+    now_ns += 1'000'000'000;
+    own_cpu_ns += 1'000'000'000;
+    busy_ticks += 100 + others_ticks;
+    stolen_ticks += stolen;
+    idle_ticks += 100 - others_ticks - stolen;
+    waiting_ns += waited_ns;
+    show();
+  }
+  Sentinel sentinel(CoreSpeeds known = {}) {
+    return Sentinel(std::move(known), {tree.files(),
+                                       {0, 1},
+                                       [this](std::span<const int32_t>) { return core_ns; },
+                                       [this] { return own_cpu_ns; },
+                                       [this] { return now_ns; }});
+  }
+};
+
+TEST(Sentinel, AQuietMachineIsNotDisturbed) {
+  MadeUpMachine machine;
+  Sentinel sentinel = machine.sentinel();
+  for (int i = 0; i < 3; ++i) {
+    sentinel.start();
+    machine.pass_a_second();
+    EXPECT_FALSE(sentinel.disturbed());
+  }
+  EXPECT_EQ(sentinel.speeds().text(), "0 100\n1 100\n");
+}
+
+TEST(Sentinel, ASlowCoreBeforeOrAfterTheBlockDisturbsIt) {
+  MadeUpMachine machine;
+  Sentinel sentinel = machine.sentinel();
+  machine.core_ns = {100, 126};
+  sentinel.start();
+  machine.core_ns = {100, 100};
+  EXPECT_TRUE(sentinel.disturbed());
+  sentinel.start();
+  machine.core_ns = {126, 100};
+  EXPECT_TRUE(sentinel.disturbed());
+  machine.core_ns = {125, 125};
+  sentinel.start();
+  EXPECT_FALSE(sentinel.disturbed());
+}
+
+TEST(Sentinel, WhatIsKnownOfTheCoresTellsAMachineThatIsSharedFromTheStart) {
+  MadeUpMachine machine;
+  Sentinel sentinel = machine.sentinel(CoreSpeeds::parse("1 60\n"));
+  sentinel.start();
+  machine.pass_a_second();
+  EXPECT_TRUE(sentinel.disturbed());
+  EXPECT_EQ(sentinel.speeds().text(), "0 100\n1 60\n");
+}
+
+TEST(Sentinel, StolenTimeDisturbsABlockFromThreePercentOn) {
+  MadeUpMachine machine;
+  Sentinel sentinel = machine.sentinel();
+  sentinel.start();
+  machine.pass_a_second(0, 6);  // of 200 ticks
+  EXPECT_FALSE(sentinel.disturbed());
+  sentinel.start();
+  machine.pass_a_second(0, 7);
+  EXPECT_TRUE(sentinel.disturbed());
+  // What was stolen before the block is no matter.
+  sentinel.start();
+  machine.pass_a_second();
+  EXPECT_FALSE(sentinel.disturbed());
+}
+
+TEST(Sentinel, OtherProcessesDisturbABlockOnlyWhereItsThreadsWaitedForThem) {
+  MadeUpMachine machine;
+  Sentinel sentinel = machine.sentinel();
+  sentinel.start();
+  machine.pass_a_second(50, 0, 31'000'000);
+  EXPECT_TRUE(sentinel.disturbed());
+  // On the core that we left free.
+  sentinel.start();
+  machine.pass_a_second(50, 0, 0);
+  EXPECT_FALSE(sentinel.disturbed());
+  // Our threads for each other.
+  sentinel.start();
+  machine.pass_a_second(0, 0, 500'000'000);
+  EXPECT_FALSE(sentinel.disturbed());
+  // Up to 3 % of the time, and one tick of the counters.
+  sentinel.start();
+  machine.pass_a_second(50, 0, 30'000'000);
+  EXPECT_FALSE(sentinel.disturbed());
+  sentinel.start();
+  machine.pass_a_second(4, 0, 500'000'000);
+  EXPECT_FALSE(sentinel.disturbed());
+  sentinel.start();
+  machine.pass_a_second(5, 0, 500'000'000);
+  EXPECT_TRUE(sentinel.disturbed());
+}
+
+TEST(Sentinel, WithoutCountersTheCoresAloneSpeak) {
+  MadeUpMachine machine;
+  Sentinel sentinel = machine.sentinel();
+  machine.tree.remove("/proc");
+  sentinel.start();
+  EXPECT_FALSE(sentinel.disturbed());
+  sentinel.start();
+  machine.core_ns = {200, 100};
+  EXPECT_TRUE(sentinel.disturbed());
 }
 
 TEST(CoreSpeeds, TheLeastOfEachCoreIsNormal) {

@@ -8,7 +8,10 @@
 #include "axle/evidence_store.h"
 #include "axle/session.h"
 #include "axle/tune.h"
+#include "base/file.h"
 #include "base/testing/status_matchers.h"
+#include "base/text.h"
+#include "runtime/runtime_state.h"
 #include "runtime/testing/fake_engines.h"
 
 namespace axle {
@@ -207,14 +210,37 @@ TEST_F(Tuner, WhatBreaksTheBoundIsNotRaced) {
 TEST_F(Tuner, CancelEndsItWithoutEvidenceLost) {
   options_.budget_ns = 60'000 * kMillisecond;
   options_.cancel = CancelToken();
-  std::thread stopper([token = options_.cancel]() mutable {
-    std::this_thread::sleep_for(400ms);
-    token.cancel();
-  });
+  std::string measured;
+  options_.progress = [&](const TuneReport& report) {
+    for (const TuneRow& row : report.rows) {
+      if (row.p50_ns > 0) measured = row.candidate;
+    }
+    if (!measured.empty()) options_.cancel.cancel();
+  };
   const auto started = std::chrono::steady_clock::now();
   EXPECT_THAT(measure(), StatusIs(StatusCode::kCancelled));
   EXPECT_LT(std::chrono::steady_clock::now() - started, 20s);
-  stopper.join();
+  const std::vector<EvidenceRow> rows = evidence();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].key.candidate, measured);
+  EXPECT_EQ(rows[0].kind, EvidenceKind::kMeasured);
+  EXPECT_GE(rows[0].p50_ns, 1'000'000);
+}
+
+// The cores were once seen far faster than they can be: every block is disturbed, as beside a neighbour that never rests.
+TEST_F(Tuner, SaysThatTheMachineIsNoisyAndStillGivesFigures) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Machine machine, runtime_->machine());
+  std::string speeds;
+  for (const int32_t cpu : machine.allowed_cpus) speeds += std::to_string(cpu) + " 1\n";
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string boot, read_file("/proc/sys/kernel/random/boot_id", 64));
+  runtime_->state().remember("core-speeds", std::string(trim(boot)), speeds);
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  EXPECT_TRUE(report.noisy_machine);
+  EXPECT_THAT(report.notes, ::testing::Contains(HasSubstr("the machine was busy elsewhere in every block")));
+  const TuneRow* hare = row_of(report, "hare@cpu:0/f32/t1/default");
+  ASSERT_NE(hare, nullptr);
+  EXPECT_GT(hare->disturbed_blocks, 0);
+  EXPECT_GE(hare->p50_ns, 1'000'000);
 }
 
 TEST_F(Tuner, ABudgetOfNothingIsRefused) {
