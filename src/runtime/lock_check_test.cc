@@ -2,12 +2,18 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
 #include "axle/session.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "planner/planner.h"
 #include "runtime/testing/fake_engines.h"
+#include "runtime/testing/rows.h"
 #include "spec/planner_input_json.h"
 
 namespace axle {
@@ -253,6 +259,44 @@ TEST_F(LockCheckTest, AnotherDecisionOnTheSameFactsIsDrift) {
   const LockCheck reworded = check(made);
   EXPECT_EQ(reworded.state, LockState::kValid);
   EXPECT_THAT(reworded.notes, ElementsAre(HasSubstr("explains it differently")));
+}
+
+// A policy that moves work moves none under a lock: neither are speeds learned, nor is a failed request redone elsewhere.
+TEST_F(LockCheckTest, NothingIsRebalancedUnderALock) {
+  const std::vector<int32_t> cpus = runtime_->machine()->allowed_cpus;
+  if (cpus.size() < 2) GTEST_SKIP() << "replicas need two CPUs";
+  request_.policy.resources.split["cpu:0"] = {{cpus[0]}, {cpus[1]}};
+  request_.policy.execution.targets = {"cpu:0/0", "cpu:0/1"};
+  request_.policy.schedule.kind = ScheduleKind::kReplicas;
+  request_.policy.schedule.rebalance = true;
+  std::atomic<bool> gone = false;
+  adder().script().compute = [&, first = cpus[0]](const testing::FakeLoad& load, std::span<const axle_tensor_t> inputs,
+                                                  std::span<testing::FakeOutput> outputs) {
+    if (gone && load.cpu_set == std::vector<int32_t>{first}) throw kit::Error(AXLE_UNAVAILABLE, "the device is gone");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    testing::elementwise([](float v) { return v + 1; })(load, inputs, outputs);
+  };
+  // How many of twelve requests fail when a device is gone, and whether the session has learned its speed before.
+  const auto failures_of = [&](const Session& session) {
+    const int64_t planned_ns = session.replicas()[0].typical_ns;
+    for (int i = 0; i < 3; ++i) EXPECT_THAT(session.run({{testing::row_of(1)}}), IsOk());
+    const bool learned = session.replicas()[0].typical_ns != planned_ns;
+    gone = true;
+    int failed = 0;
+    for (int i = 0; i < 12; ++i) failed += session.run({{testing::row_of(1)}}).ok() ? 0 : 1;
+    gone = false;
+    return std::pair(failed, learned);
+  };
+  const Lock made = lock();
+  SessionOptions options;
+  options.runtime = runtime_;
+  options.policy = request_.policy;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session moving, Session::create(*model_, options));
+  EXPECT_EQ(failures_of(moving), std::pair(0, true));
+  EXPECT_TRUE(moving.replicas()[0].left_out);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session locked, load(made));
+  EXPECT_EQ(failures_of(locked), std::pair(12, false));
+  EXPECT_FALSE(locked.replicas()[0].left_out);
 }
 
 TEST_F(LockCheckTest, ASessionWritesTheLockItRunsBy) {
