@@ -164,6 +164,42 @@ TEST_F(SessionTest, ManyThreadsShareIt) {
   EXPECT_LE(adder().live_contexts(), 8);
 }
 
+// Each thread makes, uses and drops sessions of its own, of two engines, over one runtime and one model.
+TEST_F(SessionTest, ManySessionsLiveSideBySide) {
+  constexpr int kThreads = 8, kSessions = 4, kRuns = 10;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      const bool adds = t % 2 == 0;
+      SessionOptions options = options_;
+      options.policy.engines.allow = {adds ? "adder" : "scaler"};
+      std::vector<Session> mine;
+      for (int s = 0; s < kSessions; ++s) {
+        auto session = Session::create(*model_, options);
+        if (!session) {
+          ++wrong;
+          return;
+        }
+        mine.push_back(*std::move(session));
+        // The older ones go on working beside the new one.
+        for (int i = 0; i < kRuns; ++i) {
+          const auto v = static_cast<float>(t * 1000 + s * 100 + i);
+          const auto outputs = mine[static_cast<size_t>(i) % mine.size()].run({{floats("x", {v, v, v, v})}});
+          if (!outputs || values_of((*outputs)[0].tensor) != std::vector<float>(4, adds ? v + 1 : v * 10)) ++wrong;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  for (FakeEngine* const engine : {&adder(), &scaler()}) {
+    EXPECT_EQ(engine->live_contexts(), 0);
+    EXPECT_EQ(engine->live_executables(), 0);
+    EXPECT_GE(engine->calls("load"), kThreads / 2 * kSessions);
+  }
+}
+
 TEST_F(SessionTest, ABoundOutputIsWrittenInPlace) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, create());
   AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding());
