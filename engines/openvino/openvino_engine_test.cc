@@ -102,8 +102,10 @@ TEST_F(OpenVinoEngine, ComputesOnTheCallingThreadAloneWithOneThread) {
 }
 
 TEST(OpenVinoLibrary, SaysWhatIsWrongWithAnExplicitPath) {
-  for (const auto& [path, reason] : {std::pair("/no/such/libopenvino_c.so", "No such file"),
-                                     std::pair("/etc/passwd", "invalid ELF header"), std::pair("libm.so.6", "not OpenVINO")}) {
+  for (const auto& [path, reason] :
+       {std::pair("/no/such/libopenvino_c.so", "No such file"), std::pair("/etc/passwd", "invalid ELF header"),
+        std::pair("libm.so.6", "not OpenVINO"),
+        std::pair(AXLE_OPENVINO_OLD_LIBRARY, "is OpenVINO 2023.3.0, too old: 2024.0 or newer is needed")}) {
     AXLE_ASSERT_OK_AND_ASSIGN(const auto plugins, registry_of("openvino", path));
     const auto engine = plugins->open("openvino");
     EXPECT_THAT(engine, StatusIs(StatusCode::kUnavailable, reason)) << path;
