@@ -42,6 +42,20 @@ INSTANTIATE_TEST_SUITE_P(
           <float[8,80,3] kernel = ["fill": "zero"]> {
             c = Conv <pads = [1, 1]> (mel, kernel)  t = Transpose <perm = [0, 2, 1]> (c)
             s = MatMul(t, c)  p = Softmax(s)  y = MatMul(p, t) })"},
+        Case{"lstm_over_frames", "SPEECH_RNN", R"(g (float[frames,batch,40] mel) => (float[frames,batch,29] y)
+          <float[1,64,40] w = ["fill": "zero"], float[1,64,16] r = ["fill": "zero"],
+           float[16,29] letters = ["fill": "zero"]> {
+            h = LSTM <hidden_size = 16> (mel, w, r)  s = Squeeze(h)  l = MatMul(s, letters)  y = LogSoftmax(l) })"},
+        Case{"gru_behind_a_convolution", "SPEECH_RNN", R"(g (float[batch,1,16000] wave) => (float[200,1,batch,16] y)
+          <float[8,1,80] kernel = ["fill": "zero"], float[1,48,8] w = ["fill": "zero"], float[1,48,16] r = ["fill": "zero"]> {
+            c = Conv <strides = [80]> (wave, kernel)  t = Transpose <perm = [2, 0, 1]> (c)
+            y = GRU <hidden_size = 16> (t, w, r) })"},
+        // Recurrent layers alone make no speech: a text's tokens, and a few readings of a sensor.
+        Case{"lstm_over_tokens", "OTHER", R"(g (int64[batch,sequence] ids) => (float[sequence,1,batch,16] y)
+          <float[100,40] table = ["fill": "zero"], float[1,64,40] w = ["fill": "zero"], float[1,64,16] r = ["fill": "zero"]> {
+            e = Gather(table, ids)  t = Transpose <perm = [1, 0, 2]> (e)  y = LSTM <hidden_size = 16> (t, w, r) })"},
+        Case{"gru_over_few_readings", "OTHER", R"(g (float[12,1,6] x) => (float[12,1,1,16] y)
+          <float[1,48,6] w = ["fill": "zero"], float[1,48,16] r = ["fill": "zero"]> { y = GRU <hidden_size = 16> (x, w, r) })"},
         Case{"detector_with_classifier_softmax", "VISION_CNN", R"(g (float[1,3,32,32] image) => (float[1,10] y)
           <float[8,3,3,3] a = ["fill": "zero"], float[8,8,3,3] b = ["fill": "zero"], float[8,10] w = ["fill": "zero"], int64[2] shape = {0, 8}> {
             c = Conv(image, a)  d = Conv(c, b)  p = GlobalAveragePool(d)  f = Reshape(p, shape)  l = MatMul(f, w)  y = Softmax(l) })"},
