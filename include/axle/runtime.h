@@ -82,10 +82,10 @@ AXLE_API Result<Model> open_model(Runtime& runtime, const std::string& path, boo
 // What a plan is made for, beside the model.
 struct PlanRequest {
   Policy policy;
-  const Machine* machine = nullptr;         // null = this one; else plan for a recorded machine (nothing can be run)
-  std::vector<NamedTensor> samples;         // their shapes are what the plan is judged on; empty = shapes of the model
-  bool reuse = true;                        // false: ask every engine anew instead of using remembered answers
-  bool keep_input = false;                  // also return the planner's whole input (a lock embeds it)
+  const Machine* machine = nullptr;  // null = this one; else plan for a recorded machine (nothing can be run)
+  std::vector<NamedTensor> samples;  // their shapes are what the plan is judged on; empty = shapes of the model
+  bool reuse = true;  // false: ask every engine anew instead of using remembered answers
+  bool keep_input = false;  // also return the planner's whole input (a lock embeds it)
   bool prepare = false;  // first make the variants that the policy asks for (seconds to minutes, in a process
   // of its own); false: those made before count, others are rejected
   ProgressCallback progress;

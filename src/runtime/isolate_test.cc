@@ -1,4 +1,5 @@
 // Sessions whose engine runs in axle-worker.
+// Long file: the life of one process, from its start to its end, on one kind of session.
 #include <gmock/gmock.h>
 #include <signal.h>
 

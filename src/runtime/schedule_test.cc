@@ -1,5 +1,5 @@
 // Scheduled plans: pipelines, replicas over core sets, and replicas of pipelines, on fake engines.
-// Over 400 lines: one fixture with its four engines, which every case looks at.
+// Long file: one fixture with its four engines, which every case looks at.
 #include <gmock/gmock.h>
 #include <sched.h>
 

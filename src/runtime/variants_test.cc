@@ -1,5 +1,6 @@
 // Variants: a converter that does well, and one that fails in every way it can. The converter is a shell script that stands in for
 // Python; engines are fakes.
+// Long file: every case is that converter and that engine.
 #include "runtime/variants.h"
 
 #include <gmock/gmock.h>

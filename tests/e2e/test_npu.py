@@ -1,4 +1,7 @@
-"""The NPU policy path on Qualcomm's emulator: nothing runs on it unasked, compiled once, reloaded elsewhere, never silently on the CPU."""
+"""The NPU policy path on Qualcomm's emulator: nothing runs on it unasked, compiled once, reloaded elsewhere, never silently on the CPU.
+
+Long file: every case wants the vendor's package and the same two models.
+"""
 
 from __future__ import annotations
 
