@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "axle/version.h"
 
 namespace axle {
 namespace {
@@ -108,7 +107,7 @@ std::string nearest_portable(Cache& cache, const ArtefactKey& wanted) {
 Json producer_of(const Engine& engine, const Machine& here) {
   const std::optional<EngineLibrary>& library = engine.info().library;
   return {{"architecture", here.architecture},
-          {"axle", build_info().version},
+          {"axle", AXLE_VERSION},
           {"library_digest", engine.library_digest()},
           {"library_version", library ? library->version : ""},
           {"plugin_version", engine.info().plugin_version}};
