@@ -352,7 +352,9 @@ kit::Loaded OpenVinoEngine::load(const kit::LoadArgs& args) {
   if (is_cpu(wanted.device)) effective.threads = leading_number(property("INFERENCE_NUM_THREADS"));
   effective.cpu_set.assign(args.cpu_set.begin(), args.cpu_set.end());
   effective.cpu_set_honoured = args.cpu_set.empty() || process_confined_to(args.cpu_set);
-  effective.options = {{"num_streams", property("NUM_STREAMS")},
+  const std::string streams = property("NUM_STREAMS");
+  const bool as_threads = wanted.settings.num_streams == 0 && streams == std::to_string(std::max(wanted.threads, 1));
+  effective.options = {{"num_streams", as_threads ? "0" : streams},
                        {"performance_hint", contains(property("PERFORMANCE_HINT"), "LATENCY") ? "latency" : "throughput"},
                        {"profiling", wanted.settings.profiling ? "true" : "false"}};
   loaded.executable = std::make_unique<OpenVinoExecutable>(std::move(program), wanted.settings.profiling);

@@ -73,7 +73,8 @@ TEST_F(OpenVinoEngine, RunsAsManyAtOnceAsThereAreThreadsForThroughput) {
   asked.options = preset->options;
   const auto executable = load(asked);
   ASSERT_NE(executable, nullptr);
-  EXPECT_THAT(executable->effective().json, ::testing::HasSubstr(R"("num_streams":"2")"));
+  // "0" only where the library has made one stream for each thread.
+  EXPECT_THAT(executable->effective().json, ::testing::HasSubstr(R"("num_streams":"0")"));
   EXPECT_EQ(executable->effective().threads, 2);
 }
 
