@@ -303,6 +303,11 @@ Result<Partition> reference_partition(const PlannerInput& input) {
   plain.policy.execution.threads = 1;
   plain.policy.execution.precisions = {own_precision(input.model)};
   plain.policy.tuning.evidence = EvidenceUse::kIgnore;
+  // An engine that takes fixed shapes only may be all there is.
+  if (fixes_all_axes(input)) {
+    plain.policy.execution.static_shape = true;
+    plain.policy.shapes = input.policy.shapes;
+  }
   plain.incumbent.clear();
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(plain));
   const Demand demand = demands_of(plain.policy).front();
@@ -314,7 +319,9 @@ Result<Partition> reference_partition(const PlannerInput& input) {
   if (best == nullptr)
     return nothing_remains(*context, {{demand, field.decisions}})
         .with_context("there is no reference to measure errors against");
-  return make_partition(*context, *best);
+  Partition reference = make_partition(*context, *best);
+  reference.axes = prepared_shapes(plain).front();
+  return reference;
 }
 
 }  // namespace axle

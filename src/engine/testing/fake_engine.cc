@@ -289,7 +289,7 @@ kit::Loaded FakeKitEngine::load(const kit::LoadArgs& args) {
 }
 
 // The ABI's query takes no user data: each live FakeEngine has a slot, and each slot a class of its own.
-constexpr int kSlots = 16;
+constexpr int kSlots = 32;
 std::array<std::atomic<FakeState*>, kSlots> g_slots{};
 
 template <int Slot>
@@ -368,7 +368,7 @@ FakeEngine::FakeEngine(const std::string& name) : state_(std::make_unique<FakeSt
     FakeState* free = nullptr;
     if (g_slots[static_cast<size_t>(i)].compare_exchange_strong(free, state_.get())) slot_ = i;
   }
-  if (slot_ < 0) std::abort();  // more than 16 live fakes: a mistake of the test
+  if (slot_ < 0) std::abort();  // more than 32 live fakes: a mistake of the test
 }
 
 FakeEngine::~FakeEngine() { g_slots[static_cast<size_t>(slot_)].store(nullptr); }

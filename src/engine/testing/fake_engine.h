@@ -1,5 +1,5 @@
 // FakeEngine: a programmable in-process engine for the tests of runtime, planner and tuner. It goes through the whole ABI.
-//   FakeEngine fake;                                   // takes one of 16 slots; at most 16 live at a time
+//   FakeEngine fake;                                   // takes one of 32 slots; at most 32 live at a time
 //   fake.script().run_delay = 2ms;
 //   fake.fail("run", 3, AXLE_INTERNAL, "boom");        // the third run
 //   EngineRegistryOptions options; options.default_folders = false; options.in_process["fake"] = fake.query();
