@@ -216,7 +216,12 @@ Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const Gener
     Shape& shape = shapes[next++];
     const IntegerRange range = range_of(*graph, consumers, spec, shape);
     auto tensor = fill(spec, std::move(shape), range, random);
-    if (!tensor) return std::move(tensor).error().with_context("cannot generate input '" + spec.name + "'");
+    if (!tensor) {
+      return std::move(tensor)
+          .error()
+          .with_context("cannot generate input '" + spec.name + "'")
+          .with_hint("--random has no values of that type: give them with --inputs FILE.npz");
+    }
     inputs.push_back({spec.name, std::move(*tensor)});
   }
   return inputs;

@@ -52,7 +52,8 @@ def test_throughput_weighs_a_pipeline_that_tuning_measured(axle, models, core_se
     arguments = (model / "model.onnx", "--inputs", model / "input.npz", "--policy", policy)
 
     def pipeline_of(answer):
-        return [row for row in answer.json["candidates"] if row["candidate"].startswith("mixed:")]
+        rows = answer.json.get("decisions") or answer.json["candidates"]
+        return [row for row in rows if row["candidate"].startswith("mixed:")]
 
     before = axle("plan", *arguments, "--json")
     assert before.code == 0, before.out + before.err
