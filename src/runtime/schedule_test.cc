@@ -167,8 +167,10 @@ TEST_F(ScheduleTest, StagesOfAPipelineWorkAtTheSameTimeOneRequestEach) {
   EXPECT_EQ(near_.threads.size(), 1u);
   EXPECT_EQ(far_.threads.size(), 1u);
   EXPECT_NE(*near_.threads.begin(), *far_.threads.begin());
-  // 20 requests of two stages of 4 ms: 160 ms one after the other, 84 ms in a pipeline.
-  EXPECT_LT(took_ns, 150'000'000);
+  // 20 requests of two stages of 4 ms: 160 ms one after the other, 84 ms in a pipeline; on a busy machine both take longer.
+  const int64_t alone_started = steady_ns();
+  for (int i = 0; i < 20; ++i) run_all(session, 1);
+  EXPECT_LT(took_ns, (steady_ns() - alone_started) * 9 / 10);
 }
 
 TEST_F(ScheduleTest, RequestsLeaveAPipelineInTheOrderInWhichTheyEntered) {
