@@ -9,7 +9,7 @@ namespace {
 
 // "1e52" for a file that holds "0x1e52".
 std::string id_in(const std::string& path) {
-  const auto text = read_file(path, 1u << 16);  // sysfs calls every file a page
+  const auto text = read_file(path, 64);
   if (!text.ok()) return "";
   const std::string_view id = trim(*text);
   return std::string(id.starts_with("0x") ? id.substr(2) : id);

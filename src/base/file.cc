@@ -20,11 +20,13 @@ Result<std::string> read_file(const std::string& path, size_t max_bytes) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return failed(errno);
   std::string content;
-  const auto expected = static_cast<size_t>(S_ISREG(status.st_mode) && status.st_size > 0 ? status.st_size : 0);
+  // A hint, no more: files of sysfs claim a page and hold a word.
+  const auto claimed = static_cast<size_t>(S_ISREG(status.st_mode) && status.st_size > 0 ? status.st_size : 0);
+  const size_t expected = std::min(claimed, max_bytes);
   size_t used = 0;
   try {
     for (;;) {
-      if (used > max_bytes || expected > max_bytes) {
+      if (used > max_bytes) {
         return resource_exhausted_error(fmt::format("{} is larger than the limit of {} bytes", path, max_bytes));
       }
       if (used == content.size()) content.resize(used == 0 ? std::max<size_t>(expected + 1, 4096) : used * 2);

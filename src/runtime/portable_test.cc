@@ -90,7 +90,7 @@ class PortableTest : public ::testing::Test {
   std::string file(const std::string& name) const { return scratch_->file(name); }
   std::string id_in(const std::string& name) const {
     const std::string path = std::string(kDevices) + "/" + pci_address_ + "/" + name;
-    return std::string(trim(read_file(path, 1u << 16).value_or("0x"))).substr(2);
+    return std::string(trim(read_file(path, 64).value_or("0x"))).substr(2);
   }
 
   // Portable; the compiler is needed where one compiles, and the runtime says what it is.
