@@ -11,9 +11,6 @@
 namespace axle {
 namespace {
 
-// More requests by less than this are not worth more threads, and an order in which they wait for each other.
-constexpr int64_t kWorthItPercent = 5;
-
 // Resources that are too small, core sets as the processor of which they are parts.
 std::set<std::string> too_small(const Field& field) {
   std::set<std::string> resources;
@@ -74,7 +71,7 @@ bool take_pipeline(const PlanningContext& context, const std::optional<ReplicaCh
   const int64_t rival_ns = replicas ? replicas->request_ns : request_ns(field.admitted[choice.chosen]);
   if (mine_ns <= 0 || rival_ns <= 0) return false;
   const bool measured = best_requests(cut.evidence).callers > 1;
-  const bool better = rival_ns - mine_ns > rival_ns / 100 * kWorthItPercent;
+  const bool better = worth_more(mine_ns, rival_ns);
   Decision decision;
   decision.candidate = cut.name();
   decision.estimate_ns = cut.estimate_ns;

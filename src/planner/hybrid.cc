@@ -9,14 +9,13 @@
 #include "planner/assemble.h"
 #include "planner/prepared_shapes.h"
 #include "planner/refusals.h"
+#include "planner/replicas.h"
 #include "spec/candidate.h"
 #include "spec/policy_names.h"
 
 namespace axle {
 namespace {
 
-// More requests by less than this are not worth a second loaded plan.
-constexpr int64_t kWorthItPercent = 5;
 constexpr int64_t kMostInFlight = 1'000;
 
 Status check_hybrid(const PlannerInput& input) {
@@ -50,7 +49,7 @@ std::string reason_for_one(const PlannerInput& input, const PlannedRequests& low
   if (high.plan.partitions == low.plan.partitions) return "the same candidate completes most requests";
   if (high.request_ns <= 0 || low.request_ns <= 0 || low.plan.expected_ns <= 0)
     return "nothing is known of requests that run at the same time; `axle tune` measures them";
-  if (low.request_ns - high.request_ns <= low.request_ns / 100 * kWorthItPercent) {
+  if (!worth_more(high.request_ns, low.request_ns)) {
     return fmt::format("{} under a high load would complete {:.1f} requests per second instead of {:.1f}", names_of(high.plan),
                        per_s(high.request_ns), per_s(low.request_ns));
   }

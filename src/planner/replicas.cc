@@ -15,7 +15,7 @@
 namespace axle {
 namespace {
 
-// More requests by less than this are not worth several loaded models.
+// More requests by less than this are not worth several loaded models, more threads, or an order in which they wait for each other.
 constexpr int64_t kWorthItPercent = 5;
 
 // Indices into the admitted, resources in their order.
@@ -100,10 +100,12 @@ std::optional<ReplicaChoice> all_cuts(const PlanningContext& context, const Dema
 bool worth_it(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted,
               int64_t replicas_ns) {
   const int64_t single_ns = request_ns(admitted[choose(context, demand, admitted).chosen]);
-  return replicas_ns > 0 && single_ns > 0 && single_ns - replicas_ns > single_ns / 100 * kWorthItPercent;
+  return replicas_ns > 0 && single_ns > 0 && worth_more(replicas_ns, single_ns);
 }
 
 }  // namespace
+
+bool worth_more(int64_t ns, int64_t rival_ns) { return rival_ns - ns > rival_ns / 100 * kWorthItPercent; }
 
 int64_t request_ns(const Considered& considered) {
   const BestRequests best = best_requests(considered.evidence);

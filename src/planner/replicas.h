@@ -16,15 +16,18 @@ struct ReplicaChoice {
   int64_t request_ns = 0;           // time per request when all replicas are busy; 0 = not known
 };
 
-// Where each replica is cut: all that is admitted. Else the best candidate of each resource, where resources share nothing: parts of a split instead of the whole. Nothing when fewer
-// than two resources remain, or the policy does not ask: schedule.kind is "replicas", or "auto" with throughput as the objective
-// and more requests per second than `single` makes.
+// Where each replica is cut: all that is admitted. Else the best candidate of each resource, where resources share nothing: parts of a
+// split instead of the whole. Nothing when fewer than two resources remain, or the policy does not ask: schedule.kind is "replicas", or
+// "auto" with throughput as the objective and more requests per second than `single` makes.
 std::optional<ReplicaChoice> choose_replicas(const PlanningContext& context, const Demand& demand,
                                              const std::vector<Considered>& admitted);
 
 // Time per completed request, with as many callers as pay: measured, else the estimate of one run; of a pipeline or split that was
 // not measured so, what its slowest part takes. 0 = not known.
 int64_t request_ns(const Considered& considered);
+
+// Whether a request in `ns` instead of `rival_ns` is worth more threads or another loaded plan: it must complete 5 % more.
+bool worth_more(int64_t ns, int64_t rival_ns);
 
 // Whether two resources that share nothing are among the places of the admitted.
 bool can_replicate(const std::vector<Considered>& admitted);

@@ -222,7 +222,8 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place
 }
 
 // Without an artefact where it could not be made: loading from the graph says whether the model is at fault, and only a load that goes
-// well makes the missing artefact worth a word. A full disk, for one, shows only as an engine that cannot write. Not for an engine that runs only what was compiled before.
+// well makes the missing artefact worth a word. A full disk, for one, shows only as an engine that cannot write. Not for an engine that
+// runs only what was compiled before.
 Result<Artefact> artefact_or_none(Runtime& runtime, const Engine& engine, const Place& place, const Model& model,
                                   const Partition& part, const BuildOptions& options) {
   auto artefact = artefact_of(runtime, engine, place, model, part, options);

@@ -27,7 +27,7 @@ struct Start {
   std::string name;
 };
 
-Result<Start> start_of(Runtime& runtime, const Engine& here, const Partition& part) {
+Result<Start> start_of(Runtime& runtime, const Machine& machine, const Engine& here, const Partition& part) {
   if (here.plugin().path().empty()) {
     return failed_precondition_error(
                fmt::format("{} cannot run in a process of its own: it was registered by this program and is "
@@ -35,7 +35,6 @@ Result<Start> start_of(Runtime& runtime, const Engine& here, const Partition& pa
                            here.name()))
         .with_hint(fmt::format("set engines.{}.isolation = \"none\", or choose another engine", here.name()));
   }
-  AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
   Start start;
   start.worker.plugin_path = here.plugin().path();
   start.worker.cpu_set = process_cpus(machine, part);
@@ -60,8 +59,8 @@ Result<std::shared_ptr<Engine>> start_engine(const Start& start) {
 }  // namespace
 
 Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& here, const Partition& part) {
-  AXLE_ASSIGN_OR_RETURN(const Start start, start_of(runtime, here, part));
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
+  AXLE_ASSIGN_OR_RETURN(const Start start, start_of(runtime, machine, here, part));
   std::shared_ptr<Engine> engine = runtime.state().idle->take(key_of(start));
   if (engine == nullptr) {
     AXLE_ASSIGN_OR_RETURN(engine, start_engine(start));
@@ -78,8 +77,9 @@ Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& 
 void prepare_isolated_engine(Runtime& runtime, const Partition& part) {
   if (!part.isolated) return;
   const auto here = runtime.state().engine(part.candidate.engine, runtime);
-  if (!here) return;
-  auto start = start_of(runtime, **here, part);
+  const auto machine = runtime.machine();
+  if (!here || !machine) return;
+  auto start = start_of(runtime, *machine, **here, part);
   if (!start) return;
   const std::string key = key_of(*start);
   runtime.state().idle->prepare(key, [made = *std::move(start)] { return start_engine(made); });
@@ -87,7 +87,9 @@ void prepare_isolated_engine(Runtime& runtime, const Partition& part) {
 
 void return_isolated_engine(Runtime& runtime, const Partition& part, std::shared_ptr<Engine> engine) {
   if (!part.isolated || engine.use_count() != 1) return;
-  const auto start = start_of(runtime, *engine, part);
+  const auto machine = runtime.machine();
+  if (!machine) return;
+  const auto start = start_of(runtime, *machine, *engine, part);
   if (start) runtime.state().idle->give(key_of(*start), std::move(engine));
 }
 
