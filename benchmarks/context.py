@@ -197,3 +197,8 @@ def bootstrap(values: list[float]) -> tuple[float, float, float]:
 def core_speeds(context: Context) -> list[str]:
     """What is known of the cores at their best, from program to program: a machine that is shared all along is not taken for quiet."""
     return ["--core-speeds", str(context.scratch / "core-speeds")]
+
+
+def conditions(document: dict[str, Any]) -> str:
+    """What must be known to believe a pair."""
+    return f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed" + (" and counted" if document["noisy"] else "")

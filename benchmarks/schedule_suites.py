@@ -10,7 +10,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from context import Context, RealModel, Report, Row, SkipError, bootstrap, core_speeds, met, microseconds, progress, ratio_text
+from context import Context, RealModel, Report, Row, SkipError, bootstrap, conditions, core_speeds, met, microseconds, progress, ratio_text
 
 ENGINE = "onnxruntime"
 MODELS = ("efficientnet-lite0", "all-minilm-l6-v2", "basic-pitch")
@@ -125,9 +125,8 @@ def worker_models(context: Context) -> Report:
         program = [str(context.program("isolated")), str(model.model), str(model.flat), policies["process"]]
         found = context.call([*program, *limits], cache=cache)
         ratio = [found["ratio"], *found["interval"]]
-        note = f"{found['rounds']} rounds, {found['disturbed_rounds']} disturbed{' and counted' if found['noisy'] else ''}"
         times = [microseconds(found[side]) for side in ("call_ns", "in_process_ns")]
-        report.rows.append(isolated_row(f"{model.name}, one request at a time", *times, ratio, 0.98, note))
+        report.rows.append(isolated_row(f"{model.name}, one request at a time", *times, ratio, 0.98, conditions(found)))
         sides = {side: [bench(context, model, seconds, "--policy", path, "--threads", "2")] for side, path in policies.items()}
         rates = in_turns(context, sides, rounds, cache)
         per_s = [f"{statistics.median(rates[side]):.1f}/s" for side in ("process", "none")]

@@ -11,7 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from context import ENGINES, Context, RealModel, Report, Row, SkipError, bootstrap, core_speeds, met, microseconds, progress, ratio_text
+from context import (
+    ENGINES,
+    Context,
+    RealModel,
+    Report,
+    Row,
+    SkipError,
+    bootstrap,
+    conditions,
+    core_speeds,
+    met,
+    microseconds,
+    progress,
+    ratio_text,
+)
 from inputs import write_add, write_mlp
 from prediction_suite import prediction
 from process_suites import cold_warm_start, memory
@@ -20,11 +34,6 @@ from process_suites import cold_warm_start, memory
 def peer(context: Context, engine: str, threads: list[int]) -> list[str]:
     """Arguments that add a peer to axle_benchmark_pair."""
     return ["--peer", f"{engine}={context.library(engine)}:{','.join(map(str, threads))}"]
-
-
-def conditions(document: dict[str, Any]) -> str:
-    """What must be known to believe a pair."""
-    return f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed" + (" and counted" if document["noisy"] else "")
 
 
 def rounds_of(document: dict[str, Any]) -> int:

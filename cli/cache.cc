@@ -30,18 +30,10 @@ void print(const CacheArguments& arguments, const std::string& text) {
   if (!arguments.output.quiet || arguments.output.json) std::fputs(text.c_str(), stdout);
 }
 
-TextStyle text_style(const CacheArguments& arguments) {
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  style.verbose = arguments.output.verbose;
-  return style;
-}
-
 Status list(Cache& cache, const CacheArguments& arguments) {
   AXLE_ASSIGN_OR_RETURN(const std::vector<CacheEntry> entries, cache.ls());
   if (!arguments.output.json) {
-    print(arguments, render_cache_text(entries, text_style(arguments)));
+    print(arguments, render_cache_text(entries, text_style(arguments.output.verbose)));
     return ok_status();
   }
   AXLE_ASSIGN_OR_RETURN(const std::string json, render_cache_json(entries));

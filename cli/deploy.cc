@@ -185,10 +185,7 @@ class Deployment {
       return ok_status();
     }
     if (arguments_.output.quiet) return ok_status();
-    TextStyle style;
-    style.color = use_color();
-    style.width = terminal_width();
-    style.verbose = arguments_.output.verbose;
+    const TextStyle style = text_style(arguments_.output.verbose);
     if (style.verbose && tuned_) std::printf("%s\n", render_tune_text(*tuned_, style).c_str());
     std::fputs(render_deploy_text(document(), style).c_str(), stdout);
     return ok_status();

@@ -32,10 +32,7 @@ int doctor(const OutputFlags& output) {
     if (!json) return report_failure(json.error(), true);
     std::puts(json->c_str());
   } else {
-    TextStyle style;
-    style.color = use_color();
-    style.width = terminal_width();
-    std::fputs(render_doctor_text(report, style).c_str(), stdout);
+    std::fputs(render_doctor_text(report, text_style(false)).c_str(), stdout);
   }
   return report.healthy ? 0 : kEngineFailed;
 }

@@ -37,10 +37,7 @@ Status list(const EngineArguments& arguments) {
     std::puts(json.c_str());
     return ok_status();
   }
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  std::fputs(render_engines_text(states, style).c_str(), stdout);
+  std::fputs(render_engines_text(states, text_style(false)).c_str(), stdout);
   if (folded > 0) std::printf("%zu more are described and not in use: axle engines --all\n", folded);
   return ok_status();
 }

@@ -52,10 +52,7 @@ Status list(const EvidenceStore& store, const EvidenceFilter& filter, const Evid
     std::puts(json.c_str());
     return ok_status();
   }
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  std::fputs(render_evidence_text(rows, ages, style).c_str(), stdout);
+  std::fputs(render_evidence_text(rows, ages, text_style(false)).c_str(), stdout);
   return ok_status();
 }
 

@@ -19,11 +19,7 @@ Status inspect(const std::string& path, const OutputFlags& output) {
     std::puts(json.c_str());
     return ok_status();
   }
-  TextStyle style;
-  style.color = use_color();
-  style.width = terminal_width();
-  style.verbose = output.verbose;
-  std::fputs(render_model_text(model, opinions, style).c_str(), stdout);
+  std::fputs(render_model_text(model, opinions, text_style(output.verbose)).c_str(), stdout);
   return ok_status();
 }
 
