@@ -18,10 +18,10 @@ def factor(estimate: float, measured: float) -> float:
     return max(estimate / measured, measured / estimate)
 
 
-def decisions(context: Context, model: RealModel, cache: Path, policy: Path) -> list[dict[str, Any]]:
-    """What `axle plan` says of every candidate."""
+def planned(context: Context, model: RealModel, cache: Path, policy: Path) -> dict[str, Any]:
+    """What `axle plan` decides, and says of every candidate."""
     arguments = [str(context.command()), "plan", str(model.model), "--inputs", str(model.npz), "--policy", str(policy), "--json"]
-    return list(context.call(arguments, cache=cache)["decisions"])
+    return context.call(arguments, cache=cache)
 
 
 def estimates(rows: list[dict[str, Any]]) -> Times:
@@ -47,6 +47,15 @@ def without(context: Context, model: RealModel, cache: Path) -> Path:
     return copy
 
 
+def price(plan: dict[str, Any], measured: Times) -> str:
+    """What it costs to go by the estimates: the measured time of the plan that they give against the best that was measured."""
+    chosen = ", ".join(part["candidate"] for part in plan["partitions"])
+    best = min(measured.values())
+    if chosen not in measured:
+        return f"chosen by estimate: {chosen}, which was not measured"
+    return f"chosen by estimate: {measured[chosen] / best:.2f}x the best measured ({microseconds(best * 1e3)})"
+
+
 def prediction(context: Context) -> Report:
     """Estimates of every measured candidate: with efficiencies learned from the other models, and from data sheets alone."""
     report = Report("prediction")
@@ -63,9 +72,10 @@ def prediction(context: Context) -> Report:
     all_learned: list[float] = []
     all_plain: list[float] = []
     for model in models:
-        measured = measurements(decisions(context, model, cache, use))
-        plain = estimates(decisions(context, model, cache, ignore))
-        learned = estimates(decisions(context, model, without(context, model, cache), use))
+        measured = measurements(planned(context, model, cache, use)["decisions"])
+        plain = estimates(planned(context, model, cache, ignore)["decisions"])
+        by_estimate = planned(context, model, without(context, model, cache), use)
+        learned = estimates(by_estimate["decisions"])
         common = sorted(set(measured) & set(plain) & set(learned))
         if not common:
             report.notes.append(f"{model.name}: nothing that was measured has an estimate")
@@ -74,7 +84,6 @@ def prediction(context: Context) -> Report:
         off_plain = [factor(plain[name], measured[name]) for name in common]
         all_learned += off_learned
         all_plain += off_plain
-        picked, best = min(common, key=lambda name: learned[name]), min(common, key=lambda name: measured[name])
         report.rows.append(
             Row(
                 f"{model.name}, {len(common)} candidates",
@@ -83,7 +92,7 @@ def prediction(context: Context) -> Report:
                 "",
                 "",
                 "",
-                f"chosen by estimate: {measured[picked] / measured[best]:.2f}x the best measured ({microseconds(measured[best] * 1e3)})",
+                price(by_estimate["plan"], measured),
             )
         )
         report.data.append({"model": model.name, "measured_us": measured, "plain_us": plain, "learned_us": learned})
