@@ -45,6 +45,15 @@ Result<SharedMemory> SharedMemory::adopt(UniqueFd fd, size_t size_bytes, bool wr
   return map(std::move(fd), size_bytes, writable);
 }
 
+Result<SharedMemory> SharedMemory::adopt_file(UniqueFd fd, size_t size_bytes) {
+  struct stat status{};
+  if (size_bytes == 0 || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      static_cast<uint64_t>(status.st_size) < size_bytes) {
+    return invalid_argument_error(fmt::format("descriptor {} is not a file of {} bytes", fd.get(), size_bytes));
+  }
+  return map(std::move(fd), size_bytes, false);
+}
+
 Result<SharedMemory> SharedMemory::map(UniqueFd fd, size_t size_bytes, bool writable) {
   void* data = ::mmap(nullptr, size_bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) return errno_status(errno, fmt::format("cannot map {} bytes of shared memory", size_bytes));

@@ -17,6 +17,9 @@ class SharedMemory {
   static Result<SharedMemory> create(const std::string& name, size_t size_bytes);
   // What another process passed. Takes `fd`. INVALID_ARGUMENT when its size is not sealed or is less than `size_bytes`.
   static Result<SharedMemory> adopt(UniqueFd fd, size_t size_bytes, bool writable);
+  // The first bytes of a file that another process passed, to be read only: nobody can seal a file, so one that is truncated is a
+  // SIGBUS here. Takes `fd`. INVALID_ARGUMENT when it is not a regular file of at least `size_bytes`.
+  static Result<SharedMemory> adopt_file(UniqueFd fd, size_t size_bytes);
   SharedMemory(SharedMemory&& other) noexcept;
   SharedMemory& operator=(SharedMemory&& other) noexcept;
   ~SharedMemory();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <thread>
 
@@ -245,6 +246,16 @@ TEST(SharedMemory, BothMappingsSeeTheSameBytes) {
   memory.data()[99] = std::byte{7};
   EXPECT_EQ(other.bytes()[99], std::byte{7});
   EXPECT_EQ(other.data(), nullptr) << "read-only";
+}
+
+TEST(SharedMemory, FilesAreAdoptedToBeRead) {
+  const auto file = [](const char* path) { return UniqueFd(::open(path, O_RDONLY)); };
+  AXLE_ASSERT_OK_AND_ASSIGN(SharedMemory memory, SharedMemory::adopt_file(file("/etc/passwd"), 5));
+  EXPECT_EQ(std::memcmp(memory.bytes().data(), "root:", 5), 0);
+  EXPECT_EQ(memory.data(), nullptr) << "read-only";
+  EXPECT_THAT(SharedMemory::adopt_file(file("/etc/passwd"), 1u << 30), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(SharedMemory::adopt_file(file("/dev/zero"), 1), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(SharedMemory::adopt_file(UniqueFd(), 1), StatusIs(StatusCode::kInvalidArgument));
 }
 
 TEST(SharedMemory, AdoptChecksSealsAndSize) {

@@ -17,6 +17,7 @@ struct FlatAttachment {
   uint32_t segment = 0;
   int fd = -1;  // the receiver duplicates it
   uint64_t size_bytes = 0;
+  bool file = false;  // of the cache, to be read only; else sealed memory
 };
 
 class FlatChannel {

@@ -1,3 +1,4 @@
+#include "engine/blob_file.h"
 #include "engine/flat_client_impl.h"
 
 #include <sched.h>
@@ -152,18 +153,23 @@ void write_options(FlatWriter& request, const std::vector<std::pair<std::string,
   for (const auto& [key, value] : options) request.text(key).text(value);
 }
 
-// Each blob's bytes in a segment of its own, which the other side may keep.
+// Each blob's bytes in a segment of its own, which the other side may keep: the file that they lie in, else a copy.
 Status write_blobs(Impl& impl, uint32_t life, FlatWriter& request, const LoadRecord& record, std::vector<Segment>& segments,
                    std::vector<FlatAttachment>& attachments) {
   request.u64(record.blobs.size());
   for (const LoadRecord::Blob& blob : record.blobs) {
     FlatPlace place;
     if (!blob.data.empty()) {
-      AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment,
-                            impl.make_segment(segments.emplace_back(), blob.data.size(), life));
-      attachments.push_back(attachment);
-      std::memcpy(segments.back().memory->data(), blob.data.data(), blob.data.size());
-      place = {segments.back().id, 0, blob.data.size()};
+      Segment& segment = segments.emplace_back();
+      segment.memory = file_of(blob.path, blob.data);
+      if (segment.memory) {
+        attachments.push_back(impl.name_file(segment, life));
+      } else {
+        AXLE_ASSIGN_OR_RETURN(const FlatAttachment attachment, impl.make_segment(segment, blob.data.size(), life));
+        attachments.push_back(attachment);
+        std::memcpy(segment.memory->data(), blob.data.data(), blob.data.size());
+      }
+      place = {segment.id, 0, blob.data.size()};
     }
     request.text(blob.name).text(blob.path);
     write_place(request, place);

@@ -129,6 +129,13 @@ struct FlatClient::Impl {
     segment.id = ++last_segment;
     return hand_over(segment, its_life);
   }
+  // `segment.memory` is a file's.
+  FlatAttachment name_file(flat::Segment& segment, uint32_t its_life) {
+    segment.id = ++last_segment;
+    FlatAttachment attachment = hand_over(segment, its_life);
+    attachment.file = true;
+    return attachment;
+  }
   // To be sent in a message to that life.
   FlatAttachment hand_over(flat::Segment& segment, uint32_t its_life) {
     segment.life = its_life;

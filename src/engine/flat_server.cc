@@ -217,8 +217,10 @@ Status FlatServer::attach(std::span<const FlatAttachment> attachments) {
         impl_->segments.size() >= flat::kMaxHandles || impl_->segments.count(attachment.segment) != 0) {
       return invalid_argument_error("engine message: segment that cannot be attached");
     }
-    AXLE_ASSIGN_OR_RETURN(SharedMemory memory, SharedMemory::adopt(UniqueFd(::dup(attachment.fd)),
-                                                                   static_cast<size_t>(attachment.size_bytes), true));
+    UniqueFd fd(::dup(attachment.fd));
+    const auto size_bytes = static_cast<size_t>(attachment.size_bytes);
+    AXLE_ASSIGN_OR_RETURN(SharedMemory memory, attachment.file ? SharedMemory::adopt_file(std::move(fd), size_bytes)
+                                                               : SharedMemory::adopt(std::move(fd), size_bytes, true));
     impl_->segments.emplace(attachment.segment, std::make_shared<SharedMemory>(std::move(memory)));
   }
   return ok_status();

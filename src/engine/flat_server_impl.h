@@ -115,14 +115,16 @@ struct FlatServer::Impl {
   std::map<uint32_t, std::shared_ptr<SharedMemory>> segments;
 
   // ---- places ----
-  Result<FlatSpan> resolve(const FlatPlace& place) {
+  Result<FlatSpan> resolve(const FlatPlace& place, bool to_write = false) {
     const std::lock_guard lock(segments_mutex);
     const auto found = segments.find(place.segment);
     if (found == segments.end()) return invalid_argument_error("engine message: unknown segment");
-    const size_t size = found->second->size_bytes();
+    SharedMemory& memory = *found->second;
+    if (to_write && memory.data() == nullptr) return invalid_argument_error("engine message: results into a file");
+    const size_t size = memory.size_bytes();
     if (place.offset > size || place.size_bytes > size - place.offset)
       return invalid_argument_error("engine message: place outside its segment");
-    return FlatSpan{{found->second->data() + place.offset, static_cast<size_t>(place.size_bytes)}, found->second};
+    return FlatSpan{memory.bytes().subspan(place.offset, static_cast<size_t>(place.size_bytes)), found->second};
   }
 
   FlatError take(axle_error_t* error) const {

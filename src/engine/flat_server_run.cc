@@ -43,7 +43,7 @@ std::string FlatServer::Impl::bind(FlatReader& reader) {
       tensor.size_bytes = views.size() * sizeof(axle_text_t);
       tensor.memory_space = 0;
     } else if (given.place.segment != 0) {
-      const auto span = resolve(given.place);
+      const auto span = resolve(given.place, !input);
       if (!span.ok()) return failed(verb, span.status());
       tensor.data = const_cast<std::byte*>(span->bytes.data());
       tensor.size_bytes = span->bytes.size();
@@ -68,7 +68,7 @@ Status FlatServer::Impl::write_outputs(FlatWriter& reply, flat::ContextHandle& c
                                        const FlatPlace& room) {
   FlatSpan space;
   if (room.segment != 0) {
-    AXLE_ASSIGN_OR_RETURN(space, resolve(room));
+    AXLE_ASSIGN_OR_RETURN(space, resolve(room, true));
   }
   uint64_t used = 0;
   reply.u64(wanted.size());

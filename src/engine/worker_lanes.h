@@ -13,7 +13,7 @@
 namespace axle::worker {
 
 inline constexpr uint32_t kMagic = 0x4b575841;  // "AXWK"
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr uint32_t kLanes = 64;          // calls under way at once; more wait
 inline constexpr size_t kPieceBytes = 64u << 10;
 inline constexpr size_t kMaxNoticeBytes = 64u << 20;
@@ -51,6 +51,8 @@ struct SegmentRecord {
   uint32_t segment;
   uint32_t lane;
   uint64_t size_bytes;
+  uint32_t file;  // 1: a file, else sealed memory
+  uint32_t zero;
 };
 
 // How long a side waits actively. Long enough for a caller that comes back at once, too short to matter to anybody else.

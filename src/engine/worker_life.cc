@@ -159,7 +159,7 @@ Status WorkerChannel::Life::send_request(uint32_t number, const std::string& req
 Status WorkerChannel::Life::send_segments(uint32_t lane, std::span<const FlatAttachment> attachments) {
   const std::lock_guard lock(send_mutex);
   for (const FlatAttachment& attachment : attachments) {
-    worker::SegmentRecord record{attachment.segment, lane, attachment.size_bytes};
+    worker::SegmentRecord record{attachment.segment, lane, attachment.size_bytes, attachment.file ? 1u : 0u, 0};
     iovec piece{&record, sizeof(record)};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
     msghdr message{};

@@ -168,7 +168,7 @@ class Serving {
     int raw = -1;
     std::memcpy(&raw, CMSG_DATA(header), sizeof(raw));
     fd.reset(raw);
-    const FlatAttachment attachment{record.segment, fd.get(), record.size_bytes};
+    const FlatAttachment attachment{record.segment, fd.get(), record.size_bytes, record.file != 0};
     if (Status status = server_.attach({&attachment, 1}); !status.ok()) refused_[record.lane] = std::move(status);
     ++arrived_[record.lane];
     return ok_status();

@@ -1,5 +1,8 @@
 #include "engine/worker.h"
 
+#include <fmt/format.h>
+
+#include "base/file.h"
 #include "engine/testing/worker_case.h"
 #include "trace/recorder.h"
 
@@ -59,6 +62,39 @@ TEST(Worker, TensorsInSharedMemoryAreNotCopied) {
   ASSERT_THAT(worker.run(7), IsOk());
   EXPECT_EQ(y.as<float>()[0], 14);
   EXPECT_EQ(worker.counter("worker_copied_bytes"), 16);
+}
+
+bool maps(pid_t process, const std::string& path) {
+  return read_file(fmt::format("/proc/{}/maps", process), 16u << 20).value_or("").find(path) != std::string::npos;
+}
+
+// The worker reads the cache's file; a file that has become another one is not taken for the bytes that were verified.
+TEST(Worker, MapsTheFileOfAnArtefact) {
+  Isolated worker;
+  ASSERT_THAT(worker.open(null_options()), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const ScratchDir folder, ScratchDir::create());
+  EngineLoadRequest request;
+  request.graph = testing::index_of(doubling());
+  request.resource = "cpu:0";
+  request.scratch_folder = folder.path();
+  AXLE_ASSERT_OK_AND_ASSIGN(const ArtefactManifest manifest, worker.engine->compile(request, 1));
+  const std::string path = folder.file(manifest.blobs.at(0).path);
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string bytes, read_file(path, 1u << 20));
+  request.blobs = {{manifest.blobs[0].name, bytes, path}};
+  const auto load = [&] {
+    worker.executable.reset();
+    AXLE_ASSIGN_OR_RETURN(worker.executable, worker.engine->load(request));
+    return ok_status();
+  };
+  ASSERT_THAT(load(), IsOk());
+  EXPECT_TRUE(maps(worker.pid(), path));
+  std::string other = bytes;
+  other.back() = static_cast<char>(other.back() ^ 1);
+  ASSERT_THAT(write_file_atomic(path, other), IsOk());
+  ASSERT_THAT(load(), IsOk()) << "by the bytes given, not by the file's";
+  EXPECT_FALSE(maps(worker.pid(), path));
+  request.blobs[0].path = folder.file("missing");
+  ASSERT_THAT(load(), IsOk());
 }
 
 TEST(Worker, LongMessagesTravelInPieces) {
