@@ -27,13 +27,7 @@ Status check_hybrid(const PlannerInput& input) {
                            schedule_kind_name(kind)))
         .with_hint("leave out schedule.kind, or minimize latency or throughput");
   }
-  AXLE_RETURN_IF_ERROR(check_shapes(input));
-  if (const auto shapes = prepared_shapes(input); shapes.size() > 1 || !shapes.front().empty()) {
-    return unimplemented_error(
-               "fixed shapes together with objective.minimize = \"hybrid\" are understood but not executed by this version")
-        .with_hint("leave out [shapes] and static_shape, or minimize latency or throughput");
-  }
-  return ok_status();
+  return check_shapes(input);
 }
 
 std::string names_of(const Plan& plan) {
@@ -53,7 +47,9 @@ std::string reason_for_one(const PlannerInput& input, const PlannedRequests& low
     return fmt::format("{} under a high load would complete {:.1f} requests per second instead of {:.1f}", names_of(high.plan),
                        per_s(high.request_ns), per_s(low.request_ns));
   }
-  const uint64_t allowed = input.policy.constraints.memory_bytes, both = low.memory_bytes + high.memory_bytes;
+  // Each prepared shape holds weights of its own.
+  const uint64_t allowed = input.policy.constraints.memory_bytes,
+                 both = (low.memory_bytes + high.memory_bytes) * prepared_shapes(input).size();
   if (allowed > 0 && both > allowed) {
     return fmt::format("a second one would take the memory of both to {}, the policy allows {}",
                        format_size_bytes(static_cast<int64_t>(both)), format_size_bytes(static_cast<int64_t>(allowed)));

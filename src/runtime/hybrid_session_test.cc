@@ -138,6 +138,62 @@ TEST_F(HybridSessionTest, ABindingSwitchesToo) {
   EXPECT_THAT(held.get().status(), testing::IsOk());
 }
 
+// For each load one executable for two rows, and one for any other number: which one ran is what it answers.
+TEST_F(HybridSessionTest, ARequestGoesByItsShapeAndByTheLoad) {
+  const auto answering = [this](float base, bool holds) {
+    return [this, base, holds](const FakeLoad& load, std::span<const axle_tensor_t> inputs, std::span<FakeOutput> outputs) {
+      const axle_tensor_t& in = inputs[0];
+      if (holds && *static_cast<const float*>(in.data) == 100) {
+        entered_.set_value();
+        let_go_.get_future().wait();
+      }
+      const auto declared = static_cast<float>(load.input_shapes.at(0).at(0));
+      for (FakeOutput& out : outputs)
+        out.set(std::vector<int64_t>(in.shape, in.shape + in.rank),
+                std::vector<float>(in.size_bytes / sizeof(float), base + declared));
+    };
+  };
+  testing::registered_fake("near").script().compute = answering(1000, true);
+  testing::registered_fake("far").script().compute = answering(2000, false);
+  Plan plan = hybrid(kLong);
+  const std::vector<Partition> loads = plan.partitions;
+  plan.partitions.clear();
+  for (const Partition& load : loads) {
+    for (const bool prepared : {true, false}) {
+      Partition part = load;
+      part.id = static_cast<int32_t>(plan.partitions.size());
+      if (prepared) part.axes = {{"n", 2}};
+      plan.partitions.push_back(part);
+    }
+  }
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plan, options_));
+  const auto ran_on = [&](int64_t rows) {
+    auto tensor = Tensor::allocate(DataType::kFloat32, {rows, 4});
+    std::fill_n(tensor->mutable_as<float>().begin(), rows * 4, 1.0f);
+    const auto outputs = session.run({{NamedTensor{"x", std::move(*tensor)}}});
+    EXPECT_TRUE(outputs.ok()) << outputs.status().to_string();
+    return outputs.ok() ? first_of(*outputs) : -1.0f;
+  };
+  EXPECT_EQ(ran_on(2), 1002);
+  EXPECT_EQ(ran_on(3), 999) << "the one with an open axis";
+  auto held = hold_one(session);
+  EXPECT_EQ(ran_on(2), 2002);
+  EXPECT_EQ(ran_on(3), 1999);
+  let_go_.set_value();
+  EXPECT_THAT(held.get().status(), testing::IsOk());
+  const auto replicas = session.replicas();
+  ASSERT_EQ(replicas.size(), 2u);
+  EXPECT_EQ(replicas[0].load, Load::kLow);
+  EXPECT_EQ(replicas[0].requests, 3u) << "of both shapes together";
+  EXPECT_EQ(replicas[1].load, Load::kHigh);
+  EXPECT_EQ(replicas[1].requests, 2u);
+
+  Plan lopsided = plan;
+  lopsided.partitions.pop_back();
+  EXPECT_THAT(Session::load(*model_, lopsided, options_).status(),
+              StatusIs(StatusCode::kInvalidArgument, "for the same sizes"));
+}
+
 TEST_F(HybridSessionTest, APlanWithoutBothLoadsIsRefused) {
   Plan half = hybrid(kLong);
   half.partitions.pop_back();

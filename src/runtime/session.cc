@@ -29,11 +29,12 @@ CancelToken effective_token(const RunOptions& options) {
   return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
 }
 
-// Of each replica over all prepared shapes.
-std::vector<ReplicaStatistics> summed_statistics(const std::vector<PreparedShape>& shapes) {
+// Of each replica over all shapes that are prepared for one load.
+std::vector<ReplicaStatistics> summed_statistics(std::span<const PreparedShape> shapes) {
   std::vector<ReplicaStatistics> sum = shapes.front().replicas->statistics();
-  for (size_t shape = 1; shape < shapes.size(); ++shape) {
-    const std::vector<ReplicaStatistics> more = shapes[shape].replicas->statistics();
+  for (ReplicaStatistics& replica : sum) replica.load = shapes.front().load;
+  for (const PreparedShape& shape : shapes.subspan(1)) {
+    const std::vector<ReplicaStatistics> more = shape.replicas->statistics();
     for (size_t replica = 0; replica < std::min(sum.size(), more.size()); ++replica) {
       sum[replica].requests += more[replica].requests;
       sum[replica].failures += more[replica].failures;
@@ -200,14 +201,10 @@ Result<Binding> Session::make_binding(std::span<const NamedTensor> like) const {
 }
 
 std::vector<ReplicaStatistics> Session::replicas() const {
-  if (!impl_->load) return summed_statistics(impl_->shapes);
-  std::vector<ReplicaStatistics> all;
-  for (const Load load : {Load::kLow, Load::kHigh}) {
-    for (ReplicaStatistics& one : impl_->shapes[load == Load::kHigh ? 1 : 0].replicas->statistics()) {
-      one.load = load;
-      all.push_back(one);
-    }
-  }
+  const std::span<const PreparedShape> shapes(impl_->shapes);
+  if (!impl_->load) return summed_statistics(shapes);
+  std::vector<ReplicaStatistics> all = summed_statistics(shapes.first(shapes.size() / 2));
+  for (const ReplicaStatistics& one : summed_statistics(shapes.subspan(shapes.size() / 2))) all.push_back(one);
   return all;
 }
 

@@ -35,9 +35,10 @@ struct OutputRule {
   static OutputRule of(const std::vector<IoSpec>& inputs, const IoSpec& output);
 };
 
-// The executables for one set of sizes, or for one load.
+// The executables for one set of sizes, under one load.
 struct PreparedShape {
   std::map<std::string, int64_t> axes;
+  Load load = Load::kAny;
   std::unique_ptr<Replicas> replicas;
 };
 
@@ -66,7 +67,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::unique_ptr<Lanes> lanes;              // null: partitions run on the thread that calls, as do those for a low load
   std::vector<PreparedShape> shapes;         // as the plan has them; one that fixes nothing unless the policy says otherwise
   std::vector<FixedAxis> fixed_axes;         // that some of them fix
-  std::unique_ptr<LoadSwitch> load;          // not null: `shapes` are for a low and a high load
+  std::unique_ptr<LoadSwitch> load;          // not null: `shapes` are those for a low load, then as many for a high one
   std::unique_ptr<RequestOrder> order;       // null: answers leave when they are done
   std::unique_ptr<WorkerPool> waiting;       // threads that wait for asynchronous runs of a scheduled plan
   std::vector<OutputRule> rules;   // one per output
@@ -88,7 +89,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Result<const Model*> model_of(const Partition& part, const SessionOptions& options);
   // Wires the replicas of the partitions [first, last); `in_lanes`: their partitions run in lanes.
   Result<std::unique_ptr<Replicas>> load_replicas(size_t first, size_t last, bool in_lanes, const SessionOptions& options);
-  // The executables for feeds of these shapes, or for this load. INVALID_ARGUMENT names what is prepared.
+  // The executables for feeds of these shapes, under this load. INVALID_ARGUMENT names what is prepared.
   Result<Replicas*> replicas_for(std::span<const NamedTensor> feeds, bool high_load) const;
   Status prepare();
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;

@@ -36,8 +36,6 @@ Result<std::vector<size_t>> replica_bounds(const Plan& plan) {
   for (size_t i = 0; i < plan.partitions.size(); ++i) {
     const Partition &part = plan.partitions[i], &before = plan.partitions[i == 0 ? 0 : i - 1];
     const bool other_shape = part.axes != before.axes, other_load = part.load != before.load;
-    if (other_shape && plan.schedule == "hybrid")
-      return invalid_argument_error("a plan of the schedule \"hybrid\" has no prepared shapes");
     if (i > 0 && !other_shape && !other_load && part.replica == before.replica) continue;
     replica = i == 0 || other_shape || other_load ? 0 : replica + 1;
     if (part.replica != replica)
@@ -65,6 +63,17 @@ int64_t all_ns(std::span<const Partition> partitions) {
   int64_t sum = 0;
   for (const Partition& part : partitions) sum += part.expected_ns;
   return sum;
+}
+
+// As many executables for a high load as for a low one, for the same sizes.
+bool serves_both_loads(const std::vector<PreparedShape>& shapes) {
+  const size_t half = shapes.size() / 2;
+  if (half == 0 || shapes.size() % 2 != 0) return false;
+  for (size_t i = 0; i < half; ++i) {
+    if (shapes[i].load != Load::kLow || shapes[half + i].load != Load::kHigh || shapes[i].axes != shapes[half + i].axes)
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -137,7 +146,7 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
     const bool in_lanes = lanes != nullptr && first.load != Load::kLow;
     AXLE_ASSIGN_OR_RETURN(std::unique_ptr<Replicas> replicas, load_replicas(bounds[i], bounds[next], in_lanes, options));
     if (in_lanes || first.load == Load::kHigh) waiters = std::max(waiters, replicas->in_flight());
-    shapes.push_back({first.axes, std::move(replicas)});
+    shapes.push_back({first.axes, first.load, std::move(replicas)});
     i = next;
   }
   const bool ordered = policy.schedule.ordered.value_or(plan.schedule == "pipeline");
@@ -146,9 +155,9 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
   const bool overtakes = ordered && plan.partitions.back().replica > 0;
   if (waiters > 0) waiting = std::make_unique<WorkerPool>(overtakes ? kOrderedWaiters * waiters : waiters);
   if (hybrid) {
-    if (shapes.size() != 2 || plan.switch_at < 2)
+    if (!serves_both_loads(shapes) || plan.switch_at < 2)
       return invalid_argument_error(
-          "a plan of the schedule \"hybrid\" has partitions for a low and for a high load, and switch_at");
+          "a plan of the schedule \"hybrid\" has partitions for a low and for a high load, for the same sizes, and switch_at");
     load = std::make_unique<LoadSwitch>(plan.switch_at, std::max(kLeastHoldNs, kHeldRequests * slowest_ns(plan.partitions)));
   }
   fixed_axes = FixedAxis::of(loaded->inputs, shapes);

@@ -1,7 +1,8 @@
-// Which of a session's loaded plans a call goes to: by its shapes, or by the load.
+// Which of a session's loaded plans a call goes to: by its shapes, and by the load.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "runtime/session_impl.h"
 #include "spec/planner_input.h"
@@ -11,7 +12,7 @@ namespace {
 
 using Sizes = std::map<std::string, int64_t>;
 
-std::string prepared_text(const std::vector<PreparedShape>& shapes) {
+std::string prepared_text(std::span<const PreparedShape> shapes) {
   std::string text;
   for (const PreparedShape& shape : shapes) text += (text.empty() ? "" : "; ") + axes_text(shape.axes);
   return text;
@@ -54,9 +55,10 @@ std::vector<Replicas*> Session::Impl::all_replicas() const {
 }
 
 Result<Replicas*> Session::Impl::replicas_for(std::span<const NamedTensor> feeds, bool high_load) const {
-  if (load) return shapes[high_load ? 1 : 0].replicas.get();
+  const size_t half = load ? shapes.size() / 2 : shapes.size();
+  const std::span<const PreparedShape> mine(shapes.data() + (load && high_load ? half : 0), half);
   if (fixed_axes.empty()) [[likely]]
-    return shapes.front().replicas.get();
+    return mine.front().replicas.get();
   Sizes sizes;
   for (const FixedAxis& fixed : fixed_axes) {
     for (const FixedAxis::Place& place : fixed.places) {
@@ -72,16 +74,16 @@ Result<Replicas*> Session::Impl::replicas_for(std::span<const NamedTensor> feeds
     }
   }
   const auto found =
-      std::ranges::find_if(shapes, [&](const PreparedShape& shape) { return !shape.axes.empty() && serves(shape, sizes); });
-  if (found != shapes.end()) return found->replicas.get();
-  const auto open = std::ranges::find_if(shapes, [](const PreparedShape& shape) { return shape.axes.empty(); });
-  if (open != shapes.end()) return open->replicas.get();
+      std::ranges::find_if(mine, [&](const PreparedShape& shape) { return !shape.axes.empty() && serves(shape, sizes); });
+  if (found != mine.end()) return found->replicas.get();
+  const auto open = std::ranges::find_if(mine, [](const PreparedShape& shape) { return shape.axes.empty(); });
+  if (open != mine.end()) return open->replicas.get();
   if (feeds.empty()) {
-    return failed_precondition_error("this session runs prepared shapes only: " + prepared_text(shapes))
+    return failed_precondition_error("this session runs prepared shapes only: " + prepared_text(mine))
         .with_hint("say which: make_binding(like) takes inputs of that shape");
   }
   return invalid_argument_error(fmt::format("no executable is prepared for {}: prepared are {}",
-                                            sizes.empty() ? "these inputs" : axes_text(sizes), prepared_text(shapes)))
+                                            sizes.empty() ? "these inputs" : axes_text(sizes), prepared_text(mine)))
       .with_hint("add the size to [shapes] of the policy, or leave out execution.static_shape to let other shapes run");
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 HYBRID = ("--objective", "hybrid")
 
@@ -46,3 +48,29 @@ def test_a_schedule_contradicts_it(axle, models, tmp_path):
     assert answer.code == 3, answer.out + answer.err
     assert "schedule.kind" in answer.err
     assert "leave out" in answer.err
+
+
+def test_fixed_shapes_go_with_it(axle, tmp_path):
+    random = np.random.default_rng(5)
+    weight = (random.standard_normal((64, 64)) / 8).astype(np.float32)
+    io = [helper.make_tensor_value_info(value, TensorProto.FLOAT, ["batch", 64]) for value in ("x", "y")]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], name="mm"), helper.make_node("Softmax", ["h"], ["y"], name="soft")]
+    graph = helper.make_graph(nodes, "rows", io[:1], io[1:], [numpy_helper.from_array(weight, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "model.onnx")
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[objective]\nminimize = "hybrid"\n[shapes]\nbatch = [1, 4]\n')
+    for rows in (1, 4, 3):
+        x = random.standard_normal((rows, 64)).astype(np.float32)
+        np.savez(tmp_path / "in.npz", x=x)
+        ran = axle(
+            "run", tmp_path / "model.onnx", "--inputs", tmp_path / "in.npz", "--policy", policy, "--output-dir", tmp_path / "out", "--json"
+        )
+        assert ran.code == 0, ran.out + ran.err
+        parts = ran.json["plan"]["partitions"]
+        loads = {part.get("load", "any") for part in parts}
+        for load in loads:
+            sizes = [part.get("axes", {}).get("batch") for part in parts if part.get("load", "any") == load]
+            assert set(sizes) == {1, 4, None}
+        with np.load(tmp_path / "out" / "outputs.npz") as made:
+            h = np.exp(x @ weight)
+            np.testing.assert_allclose(made["y"], h / h.sum(axis=1, keepdims=True), rtol=1e-4)

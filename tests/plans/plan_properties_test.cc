@@ -64,7 +64,8 @@ TEST(Planner, NamesEachCandidateOnceAndChoosesOne) {
     std::sort(names.begin(), names.end());
     EXPECT_TRUE(std::adjacent_find(names.begin(), names.end()) == names.end()) << plan_case.given;
     int64_t expected = 1;
-    if (result->plan.schedule == "hybrid") expected = static_cast<int64_t>(result->plan.partitions.size());
+    if (result->plan.schedule == "hybrid")
+      expected = std::ranges::count(result->plan.partitions, result->plan.partitions.front().axes, &Partition::axes);
     if (result->plan.schedule == "replicas") expected = result->plan.partitions.back().replica + 1;
     EXPECT_EQ(chosen, expected) << plan_case.given;
     EXPECT_EQ(result->plan.decisions.front().verdict, DecisionVerdict::kChosen);
