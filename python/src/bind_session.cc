@@ -60,14 +60,17 @@ void bind_statistics(nb::module_& module) {
 }
 
 void bind_qos(nb::module_& module) {
-  nb::class_<QosBound>(module, "QosBound", "One bound of the policy's constraints over the session's last runs.")
-      .def_ro("constraint", &QosBound::constraint, "\"latency_p99\", ..., \"throughput_min\"")
-      .def_ro("limit", &QosBound::limit, "nanoseconds; runs per second for throughput_min")
-      .def_ro("value", &QosBound::value, "the same of the window; 0 = no run yet")
+  nb::class_<QosBound>(module, "QosBound",
+                       "One bound of the policy's constraints: over the session's last runs, or of its memory or power.")
+      .def_ro("constraint", &QosBound::constraint, "\"latency_p99\", ..., \"throughput_min\", \"memory\", \"power\"")
+      .def_ro("limit", &QosBound::limit, "nanoseconds; runs per second for throughput_min, bytes for memory, watts for power")
+      .def_ro("value", &QosBound::value,
+              "the same of the window (memory: the most so far; power: over a second); 0 = no run yet")
       .def_ro("window_runs", &QosBound::window_runs)
       .def_ro("window_size", &QosBound::window_size)
       .def_ro("violated", &QosBound::violated, "now")
-      .def_ro("violations", &QosBound::violations, "how often it came to be");
+      .def_ro("violations", &QosBound::violations, "how often it came to be")
+      .def_ro("not_measured", &QosBound::not_measured, "why it cannot be watched here; \"\" = it is watched");
   nb::class_<QosReport>(module, "QosReport", "How a session keeps the constraints of its policy.")
       .def_ro("bounds", &QosReport::bounds, "empty: the policy sets none")
       .def_ro("runs", &QosReport::runs, "that succeeded since loading")

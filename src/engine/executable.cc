@@ -183,6 +183,12 @@ Result<std::map<std::string, double>> Executable::counters() const {
   return all;
 }
 
+std::map<std::string, double> Executable::process_counters() const {
+  std::map<std::string, double> all;
+  if (plugin_->remote() != nullptr) plugin_->remote()->amend(all);
+  return all;
+}
+
 Result<std::map<std::string, double>> Executable::engine_counters() const {
   if (plugin_->api().counters == nullptr) return std::map<std::string, double>();
   axle_buffer_t buffer{};

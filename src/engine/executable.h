@@ -98,6 +98,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // Empty when the engine counts nothing. Of an engine in a process of its own also worker_peak_memory_bytes,
   // worker_restarts and worker_copied_bytes.
   Result<std::map<std::string, double>> counters() const;
+  // Of the process that it runs in, by the system ("worker_peak_memory_bytes", ...); empty in this process. The engine is not asked.
+  std::map<std::string, double> process_counters() const;
 
  private:
   friend class Engine;

@@ -94,12 +94,19 @@ namespace {
 std::string qos_text(const QosReport& report, const TextStyle& style) {
   std::string out;
   for (const QosBound& bound : report.bounds) {
-    const bool rate = bound.constraint == "throughput_min";
     const auto text = [&](double value) {
-      return rate ? fmt::format("{:.1f}/s", value) : format_duration(static_cast<int64_t>(value));
+      if (bound.constraint == "throughput_min") return fmt::format("{:.1f}/s", value);
+      if (bound.constraint == "memory") return format_size_bytes(static_cast<int64_t>(value));
+      if (bound.constraint == "power") return fmt::format("{:.1f} W", value);
+      return format_duration(static_cast<int64_t>(value));
     };
-    out += fmt::format("  {} {} of {} over the last {} runs: ", bound.constraint, text(bound.value), text(bound.limit),
-                       bound.window_runs);
+    if (!bound.not_measured.empty()) {
+      out += fmt::format("  {} of at most {}: not measured: {}\n", bound.constraint, text(bound.limit), bound.not_measured);
+      continue;
+    }
+    out += fmt::format("  {} {} of {}", bound.constraint, text(bound.value), text(bound.limit));
+    if (bound.window_size > 0) out += fmt::format(" over the last {} runs", bound.window_runs);
+    out += ": ";
     out += bound.violated ? toned("violated", Tone::kBad, style.color) : toned("kept", Tone::kGood, style.color);
     out += bound.violations > 0 ? fmt::format(", came to be violated {} times\n", bound.violations) : std::string("\n");
   }

@@ -166,18 +166,23 @@ void add_stale(const Plan& plan, Json& root) {
   }
 }
 
+std::string qos_unit(const std::string& constraint) {
+  if (constraint == "throughput_min") return "per_s";
+  if (constraint == "memory") return "bytes";
+  return constraint == "power" ? "w" : "us";
+}
+
 Json qos_json(const QosReport& report) {
   Json bounds = Json::array();
   for (const QosBound& bound : report.bounds) {
-    const bool rate = bound.constraint == "throughput_min";
-    const double scale = rate ? 1 : 1e-3;
-    bounds.push_back({{"constraint", bound.constraint},
-                      {rate ? "limit_per_s" : "limit_us", bound.limit * scale},
-                      {rate ? "value_per_s" : "value_us", bound.value * scale},
-                      {"window_runs", bound.window_runs},
-                      {"window_size", bound.window_size},
-                      {"violated", bound.violated},
-                      {"violations", bound.violations}});
+    const std::string unit = qos_unit(bound.constraint);
+    const double scale = unit == "us" ? 1e-3 : 1;
+    Json row = {{"constraint", bound.constraint},       {"limit_" + unit, bound.limit * scale},
+                {"value_" + unit, bound.value * scale}, {"window_runs", bound.window_runs},
+                {"window_size", bound.window_size},     {"violated", bound.violated},
+                {"violations", bound.violations}};
+    if (!bound.not_measured.empty()) row["not_measured"] = bound.not_measured;
+    bounds.push_back(std::move(row));
   }
   return {{"bounds", std::move(bounds)}, {"runs", report.runs}, {"failures", report.failures}, {"violated", report.violated()}};
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr int64_t kWindow = 1000;  // the longest
 constexpr int64_t kPollNs = 20'000'000;
+constexpr auto kSampleEvery = std::chrono::milliseconds(100);
 
 enum class Kind : uint8_t { kPercentile, kMean, kThroughput };
 
@@ -39,7 +42,9 @@ struct QosMonitor::Bound {
   std::atomic<uint64_t> violations{0};
 };
 
-QosMonitor::QosMonitor(const Constraints& c) : latency_ns_(std::make_unique<std::atomic<int64_t>[]>(kWindow)) {
+QosMonitor::QosMonitor(const Constraints& c, std::vector<QosGauge> gauges)
+    : latency_ns_(std::make_unique<std::atomic<int64_t>[]>(kWindow)) {
+  for (QosGauge& gauge : gauges) gauges_.push_back({.of = std::move(gauge)});
   const auto add = [&](const char* name, Kind kind, double limit, int64_t size, double allowed) {
     if (limit > 0) bounds_.push_back(std::make_unique<Bound>(name, kind, limit, size, allowed));
   };
@@ -50,13 +55,16 @@ QosMonitor::QosMonitor(const Constraints& c) : latency_ns_(std::make_unique<std:
   add("throughput_min", Kind::kThroughput, c.throughput_min_per_s, 100, 0);
 }
 
-std::unique_ptr<QosMonitor> QosMonitor::create(const Constraints& constraints, Report report) {
-  std::unique_ptr<QosMonitor> monitor(new QosMonitor(constraints));
-  if (monitor->bounds_.empty()) return nullptr;
+std::unique_ptr<QosMonitor> QosMonitor::create(const Constraints& constraints, Report report, std::vector<QosGauge> gauges) {
+  std::unique_ptr<QosMonitor> monitor(new QosMonitor(constraints, std::move(gauges)));
+  if (monitor->bounds_.empty() && monitor->gauges_.empty()) return nullptr;
   if (report) {
     monitor->watcher_ = std::jthread(
         [made = monitor.get(), report = std::move(report)](const std::stop_token& stop) { made->watch(stop, report); });
   }
+  // After the watcher, which it wakes.
+  if (std::ranges::any_of(monitor->gauges_, [](const Gauge& gauge) { return gauge.of.read != nullptr; }))
+    monitor->sampler_ = std::jthread([made = monitor.get()](const std::stop_token& stop) { made->keep_sampling(stop); });
   return monitor;
 }
 
@@ -118,8 +126,34 @@ void QosMonitor::judge(Bound& bound, bool broken) noexcept {
   if (bound.violated.load(std::memory_order_relaxed) == broken) return;
   if (!bound.violated.compare_exchange_strong(was, broken, std::memory_order_acq_rel) || !broken) return;
   bound.violations.fetch_add(1, std::memory_order_acq_rel);
+  raise();
+}
+
+void QosMonitor::raise() const noexcept {
   raised_.fetch_add(1, std::memory_order_release);
   if (watcher_.joinable()) raised_.notify_all();
+}
+
+void QosMonitor::sample() const {
+  const std::lock_guard lock(gauges_mutex_);
+  for (Gauge& gauge : gauges_) {
+    const std::optional<double> now = gauge.of.read ? gauge.of.read() : std::nullopt;
+    if (!now) continue;
+    gauge.value = *now;
+    const bool was = std::exchange(gauge.violated, *now > gauge.of.limit);
+    if (was || !gauge.violated) continue;
+    ++gauge.violations;
+    raise();
+  }
+}
+
+void QosMonitor::keep_sampling(const std::stop_token& stop) const {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    sample();
+    sampling_.wait_for(lock, stop, kSampleEvery, [] { return false; });
+  }
 }
 
 double QosMonitor::value_of(const Bound& bound, int64_t& runs) const {
@@ -147,6 +181,7 @@ double QosMonitor::value_of(const Bound& bound, int64_t& runs) const {
 }
 
 QosReport QosMonitor::snapshot() const {
+  sample();
   QosReport report;
   report.runs = runs_.load(std::memory_order_acquire);
   report.failures = failures_.load(std::memory_order_acquire);
@@ -159,11 +194,21 @@ QosReport QosMonitor::snapshot() const {
     row.violated = bound->violated.load(std::memory_order_acquire);
     row.violations = bound->violations.load(std::memory_order_acquire);
   }
+  const std::lock_guard lock(gauges_mutex_);
+  for (const Gauge& gauge : gauges_) {
+    QosBound& row = report.bounds.emplace_back();
+    row.constraint = gauge.of.constraint;
+    row.limit = gauge.of.limit;
+    row.value = gauge.value;
+    row.violated = gauge.violated;
+    row.violations = gauge.violations;
+    row.not_measured = gauge.of.not_measured;
+  }
   return report;
 }
 
 std::vector<QosViolation> QosMonitor::since(std::vector<uint64_t>& seen) const {
-  seen.resize(bounds_.size(), 0);
+  seen.resize(bounds_.size() + gauges_.size(), 0);
   std::vector<QosViolation> found;
   for (size_t i = 0; i < bounds_.size(); ++i) {
     const Bound& bound = *bounds_[i];
@@ -184,12 +229,25 @@ std::vector<QosViolation> QosMonitor::since(std::vector<uint64_t>& seen) const {
                                        format_duration_ns(static_cast<int64_t>(violation.value)), runs,
                                        format_duration_ns(static_cast<int64_t>(bound.limit)));
   }
+  const std::lock_guard lock(gauges_mutex_);
+  for (size_t i = 0; i < gauges_.size(); ++i) {
+    const Gauge& gauge = gauges_[i];
+    if (gauge.violations == std::exchange(seen[bounds_.size() + i], gauge.violations)) continue;
+    const bool bytes = gauge.of.constraint == "memory";
+    const auto figure = [&](double value) {
+      return bytes ? format_size_bytes(static_cast<int64_t>(value)) : fmt::format("{:.1f} W", value);
+    };
+    found.push_back(
+        {gauge.of.constraint, gauge.of.limit, gauge.value, gauge.violations, runs_.load(std::memory_order_acquire),
+         fmt::format("{} is {}, the policy allows {}", gauge.of.constraint, figure(gauge.value), figure(gauge.of.limit))});
+  }
   return found;
 }
 
 std::vector<QosViolation> QosMonitor::wait(std::vector<uint64_t>& seen, int64_t timeout_ns) const {
   const int64_t until = steady_ns() + std::max<int64_t>(timeout_ns, 0);
   for (;;) {
+    sample();
     std::vector<QosViolation> found = since(seen);
     const int64_t left = until - steady_ns();
     if (!found.empty() || left <= 0) return found;

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/clock.h"
@@ -150,6 +153,96 @@ TEST(QosMonitor, CountsHoldUnderManyThreads) {
   for (int i = 0; i < 1000; ++i) run(*monitor, kMillisecond);
   EXPECT_FALSE(monitor->snapshot().violated());  // the ring took back exactly what it had counted
   EXPECT_EQ(monitor->snapshot().runs, 21'000u);
+}
+
+// ---- gauges
+
+QosGauge gauge_of(std::string constraint, double limit, std::function<std::optional<double>()> read) {
+  return {std::move(constraint), limit, std::move(read), ""};
+}
+
+TEST(QosMonitor, AGaugeOverItsLimitIsReportedWithoutARun) {
+  std::atomic<double> held{80e6};
+  std::mutex mutex;
+  std::vector<std::string> texts;
+  const auto monitor = QosMonitor::create({},
+                                          [&](const QosViolation& violation) {
+                                            const std::lock_guard lock(mutex);
+                                            texts.push_back(violation.text);
+                                          },
+                                          {gauge_of("memory", 100 << 20, [&] { return std::optional(held.load()); })});
+  ASSERT_NE(monitor, nullptr);
+  EXPECT_FALSE(monitor->snapshot().violated());
+  held = 120 << 20;
+  const int64_t until = steady_ns() + 10'000 * kMillisecond;
+  for (bool told = false; !told && steady_ns() < until; std::this_thread::sleep_for(std::chrono::milliseconds(5))) {
+    const std::lock_guard lock(mutex);
+    told = !texts.empty();
+  }
+  const std::lock_guard lock(mutex);
+  ASSERT_THAT(texts, SizeIs(1));
+  EXPECT_EQ(texts[0], "memory is 120.0 MiB, the policy allows 100.0 MiB");
+  const QosReport now = monitor->snapshot();
+  ASSERT_THAT(now.bounds, SizeIs(1));
+  EXPECT_EQ(now.bounds[0].constraint, "memory");
+  EXPECT_EQ(now.bounds[0].value, 120 << 20);
+  EXPECT_TRUE(now.violated());
+  EXPECT_EQ(now.bounds[0].violations, 1u);
+  EXPECT_EQ(now.bounds[0].window_size, 0);
+}
+
+TEST(QosMonitor, PowerComesAndGoesAndIsCounted) {
+  std::atomic<double> watts{10};
+  Constraints constraints;
+  constraints.latency_mean_ns = kMillisecond;
+  const auto monitor =
+      QosMonitor::create(constraints, {}, {gauge_of("power", 15, [&] { return std::optional(watts.load()); })});
+  std::vector<uint64_t> seen;
+  EXPECT_THAT(monitor->wait(seen, 0), IsEmpty());
+  watts = 30;
+  const auto first = monitor->wait(seen, 10'000 * kMillisecond);
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].text, "power is 30.0 W, the policy allows 15.0 W");
+  EXPECT_EQ(first[0].number, 1u);
+  watts = 10;
+  EXPECT_FALSE(monitor->snapshot().violated());
+  watts = 20;
+  EXPECT_THAT(monitor->wait(seen, 10'000 * kMillisecond), SizeIs(1));
+  EXPECT_EQ(monitor->snapshot().bounds[1].violations, 2u);
+}
+
+TEST(QosMonitor, WhatCannotBeReadIsSaidAndNeverViolated) {
+  const auto monitor =
+      QosMonitor::create({}, {}, {{"power", 15, {}, "no counter of what cpu:0 draws can be read by this process"}});
+  ASSERT_NE(monitor, nullptr);
+  const QosReport now = monitor->snapshot();
+  ASSERT_THAT(now.bounds, SizeIs(1));
+  EXPECT_FALSE(now.violated());
+  EXPECT_THAT(now.bounds[0].not_measured, HasSubstr("no counter"));
+}
+
+TEST(QosGauges, MemoryIsWhatThisProcessGrewByAndWhatOthersHold) {
+  const uint64_t before = resident_bytes();
+  ASSERT_GT(before, 1u << 20);
+  QosGauge here = memory_gauge(uint64_t{64} << 20, before, true, {});
+  EXPECT_LT(here.read().value_or(1e18), 32 << 20);
+  {
+    const std::vector<char> held(size_t{48} << 20, 1);
+    EXPECT_GT(here.read().value_or(0), 40 << 20) << held.size();
+  }
+  EXPECT_GT(here.read().value_or(0), 40 << 20) << "the most so far";
+
+  QosGauge elsewhere = memory_gauge(1, 0, false, [] { return std::optional(uint64_t{7} << 20); });
+  EXPECT_EQ(elsewhere.read().value_or(0), 7 << 20);
+  EXPECT_FALSE(memory_gauge(1, 0, true, {}).not_measured.empty());
+}
+
+TEST(QosGauges, PowerWithoutACounterSaysSo) {
+  Machine machine;
+  machine.resources.push_back({.id = "cpu:0"});
+  const QosGauge gauge = power_gauge(10, machine, {"cpu:0"});
+  EXPECT_FALSE(gauge.read);
+  EXPECT_THAT(gauge.not_measured, HasSubstr("cpu:0"));
 }
 
 }  // namespace

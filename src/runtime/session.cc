@@ -109,9 +109,11 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   impl->plan = plan;
   impl->policy = options.policy;
   impl->samples = options.samples;
+  const uint64_t resident_before = options.policy.constraints.memory_bytes > 0 ? resident_bytes() : 0;
   AXLE_RETURN_IF_ERROR(impl->load_plan(options));
   if (options.profile) impl->recorder = std::make_unique<TraceRecorder>();
-  impl->qos = QosMonitor::create(options.policy.constraints, std::move(options.on_violation));
+  AXLE_ASSIGN_OR_RETURN(std::vector<QosGauge> gauges, impl->gauges(resident_before));
+  impl->qos = QosMonitor::create(options.policy.constraints, std::move(options.on_violation), std::move(gauges));
   AXLE_RETURN_IF_ERROR(impl->prepare());
   return Session(std::move(impl));
 }

@@ -99,6 +99,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   // A binding's call, watched where the policy bounds it, and done again where a process ended and the policy lets it.
   Status watched_call(Execution& execution, const CancelToken& cancel) const;
   std::vector<Replicas*> all_replicas() const;
+  // What the policy bounds of the memory and power of this session, which must outlive them.
+  Result<std::vector<QosGauge>> gauges(uint64_t resident_before) const;
   // A call as the caller sees it: watched where the policy bounds it, answered in its turn.
   Result<std::vector<NamedTensor>> run_in_turn(std::span<const NamedTensor> feeds, const RunOptions& options,
                                                RequestOrder::Ticket& ticket) const;
