@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 
 #include "ai_vmm/vmm.hpp"
+#include "axle/evidence_store.h"
 #include "testing/fixture.h"
 #include "testing/tiny_model.h"
 
@@ -163,6 +166,95 @@ TEST_F(Strategy, AProfileDecidesWhatTheChoiceIsMadeBy) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("energy"));
   }
+}
+
+// What was measured for one profile does not stand in for what another is judged by.
+TEST_F(Strategy, AnotherProfileIsMeasuredForItself) {
+  VMM vmm = this->vmm({"null", "neg_again"});
+  vmm.register_backend(std::make_shared<NegBackend>(true), "neg_again");
+  const std::string path = write_model(relu_model(), folder_, "relu");
+  DeploymentConstraints constraints;
+  constraints.measure_for_s = 1;
+  const Model first = vmm.deploy(path, constraints);
+  const auto rows_of_several = [&] {
+    int found = 0;
+    auto rows = runtime_->evidence()->find({first.session().plan().model_digest, "", ""});
+    EXPECT_TRUE(rows.ok()) << rows.status().to_string();
+    for (const axle::EvidenceRow& row : *rows) found += row.key.concurrency > 1 ? 1 : 0;
+    return found;
+  };
+  ASSERT_TRUE(first.session().plan().measured());
+  EXPECT_EQ(rows_of_several(), 0);
+  constraints.profile = HardwareProfile::HIGH_THROUGHPUT;
+  constraints.measure_for_s = 5;
+  const Model second = vmm.deploy(path, constraints);
+  const int measured = rows_of_several();
+  EXPECT_GT(measured, 0) << "several callers at once were not measured";
+  (void)vmm.deploy(path, constraints);
+  EXPECT_EQ(rows_of_several(), measured) << "it was known by then";
+  constraints.profile = HardwareProfile::BALANCED;
+  (void)vmm.deploy(path, constraints);
+  EXPECT_EQ(rows_of_several(), measured);
+}
+
+TEST_F(Strategy, TheProgramIsToldOfAViolationAsItHappens) {
+  std::mutex mutex;
+  std::condition_variable told;
+  std::vector<axle::QosViolation> violations;
+  (void)this->vmm({"neg_told"});
+  VMMOptions options;
+  options.runtime = runtime_;
+  options.on_violation = [&](const axle::QosViolation& violation) {
+    const std::lock_guard lock(mutex);
+    violations.push_back(violation);
+    told.notify_all();
+  };
+  VMM vmm(options);
+  auto backend = std::make_shared<NegBackend>(true);
+  vmm.register_backend(backend, "neg_told");
+  DeploymentConstraints constraints;
+  constraints.max_latency_ms = 300;
+  constraints.latency_percentile = 95;
+  constraints.measure_for_s = 1;
+  const std::string path = write_model(relu_model(), folder_, "relu");
+  const Model model = vmm.deploy(path, constraints);
+  EXPECT_TRUE(violations.empty());
+  backend->delay_ms = 350;
+  for (int i = 0; i < 11; ++i) model.execute(kInput);  // more than a twentieth of the last 200
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(told.wait_for(lock, std::chrono::seconds(10), [&] { return !violations.empty(); }));
+  EXPECT_EQ(violations.front().constraint, "latency_p95");
+  EXPECT_THAT(violations.front().text, HasSubstr("the policy allows 300"));
+}
+
+// A backend runs in this process: what the process grows by is what the model takes, and a program that grows by more is told.
+TEST_F(Strategy, MemoryOverTheBoundIsTold) {
+  std::mutex mutex;
+  std::condition_variable told;
+  std::vector<std::string> texts;
+  (void)this->vmm({"neg_growing"});
+  VMMOptions options;
+  options.runtime = runtime_;
+  options.on_violation = [&](const axle::QosViolation& violation) {
+    const std::lock_guard lock(mutex);
+    texts.push_back(violation.text);
+    told.notify_all();
+  };
+  VMM vmm(options);
+  vmm.register_backend(std::make_shared<NegBackend>(true), "neg_growing");
+  DeploymentConstraints constraints;
+  constraints.max_memory_bytes = uint64_t{64} << 20;
+  constraints.measure_for_s = 0;
+  const Model model = vmm.deploy(write_model(relu_model(), folder_, "relu"), constraints);
+  EXPECT_FALSE(model.qos().violated());
+  const std::vector<char> held(size_t{96} << 20, 1);
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(told.wait_for(lock, std::chrono::seconds(10), [&] { return !texts.empty(); })) << held.size();
+  EXPECT_THAT(texts.front(), HasSubstr("memory is "));
+  EXPECT_THAT(texts.front(), HasSubstr("the policy allows 64.0 MiB"));
+  lock.unlock();
+  ASSERT_EQ(model.qos().bounds.size(), 1u);
+  EXPECT_TRUE(model.qos().violated());
 }
 
 TEST_F(Strategy, ExecutionsOverTheBoundAreCounted) {

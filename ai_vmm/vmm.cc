@@ -8,6 +8,7 @@
 #include "axle/tune.h"
 #include "backend_engine.h"
 #include "constraints.h"
+#include "measured_for.h"
 #include "model_impl.h"
 
 namespace ai_vmm {
@@ -71,6 +72,7 @@ class Deployment {
     session_options.samples = samples_;
     session_options.runtime = out.runtime;
     session_options.progress = options_.progress;
+    session_options.on_violation = options_.on_violation;
     AXLE_ASSIGN_OR_RETURN(out.session, axle::Session::load(*out.model, plan, std::move(session_options)));
     watch(out);
     return axle::ok_status();
@@ -124,7 +126,7 @@ class Deployment {
     request.progress = options_.progress;
     axle::Result<axle::PlanReport> planned = axle::make_plan(*out.runtime, *out.model, request);
     const bool may_measure = constraints_.measure_for_s > 0 && !samples_.empty();
-    if (planned && (planned->plan.measured() || !may_measure)) return std::move(planned->plan);
+    if (planned && (!may_measure || measured_for(*out.runtime, planned->plan, out.policy))) return std::move(planned->plan);
     if (!planned && (!may_measure || planned.error().code() != axle::StatusCode::kFailedPrecondition)) {
       return std::move(planned).error();
     }
@@ -137,6 +139,7 @@ class Deployment {
           std::min(1.0, static_cast<double>(report.elapsed_ns) / static_cast<double>(tuning.budget_ns)));
     };
     AXLE_ASSIGN_OR_RETURN(axle::TuneReport report, axle::tune(*out.runtime, *out.model, tuning));
+    note_measured_for(report.plan, out.policy);
     return std::move(report.plan);
   }
 

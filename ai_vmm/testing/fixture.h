@@ -32,7 +32,7 @@ class VmmTest : public ::testing::Test {
     auto runtime = axle::Runtime::create(options);
     EXPECT_TRUE(runtime.ok()) << runtime.status().to_string();
     runtime_ = *runtime;
-    return VMM({runtime_, nullptr});
+    return VMM({runtime_, nullptr, nullptr});
   }
 
   std::string folder_;

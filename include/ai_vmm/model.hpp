@@ -21,7 +21,8 @@ struct QosReport {
   int64_t executions = 0;
   int64_t violations = 0;  // executions that took longer
   double worst_ms = 0;
-  // The bounds of latency_percentile and min_throughput as axle judges them over a sliding window of executions; empty without.
+  // The bounds of latency_percentile and min_throughput as axle judges them over a sliding window of executions, and those on memory and
+  // power as it reads them (`not_measured` says why where it cannot); empty without.
   std::vector<axle::QosBound> bounds;
   bool violated() const noexcept {  // any of the bounds, now
     for (const axle::QosBound& bound : bounds) {

@@ -127,8 +127,8 @@ struct DeploymentConstraints {
   double max_latency_ms = 0;              // of one execution, at latency_percentile
   int latency_percentile = 95;            // 50 (wants 20 measured runs), 95 (200) or 99 (1,000)
   double min_throughput = 0;              // executions per second, one at a time
-  double max_power_watts = 0;             // by the declared model of the hardware: no counter is read
-  uint64_t max_memory_bytes = 0;          // measured where it was, else estimated
+  double max_power_watts = 0;  // decided by the declared model of the hardware; watched by its counters where it has any
+  uint64_t max_memory_bytes = 0;  // measured where it was, else estimated
   std::vector<std::string> preferred_hardware;  // selectors ("npu", "gpu@nvidia"), any of them first; other hardware stands in
   // when none of them can run the model, and Model::substitutions() says so
   std::vector<std::string> required_hardware;  // selectors; nothing stands in

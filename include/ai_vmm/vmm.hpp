@@ -18,6 +18,7 @@
 #include "ai_vmm/memory.hpp"
 #include "ai_vmm/model.hpp"
 #include "ai_vmm/types.hpp"
+#include "axle/qos.h"
 #include "axle/runtime.h"
 
 namespace ai_vmm {
@@ -27,6 +28,9 @@ struct VMMOptions {
   std::shared_ptr<axle::Runtime> runtime;
   // Called while a deployment goes on: what, and how far in [0, 1] (negative = not known).
   std::function<void(const std::string& what, double fraction)> progress;
+  // Called when a constraint on latency, throughput, memory or power comes to be violated by a deployed model's own executions: which,
+  // by how much, in words (`text`). On a thread of that model; must not destroy its last copy, nor outlive what it captures.
+  std::function<void(const axle::QosViolation& violation)> on_violation;
 };
 
 class AXLE_API VMM {
