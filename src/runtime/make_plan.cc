@@ -42,7 +42,7 @@ Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanReq
     return make_plan(runtime, onnx, request);
   }
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
-  if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_variants(runtime, model, request));
+  if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_useful_variants(runtime, model, request));
   AXLE_ASSIGN_OR_RETURN(const std::string variants, variants_text(runtime, model, request));
   const std::string sizes = request.samples.empty() ? known_sample_size(runtime, model, request.policy) : "";
   const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here, variants + sizes);

@@ -126,7 +126,7 @@ Status Tuning::prepare() {
   request.policy = options_.policy;
   request.cancel = options_.cancel;
   if (!assumed) request.samples = samples_;
-  AXLE_RETURN_IF_ERROR(prepare_variants(runtime_, model_, request));
+  AXLE_RETURN_IF_ERROR(prepare_useful_variants(runtime_, model_, request));
   started_ns_ = steady_ns();  // the budget is for measuring
   AXLE_ASSIGN_OR_RETURN(input_, collect_planner_input(runtime_, model_, request));
   if (generated) input_.samples_digest = "generated:" + std::to_string(options_.seed);

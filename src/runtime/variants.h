@@ -17,6 +17,9 @@ namespace axle {
 // fit the model. CANCELLED.
 Status prepare_variants(Runtime& runtime, const Model& model, const PlanRequest& request);
 
+// The same, but only where a candidate waits for one: a plan that is refused whatever copy there were is refused at once.
+Status prepare_useful_variants(Runtime& runtime, const Model& model, const PlanRequest& request);
+
 // The variants that the policy asks for, each with its digest or the reason why it is not there; none for a model that is
 // quantised, is not f32 or is not ONNX. Makes nothing. NOT_FOUND as above.
 Result<std::vector<VariantFacts>> collect_variants(Runtime& runtime, const Model& model, const PlanRequest& request);
