@@ -172,10 +172,17 @@ kit::Loaded load_executable(const std::shared_ptr<const Runtime>& runtime, Provi
     providers.append(options.get(), settings, args.resource, args.precision);
     return options;
   };
-  std::shared_ptr<Session> session = artefact != nullptr
-                                         ? Session::open(runtime, make_options(), std::make_unique<WorkerThreads>(args.cpu_set),
-                                                         artefact->source(), args.cancel)
-                                         : open_graph(runtime, make_options, args.cpu_set, *args.graph, args.cancel);
+  const auto open = [&]() -> std::shared_ptr<Session> {
+    if (artefact == nullptr) return open_graph(runtime, make_options, args.cpu_set, *args.graph, args.cancel);
+    return Session::open(runtime, make_options(), std::make_unique<WorkerThreads>(args.cpu_set), artefact->source(),
+                         args.cancel);
+  };
+  std::shared_ptr<Session> session;
+  try {
+    session = open();
+  } catch (const kit::Error& error) {
+    throw providers.explained(error, settings);
+  }
   if (!session->threads().confined()) {
     throw kit::failed_precondition("the worker threads cannot be confined to the requested CPUs")
         .hint("are they allowed for this process?");

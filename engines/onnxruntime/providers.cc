@@ -6,6 +6,9 @@
 namespace axle::ort {
 namespace {
 
+// The library then fails a load in which a node is left to its CPU provider.
+constexpr const char* kRefuseCpu = "session.disable_cpu_ep_fallback";
+
 using Entries = std::vector<std::pair<const char*, const char*>>;
 
 struct KnownProvider {
@@ -276,12 +279,30 @@ std::string Providers::vendor_name(const Settings& settings, std::string_view re
   return find(settings.provider, resource).vendor_name;
 }
 
+bool Providers::tells_assignment() const noexcept {
+#if ORT_API_VERSION >= 24
+  return runtime_->api().has(24);
+#else
+  return false;
+#endif
+}
+
+kit::Error Providers::explained(kit::Error error, const Settings& settings) const {
+  const bool refused = error.message().find("fallback to CPU EP") != std::string_view::npos;
+  if (!refused || settings.provider == "cpu" || !settings.allow_cpu_fallback || tells_assignment()) return error;
+  return kit::failed_precondition("the provider '" + settings.provider + "' does not take every node, and ONNX Runtime " +
+                                  runtime_->library().version +
+                                  " cannot say which ones its CPU provider would run: " + std::string(error.message()))
+      .hint("allow_cpu_fallback needs ONNX Runtime 1.24 or newer (" + std::string(kInstallCommand) +
+            "), or choose another engine or resource");
+}
+
 void Providers::append(OrtSessionOptions* options, const Settings& settings, std::string_view resource,
                        std::string_view precision) {
   const OfferedProvider& provider = find(settings.provider, resource);
   if (provider.name == "cpu") return;
   const Api& api = runtime_->api();
-  if (!settings.allow_cpu_fallback) set_entry(api, options, "session.disable_cpu_ep_fallback", "1");
+  if (!settings.allow_cpu_fallback || !tells_assignment()) set_entry(api, options, kRefuseCpu, "1");
   const KeyValues kv(entries_for(provider.vendor_name, precision));
 #if ORT_API_VERSION >= 22
   if (provider.device != nullptr) {

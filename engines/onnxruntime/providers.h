@@ -38,6 +38,11 @@ class Providers {
 
   // Appends settings.provider unless it is the CPU. Throws UNAVAILABLE listing what is offered.
   void append(OrtSessionOptions* options, const Settings& settings, std::string_view resource, std::string_view precision);
+  // Whether this library says which node went to which provider (1.24 or newer). Where it does not, nothing may fall back to the CPU: append
+  // has the library refuse, whatever allow_cpu_fallback says.
+  bool tells_assignment() const noexcept;
+  // `error` of a load with these settings; where that was a fallback that nobody could have listed, it says so.
+  kit::Error explained(kit::Error error, const Settings& settings) const;
   // The vendor's name of settings.provider.
   std::string vendor_name(const Settings& settings, std::string_view resource);
 

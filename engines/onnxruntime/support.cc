@@ -30,7 +30,7 @@ std::string code_of_refusal(std::string_view text) {
   if (contains(text, "is not a registered function/op") || contains(text, "No Op registered")) return "UNSUPPORTED_OP";
   if (contains(text, "No opset import for domain") || contains(text, "unknown domain")) return "DOMAIN";
   if (contains(text, "opset") && contains(text, "under development")) return "OPSET";
-  if (contains(text, "Could not find an implementation")) return "UNSUPPORTED_OP";
+  if (contains(text, "Could not find an implementation") || contains(text, "fallback to CPU EP")) return "UNSUPPORTED_OP";
   if (contains(text, "Type Error") || contains(text, "type inference") || contains(text, "Type (")) return "DTYPE";
   if (contains(text, "ShapeInference")) return "SHAPE";
   if (contains(text, "ttribute")) return "ATTRIBUTE";
@@ -99,7 +99,7 @@ std::optional<kit::Error> Supporter::try_load(const ModelSource& source, const k
     return std::nullopt;
   } catch (const kit::Error& error) {
     if (error.code() == AXLE_CANCELLED || error.code() == AXLE_RESOURCE_EXHAUSTED) throw;
-    return error;
+    return providers_.explained(error, settings);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "recorded_library.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -28,9 +29,23 @@ struct OrtTensorRTProviderOptionsV2 {
   std::string text;
 };
 
+struct OrtSession {
+  std::string provider;
+};
+struct OrtEpAssignedNode {
+  std::string name;
+};
+struct OrtEpAssignedSubgraph {
+  std::string provider;
+  OrtEpAssignedNode node;
+  const OrtEpAssignedNode* nodes = &node;
+};
+
 namespace {
 
 Recording recording;
+std::vector<OrtEpAssignedSubgraph> assigned;
+std::vector<const OrtEpAssignedSubgraph*> assigned_list;
 std::vector<OrtEpDevice> devices;
 std::vector<const OrtEpDevice*> device_list;
 
@@ -163,6 +178,70 @@ void fill_providers(OrtApi& api) {
   };
 }
 
+OrtStatusPtr create_session(OrtSession** out) {
+  const auto refuses = recording.entries.find("session.disable_cpu_ep_fallback");
+  if (refuses != recording.entries.end() && refuses->second == "1" && !recording.left_to_cpu.empty()) {
+    return new OrtStatus{
+        ORT_FAIL,
+        "This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been "
+        "explicitly disabled by the user."};
+  }
+  const std::string last = recording.appended.empty() ? "CPUExecutionProvider" : recording.appended.back();
+  *out = new OrtSession{last.substr(0, last.find(' '))};
+  ++recording.live_sessions;
+  return nullptr;
+}
+
+void fill_sessions(OrtApi& api) {
+  api.SetSessionLogSeverityLevel = fine;
+  api.SetUserLoggingFunction = fine;
+  api.SessionOptionsSetCustomCreateThreadFn = fine;
+  api.SessionOptionsSetCustomThreadCreationOptions = fine;
+  api.SessionOptionsSetCustomJoinThreadFn = fine;
+  api.HasSessionConfigEntry = [](const OrtSessionOptions*, const char*, int* out) noexcept {
+    return *out = 0, OrtStatusPtr(nullptr);
+  };
+  api.CreateSessionFromArray = [](const OrtEnv*, const void*, size_t, const OrtSessionOptions*, OrtSession** out) noexcept {
+    return create_session(out);
+  };
+  api.ReleaseSession = [](OrtSession* session) noexcept {
+    if (session != nullptr) --recording.live_sessions;
+    delete session;
+  };
+  api.SessionGetInputCount = [](const OrtSession*, size_t* out) noexcept { return *out = 0, OrtStatusPtr(nullptr); };
+  api.SessionGetOutputCount = [](const OrtSession*, size_t* out) noexcept { return *out = 0, OrtStatusPtr(nullptr); };
+}
+
+// What came with 1.24.
+void fill_assignment(OrtApi& api) {
+  api.Session_GetEpGraphAssignmentInfo = [](const OrtSession* session, const OrtEpAssignedSubgraph* const** out,
+                                            size_t* count) noexcept {
+    assigned.clear();
+    assigned_list.clear();
+    for (const std::string& node : recording.nodes) {
+      const bool left = std::ranges::find(recording.left_to_cpu, node) != recording.left_to_cpu.end();
+      assigned.push_back({left ? "CPUExecutionProvider" : session->provider, {node}});
+    }
+    for (OrtEpAssignedSubgraph& subgraph : assigned) {
+      subgraph.nodes = &subgraph.node;
+      assigned_list.push_back(&subgraph);
+    }
+    *out = assigned_list.data();
+    *count = assigned_list.size();
+    return OrtStatusPtr(nullptr);
+  };
+  api.EpAssignedSubgraph_GetEpName = [](const OrtEpAssignedSubgraph* subgraph, const char** out) noexcept {
+    return *out = subgraph->provider.c_str(), OrtStatusPtr(nullptr);
+  };
+  api.EpAssignedSubgraph_GetNodes = [](const OrtEpAssignedSubgraph* subgraph, const OrtEpAssignedNode* const** out,
+                                       size_t* count) noexcept {
+    return *out = &subgraph->nodes, *count = 1, OrtStatusPtr(nullptr);
+  };
+  api.EpAssignedNode_GetName = [](const OrtEpAssignedNode* node, const char** out) noexcept {
+    return *out = node->name.c_str(), OrtStatusPtr(nullptr);
+  };
+}
+
 const char* kind_of(OrtHardwareDeviceType type) {
   if (type == OrtHardwareDeviceType_GPU) return "gpu";
   return type == OrtHardwareDeviceType_NPU ? "npu" : "cpu";
@@ -215,7 +294,9 @@ const OrtApi* get_api(uint32_t version) noexcept {
   fill_statuses_and_environment(*api);
   fill_session_options(*api);
   fill_providers(*api);
+  fill_sessions(*api);
   if (minor_version() >= 22) fill_devices(*api);
+  if (minor_version() >= 24) fill_assignment(*api);
   return api;
 }
 

@@ -24,12 +24,15 @@ struct Recording {
   std::vector<std::string> compiled_in = {"CPUExecutionProvider"};
   std::vector<RecordedDevice> devices;
   std::string cannot_start;  // of compiled_in: appending it fails
+  std::vector<std::string> nodes = {"first", "second"};  // of every model
+  std::vector<std::string> left_to_cpu;  // of the nodes: the provider appended last does not take them
   std::vector<uint32_t> asked_for;  // API versions
   std::vector<std::string>
       appended;  // "CUDAExecutionProvider use_tf32=0", in order; devices as "QNNExecutionProvider on npu ..."
   std::map<std::string, std::string> entries;  // of the session options made last
   int graph_optimization_level = -1;
   int live_options = 0;  // session options and provider options that were not released
+  int live_sessions = 0;  // that were not released
   int beyond = 0;  // calls of functions that this version does not have
 };
 
