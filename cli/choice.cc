@@ -1,6 +1,7 @@
 #include "choice.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
 #include "axle/convert.h"
@@ -100,7 +101,12 @@ Result<Model> InputFlags::open_model(Runtime& runtime, const std::string& path, 
   if (!random) {
     AXLE_ASSIGN_OR_RETURN(options.samples, load_files());
   }
-  return convert_model(runtime, model, options);
+  AXLE_ASSIGN_OR_RETURN(Model onnx, convert_model(runtime, model, options));
+  if (const auto guessed = onnx.metadata().find("axle.guessed_inputs"); guessed != onnx.metadata().end()) {
+    std::fprintf(stderr, "axle: %s does not say what its inputs look like: converted for %s, the first guess that it runs on\n",
+                 path.c_str(), guessed->second.c_str());
+  }
+  return onnx;
 }
 
 Result<GeneratedSamples> InputFlags::load(Runtime& runtime, const Model& model, const Policy& policy) const {
@@ -135,6 +141,9 @@ Result<GeneratedSamples> InputFlags::load_or_generate(Runtime& runtime, const Mo
 Result<std::vector<NamedTensor>> InputFlags::load_files() const {
   std::vector<NamedTensor> tensors;
   if (!npz.empty()) {
+  // Numbers that a PyTorch model takes beside its tensors are constants of what it was converted to, for these inputs.
+  std::erase_if(given.tensors,
+                [&](const NamedTensor& tensor) { return model.metadata().contains("axle.fixed." + tensor.name); });
     AXLE_ASSIGN_OR_RETURN(tensors, load_npz(npz));
   }
   for (const std::string& pair : named) {

@@ -124,6 +124,8 @@ Result<ArtefactKey> key_of(const Converter& converter, const Model& model, const
     for (const NamedTensor& sample : options.samples) {
       key.shapes += fmt::format("{}{}:{}{}", key.shapes.empty() ? "" : ";", sample.name, data_type_name(sample.tensor.dtype()),
                                 format_shape(std::span<const int64_t>(sample.tensor.shape())));
+      // It may be a number in the model, which is then a part of what is made.
+      if (sample.tensor.element_count() == 1) key.shapes += "=" + sha256_of(sample.tensor.bytes()).short_text();
     }
   }
   return key;
@@ -148,22 +150,39 @@ Result<std::string> type_word(const NamedTensor& sample) {
   }
 }
 
-Status convert_into(const Converter& converter, const Model& model, const ConvertOptions& options, const std::string& folder,
-                    const CancelToken& cancel) {
+// What the script is asked; the samples' elements are written beside it, for TorchScript is run on them. An exported program holds
+// its own.
+Status write_job(const Model& model, const ConvertOptions& options, const std::string& output, const std::string& folder) {
   Json inputs = Json::array();
-  for (const NamedTensor& sample : options.samples) {
+  const bool wants_samples = model.format() == ModelFormat::kTorchscript;
+  for (const NamedTensor& sample : wants_samples ? std::span(options.samples) : std::span<const NamedTensor>()) {
     AXLE_ASSIGN_OR_RETURN(const std::string word, type_word(sample));
-    inputs.push_back({{"name", sample.name}, {"dtype", word}, {"shape", sample.tensor.shape()}});
+    const std::string file = fmt::format("{}/{}.bin", folder, inputs.size());
+    const std::span<const std::byte> bytes = sample.tensor.bytes();
+    AXLE_RETURN_IF_ERROR(write_file_atomic(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    inputs.push_back({{"name", sample.name}, {"dtype", word}, {"shape", sample.tensor.shape()}, {"file", file}});
   }
   const Json job = {{"model", fs::absolute(model.path()).string()},
                     {"format", model.format_name()},
-                    {"output", folder + "/" + kBlob},
+                    {"output", output},
                     {"inputs", std::move(inputs)}};
   AXLE_ASSIGN_OR_RETURN(const std::string text, canonical_json(job));
-  AXLE_RETURN_IF_ERROR(write_file_atomic(folder + "/job.json", text));
-  AXLE_ASSIGN_OR_RETURN(const Json answer, run_script(converter, {"convert", folder + "/job.json"}, kConvertLimit, cancel));
-  std::error_code ignored;
-  fs::remove(folder + "/job.json", ignored);
+  return write_file_atomic(folder + "/job.json", text);
+}
+
+Status convert_into(const Converter& converter, const Model& model, const ConvertOptions& options, const std::string& folder,
+                    const CancelToken& cancel) {
+  const std::string job = folder + "/job";
+  std::error_code error;
+  if (!fs::create_directory(job, error)) return unavailable_error("cannot make the folder '" + job + "': " + error.message());
+  const auto ask = [&]() -> Result<Json> {
+    AXLE_RETURN_IF_ERROR(write_job(model, options, folder + "/" + kBlob, job));
+    return run_script(converter, {"convert", job + "/job.json"}, kConvertLimit, cancel);
+  };
+  const Result<Json> asked = ask();
+  fs::remove_all(job, error);
+  AXLE_RETURN_IF_ERROR(asked.status());
+  const Json& answer = *asked;
   if (!answer.contains("error")) return ok_status();
   const std::string said = answer.value("error", ""), hint = answer.value("hint", "");
   // Inputs are the caller's to give; what torch cannot do is the model's fault.

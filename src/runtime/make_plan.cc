@@ -1,6 +1,7 @@
 #include "axle/convert.h"
 #include "engine/library_digest.h"
 #include "planner/planner.h"
+#include "runtime/fixed_inputs.h"
 #include "runtime/generate_inputs.h"
 #include "runtime/plan_memo.h"
 #include "runtime/planner_inputs.h"
@@ -39,7 +40,9 @@ Result<std::string> variants_text(Runtime& runtime, const Model& model, const Pl
 Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request) {
   if (needs_conversion(model.format())) {
     AXLE_ASSIGN_OR_RETURN(const Model onnx, convert_model(runtime, model, {request.samples, request.progress, request.cancel}));
-    return make_plan(runtime, onnx, request);
+    PlanRequest on_onnx = request;
+    on_onnx.samples = without_fixed_inputs(onnx, request.samples);
+    return make_plan(runtime, onnx, on_onnx);
   }
   AXLE_ASSIGN_OR_RETURN(const Machine here, runtime.machine());
   if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_useful_variants(runtime, model, request));

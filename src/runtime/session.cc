@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fork_guard.h"
 #include "engine/host_api.h"
+#include "runtime/fixed_inputs.h"
 #include "runtime/model_facts.h"
 #include "runtime/runtime_state.h"
 #include "runtime/session_impl.h"
@@ -69,6 +70,7 @@ Result<Session> Session::create(const Model& model, SessionOptions options) {
   }
   if (needs_conversion(model.format())) {
     AXLE_ASSIGN_OR_RETURN(const Model onnx, convert_model(*options.runtime, model, convert_options(options)));
+    options.samples = without_fixed_inputs(onnx, std::move(options.samples));
     return create(onnx, std::move(options));
   }
   const int64_t started = steady_ns();
@@ -96,6 +98,7 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   }
   if (needs_conversion(model.format())) {
     AXLE_ASSIGN_OR_RETURN(const Model onnx, convert_model(*options.runtime, model, convert_options(options)));
+    options.samples = without_fixed_inputs(onnx, std::move(options.samples));
     return load(onnx, plan, std::move(options));
   }
   if (plan.model_digest != model.digest()) {
@@ -310,7 +313,7 @@ Status Session::Impl::watched_call(Execution& execution, const CancelToken& canc
 
 Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, std::span<const NamedTensor> feeds,
                                                          const CancelToken& cancel, int64_t& busy_ns) const {
-  AXLE_RETURN_IF_ERROR(check_feeds(loaded->inputs, feeds));
+  if (Status fit = check_feeds(loaded->inputs, feeds); !fit.ok()) return explain_fixed_inputs(*model, feeds, std::move(fit));
   if (cancel.flag() != nullptr) AXLE_RETURN_IF_ERROR(cancel.check());
   std::vector<const Tensor*> by_input(loaded->inputs.size(), nullptr);
   for (const NamedTensor& feed : feeds) {

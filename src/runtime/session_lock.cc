@@ -4,6 +4,7 @@
 #include "axle/convert.h"
 #include "axle/lock_check.h"
 #include "axle/session.h"
+#include "runtime/fixed_inputs.h"
 #include "runtime/session_impl.h"
 
 namespace axle {
@@ -15,6 +16,7 @@ Result<Session> Session::load(const Model& model, const Lock& lock, SessionOptio
   if (needs_conversion(model.format())) {
     AXLE_ASSIGN_OR_RETURN(const Model onnx,
                           convert_model(*options.runtime, model, {options.samples, options.progress, options.cancel}));
+    options.samples = without_fixed_inputs(onnx, std::move(options.samples));
     return load(onnx, lock, std::move(options));
   }
   LockCheckOptions check_options;

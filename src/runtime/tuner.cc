@@ -19,6 +19,7 @@
 #include "runtime/blocks.h"
 #include "runtime/calibration.h"
 #include "runtime/contender.h"
+#include "runtime/fixed_inputs.h"
 #include "runtime/model_facts.h"
 #include "runtime/peak_memory.h"
 #include "runtime/planner_inputs.h"
@@ -373,7 +374,9 @@ Result<TuneReport> tune(Runtime& runtime, const Model& model, const TuneOptions&
     AXLE_ASSIGN_OR_RETURN(
         const Model onnx,
         convert_model(runtime, model, {.samples = options.samples, .progress = {}, .cancel = options.cancel}));
-    return Tuning(runtime, onnx, options).run();
+    TuneOptions on_onnx = options;
+    on_onnx.samples = without_fixed_inputs(onnx, options.samples);
+    return Tuning(runtime, onnx, on_onnx).run();
   }
   return Tuning(runtime, model, options).run();
 }

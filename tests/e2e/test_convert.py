@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import wave
 
 import numpy as np
+import onnx
 import pytest
 
 MAKE_SCRIPT = """
@@ -114,3 +116,113 @@ def test_torchscript_is_converted_for_the_inputs_given(axle, torch_python, tmp_p
     wrong = axle("run", model, "--inputs", tmp_path / "wrong.npz", "--json", AXLE_PYTHON=torch_python)
     assert wrong.code == 3
     assert "the model takes x, scale" in wrong.json["error"]["message"]
+
+
+def speech(models, first: int, count: int) -> np.ndarray:
+    """Chunks of 512 samples of the recording that silero-vad's expected figures are of."""
+    with wave.open(str(models / "audio" / "speech_en.wav")) as sound:
+        samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16).astype(np.float32) / 32768
+    return samples[512 * first : 512 * (first + count)].reshape(count, 1, 512)
+
+
+@pytest.fixture
+def silero(models):
+    path = models / "silero-vad" / "silero_vad.jit"
+    if not path.exists() or not (models / "audio" / "speech_en.wav").exists():
+        pytest.skip(f"no {path}")
+    return path
+
+
+def test_a_model_with_a_number_and_state_runs_chunk_by_chunk(axle, models, silero, torch_python, tmp_path):
+    """silero-vad takes the rate as an int and keeps its state: the rate is fixed, the state comes out and may be fed."""
+    wanted = np.load(silero.parent / "expected.npz")["prob_jit"]
+    state = {}
+    for number, chunk in enumerate(speech(models, 0, 4)):
+        np.savez(tmp_path / "in.npz", x=chunk, sr=np.int64(16000), **state)
+        arguments = ("--inputs", tmp_path / "in.npz", "--output-dir", tmp_path / "out", "--json")
+        answer = axle("run", silero, *arguments, AXLE_PYTHON=torch_python)
+        assert answer.code == 0, answer.out + answer.err
+        made = np.load(tmp_path / "out" / "outputs.npz")
+        np.testing.assert_allclose(made["output"], [[wanted[number]]], rtol=1e-3, atol=1e-4)
+        state = {"_state": made["_state_next"], "_context": made["_context_next"]}
+        assert state["_state"].shape == (2, 1, 128)
+    # Once without state, once with it; the third and fourth call found the second one's model.
+    assert axle("cache", "ls", "--json").out.count("convert-onnx") == 2
+
+
+def test_another_number_is_another_model(axle, silero, torch_python, tmp_path):
+    digests = set()
+    for rate, size in ((16000, 512), (8000, 256)):
+        np.savez(tmp_path / "in.npz", x=np.zeros((1, size), np.float32), sr=np.int64(rate))
+        answer = axle("plan", silero, "--inputs", tmp_path / "in.npz", "--json", AXLE_PYTHON=torch_python)
+        assert answer.code == 0, answer.out + answer.err
+        digests.add(answer.json["model"]["digest"])
+    assert len(digests) == 2
+
+
+def test_inputs_are_guessed_where_none_are_given_and_that_is_said(axle, silero, torch_python):
+    answer = axle("run", silero, "--random", "1", "--json", AXLE_PYTHON=torch_python)
+    assert answer.code == 0, answer.out + answer.err
+    assert "converted for x float32[1, 512], sr = 16000" in answer.err
+    assert [output["shape"] for output in answer.json["outputs"]] == [[1, 1], [1, 64], [2, 1, 128]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"x": np.zeros((1, 100), np.float32), "sr": np.int64(16000)}, "Input audio chunk is too short"),
+        ({"x": np.zeros((1, 512), np.float32)}, "sr was not given"),
+        ({"x": np.zeros((1, 512), np.float32), "sr": np.float32(16000)}, "input 'sr' is one int in the model, not float32[]"),
+        ({"x": np.zeros((1, 512), np.float32), "rate": np.int64(16000)}, "the model takes x, sr"),
+    ],
+)
+def test_what_torch_says_of_the_inputs_is_told(axle, silero, torch_python, tmp_path, inputs, said):
+    np.savez(tmp_path / "in.npz", **inputs)
+    answer = axle("run", silero, "--inputs", tmp_path / "in.npz", "--json", AXLE_PYTHON=torch_python)
+    assert answer.code == 3, answer.out + answer.err
+    assert said in answer.json["error"]["message"]
+
+
+MAKE_DATA_DEPENDENT = """
+import sys
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = torch.zeros(1)
+
+    def forward(self, x):
+        self.count = self.count + 1
+        if bool(x.sum() > 0):
+            return x * 2
+        return x - 1
+
+torch.jit.script(Net()).save(sys.argv[1])
+"""
+
+
+def test_a_branch_on_elements_in_a_model_with_state_is_refused_with_torchs_words(axle, torch_python, tmp_path):
+    script, model, inputs = (tmp_path / name for name in ("make.py", "net.pt", "in.npz"))
+    script.write_text(MAKE_DATA_DEPENDENT)
+    subprocess.run([torch_python, str(script), str(model)], check=True)
+    np.savez(inputs, x=np.ones((2, 3), np.float32))
+    answer = axle("run", model, "--inputs", inputs, "--json", AXLE_PYTHON=torch_python)
+    assert answer.code == 4, answer.out + answer.err
+    assert "no branch on elements of a tensor" in answer.json["error"]["message"]
+    assert "`if bool(x.sum() > 0):`" in answer.json["error"]["message"]
+    assert "torch.onnx.export" in answer.json["error"]["hint"]
+
+
+def test_a_number_that_a_conversion_fixed_is_left_out_of_the_inputs(axle, model, tmp_path):
+    converted = onnx.load(model)
+    converted.metadata_props.add(key="axle.fixed.rate", value="16000")
+    onnx.save(converted, model)
+    with np.load(tmp_path / "in.npz") as feeds:
+        np.savez(tmp_path / "more.npz", rate=np.int64(16000), **feeds)
+        np.savez(tmp_path / "other.npz", pace=np.int64(16000), **feeds)
+    answer = axle("run", model, "--inputs", tmp_path / "more.npz")
+    assert answer.code == 0, answer.err
+    refused = axle("run", model, "--inputs", tmp_path / "other.npz")
+    assert refused.code == 3
+    assert "no input 'pace'" in refused.err
