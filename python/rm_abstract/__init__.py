@@ -11,7 +11,13 @@
 carried out by axle: plans, cache, processes, reasons. `docs/guides/rm-abstract.md`.
 """
 
-from rm_abstract.core.binary_adapter import BinaryCompilerAdapter, BinaryRuntimeAdapter, CLICompilerAdapter, ConfigFileCompilerAdapter
+from rm_abstract.core.binary_adapter import (
+    BinaryCompilerAdapter,
+    BinaryRuntimeAdapter,
+    CLICompilerAdapter,
+    ConfigFileCompilerAdapter,
+    DummyRuntimeAdapter,
+)
 from rm_abstract.core.device_runtime import AxleRuntime, CpuRuntime, DeviceRuntime, GpuTorchRuntime, NpuRuntime, PimRuntime
 from rm_abstract.core.plugin import BackendConfig, Plugin, PluginMetadata, PluginRegistry
 from rm_abstract.core.resource import BuildArtifact, BuildProfile, Capability, Resource, ResourcePool, ResourceType
@@ -29,6 +35,7 @@ __all__ = [
     "ConfigFileCompilerAdapter",
     "CpuRuntime",
     "DeviceRuntime",
+    "DummyRuntimeAdapter",
     "GpuTorchRuntime",
     "NpuRuntime",
     "PimRuntime",

@@ -20,6 +20,7 @@ from rm_abstract import (
     CLICompilerAdapter,
     ConfigFileCompilerAdapter,
     DeviceRuntime,
+    DummyRuntimeAdapter,
     GpuTorchRuntime,
     NpuRuntime,
     PimRuntime,
@@ -154,6 +155,27 @@ def test_the_compiler_and_runtime_of_the_examples(profile, tools, model, tmp_pat
     runtime.unload()
     with pytest.raises(axle.FailedPreconditionError, match="not loaded"):
         runtime.run(INPUTS)
+
+
+def test_a_dummy_runtime_for_tests_of_programs(tmp_path):
+    engine = tmp_path / "engine.bin"
+    runtime = DummyRuntimeAdapter(engine_path=engine, device_id=0)
+    with pytest.raises(axle.NotFoundError, match=r"engine\.bin"):
+        runtime.load()
+    engine.write_bytes(b"anything")
+    with pytest.raises(axle.FailedPreconditionError, match="not loaded"):
+        runtime.run(INPUTS)
+    with runtime:
+        assert runtime.simulated
+        output = runtime.run(INPUTS, max_tokens=100)
+        np.testing.assert_array_equal(output["x"], INPUTS["x"])
+        assert output["x"] is not INPUTS["x"]
+        with pytest.raises(axle.InvalidArgumentError, match="max_tokens"):
+            runtime.run(INPUTS, max_tokens=0)
+    with DummyRuntimeAdapter(engine, answer=lambda given: {"y": given["x"] * 2}) as doubled:
+        np.testing.assert_array_equal(doubled.run(INPUTS)["y"], INPUTS["x"] * 2)
+    with pytest.raises(axle.FailedPreconditionError, match="not loaded"):
+        doubled.run(INPUTS)
 
 
 def test_a_changed_file_is_not_run(profile, tools, model, tmp_path):

@@ -323,3 +323,58 @@ class BinaryRuntimeAdapter:
 
     def __exit__(self, *_: object) -> None:
         self.unload()
+
+
+class DummyRuntimeAdapter(BinaryRuntimeAdapter):
+    """No runtime at all: for tests of programs that use one. What it gives out was computed by no device, and `simulated` says so.
+
+    Args:
+        engine_path: a file that has to be there; nothing reads it.
+        device_id: any.
+        answer: computes the outputs of the inputs; None = the outputs are the inputs.
+
+    """
+
+    simulated = True
+
+    def __init__(
+        self,
+        engine_path: str | os.PathLike[str],
+        device_id: int = 0,
+        answer: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]] | None = None,
+    ):
+        super().__init__(engine_path)
+        self.device_id = device_id
+        self._answer = answer
+        self._loaded = False
+
+    def load(self) -> None:
+        """Check that the file is there.
+
+        Raises:
+            axle.NotFoundError: it is not.
+
+        """
+        if not Path(self.engine_path).is_file():
+            raise axle.NotFoundError(f"there is no file {self.engine_path}", hint="compile the model first")
+        self._loaded = True
+
+    def run(self, inputs: Mapping[str, Any], max_tokens: int | None = None) -> dict[str, np.ndarray]:
+        """Outputs by name, fresh arrays.
+
+        Raises:
+            axle.FailedPreconditionError: it is not loaded.
+            axle.InvalidArgumentError: a bound below 1.
+
+        """
+        if not self._loaded:
+            raise axle.FailedPreconditionError(f"{self.engine_path} is not loaded", hint="call load() first")
+        if max_tokens is not None and max_tokens < 1:
+            raise axle.InvalidArgumentError(f"max_tokens is {max_tokens}, wanted at least 1")
+        given = {name: np.asarray(value) for name, value in inputs.items()}
+        outputs = given if self._answer is None else self._answer(given)
+        return {name: np.array(value) for name, value in outputs.items()}
+
+    def unload(self) -> None:
+        """Nothing runs until it is loaded again."""
+        self._loaded = False
