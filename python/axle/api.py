@@ -1,31 +1,38 @@
-"""What the command line's verbs are in Python: devices, engines, inspect, plan, tune, generate_inputs."""
+"""What the command line's verbs are in Python: devices, engines, inspect, plan, tune, bench, convert, generated inputs."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
 from axle import _core
 from axle._core import (
+    BenchReport,
     CancelToken,
     EngineOpinion,
     EngineState,
+    EvidenceAge,
+    EvidenceRow,
+    GeneratedSamples,
     Lock,
     Machine,
+    MachineFigures,
     Model,
     ModelSummary,
     Plan,
     Policy,
+    QosViolation,
     Resource,
     Runtime,
     TuneReport,
 )
 from axle.policy import Choice, PolicyLike, make_policy
-from axle.session import ModelLike, Progress, open_model
+from axle.session import ModelLike, Progress, Session, open_model
 
 
 def machine(runtime: Runtime | None = None) -> Machine:
@@ -108,6 +115,22 @@ class PlannedModel:
         """Give the document of ``axle plan --json``."""
         document: dict[str, Any] = json.loads(_core.render_run_json(self.plan, self.model, self.policy, self.machine))
         return document
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, recorded: Session | None = None) -> str:
+        """Give the plan and its reasons as one page of HTML, and write it to `path` when one is given.
+
+        Args:
+            path: of the file to write; it needs nothing beside it.
+            recorded: a session of this plan made with ``profile=True``: the page then has the time line of its last run.
+
+        Raises:
+            FailedPreconditionError: `recorded` records nothing.
+
+        """
+        text = _core.render_plan_html(self.plan, self.model, self.policy, self.machine, self.input_json, recorded)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def lock(self, path: str | os.PathLike[str] | None = None) -> Lock:
         """Give the plan with everything it was decided on, and write it to `path` when one is given."""
@@ -194,8 +217,149 @@ def tune(
     made = make_policy(policy, **choice)
     runtime = runtime or Runtime.default()
     opened = open_model(model, runtime)
-    budget_ns = _core.parse_duration(budget) if isinstance(budget, str) else round(budget * 1e9)
-    return _core.tune_model(runtime, opened, made, budget_ns, samples, seed, progress, cancel)
+    return _core.tune_model(runtime, opened, made, _nanoseconds(budget), samples, seed, progress, cancel)
+
+
+def bench(
+    model: ModelLike,
+    policy: PolicyLike = None,
+    duration: str | float = "5s",
+    samples: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    *,
+    callers: int = 1,
+    compare: str | Sequence[str] = (),
+    profile: bool = False,
+    samples_note: str = "",
+    runtime: Runtime | None = None,
+    progress: Progress | None = None,
+    on_violation: Callable[[QosViolation], object] | None = None,
+    cancel: CancelToken | None = None,
+    **choice: Unpack[Choice],
+) -> BenchReport:
+    """Measure a plan: latency distribution and throughput, alone or in alternating blocks with other engines' plans.
+
+    Everything runs through sessions of this runtime, in C++; what Python adds to a call is not in the figures. Stores no evidence.
+
+    Args:
+        model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+        policy: see `make_policy`.
+        duration: of the timed calls of all contenders together: ``"5s"``, or seconds.
+        samples: ``{input name: array}`` to feed; None = generated from `seed`, which the notes say.
+        seed: of generated inputs.
+        callers: threads that call at once, each with tensors of its own bound in advance.
+        compare: engine names: the plan that the same policy makes when it may use only this engine.
+        profile: afterwards record a few calls of the same plan (``report.recorded``).
+        samples_note: how the samples came about, for the notes.
+        runtime: None = the process's own.
+        progress: called as ``progress(what, fraction)`` on this thread.
+        on_violation: called on this thread when a bound of the policy's constraints comes to be violated.
+        cancel: a token that ends measuring.
+        **choice: what lies over the policy, as in `make_policy`.
+
+    Raises:
+        InvalidArgumentError: a duration or number of callers that makes no sense, an unknown engine, or samples that do not fit.
+        axle.Error: as `Session.create`, or a failing call with what the engine says. A rival's failure is told in its row.
+
+    """
+    made = make_policy(policy, **choice)
+    runtime = runtime or Runtime.default()
+    opened = open_model(model, runtime)
+    engines = compare.split(",") if isinstance(compare, str) else list(compare)
+    return _core.bench_model(
+        runtime,
+        opened,
+        made,
+        _nanoseconds(duration),
+        callers,
+        samples,
+        samples_note,
+        seed,
+        engines,
+        profile,
+        progress,
+        on_violation,
+        cancel,
+    )
+
+
+def _nanoseconds(duration: str | float) -> int:
+    return _core.parse_duration(duration) if isinstance(duration, str) else round(duration * 1e9)
+
+
+def convert_model(
+    model: ModelLike,
+    samples: Mapping[str, Any] | None = None,
+    *,
+    runtime: Runtime | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> Model:
+    """Turn a PyTorch file (TorchScript, exported program) into ONNX, by torch's exporter in a process of its own; kept in the cache.
+
+    Loading a PyTorch file runs code that it may hold: convert what you trust. A model that needs no conversion is given as it is.
+
+    Args:
+        model: path of a model file, or a `Model`.
+        samples: ``{input name: array}``, whose names, dtypes and shapes TorchScript is converted for; values are not looked at.
+        runtime: None = the process's own.
+        progress: called as ``progress(what, fraction)`` on this thread.
+        cancel: a token that stops converting.
+
+    Raises:
+        UnavailableError: no Python, or a package that it lacks; the hint installs it.
+        InvalidArgumentError: inputs are wanted, or others than given.
+        FailedPreconditionError: torch cannot export it.
+
+    """
+    runtime = runtime or Runtime.default()
+    return _core.convert_on(runtime, open_model(model, runtime), samples, progress, cancel)
+
+
+def generate_samples(
+    model: ModelLike,
+    policy: PolicyLike = None,
+    seed: int = 0,
+    *,
+    may_run: bool = True,
+    runtime: Runtime | None = None,
+    cancel: CancelToken | None = None,
+    **choice: Unpack[Choice],
+) -> GeneratedSamples:
+    """Generate inputs at sizes that the model runs on: where the usual ones fail, unknown axes grow step by step, up to 16000.
+
+    The first size that works is remembered with the model, and plans made without samples assume it.
+
+    Args:
+        model: path of a model file or folder, a `Model`, or the bytes of an ONNX file.
+        policy: where it may run, see `make_policy`; what it says of accuracy, constraints and tuning is left aside.
+        seed: same seed, same bytes.
+        may_run: False: nothing is run; the remembered size, else the usual one.
+        runtime: None = the process's own.
+        cancel: a token that stops trying.
+        **choice: what lies over the policy, as in `make_policy`.
+
+    Raises:
+        axle.Error: the failure at the usual sizes, when none works; UnimplementedError as `generate_inputs`.
+
+    """
+    runtime = runtime or Runtime.default()
+    return _core.samples_on(runtime, open_model(model, runtime), make_policy(policy, **choice), seed, may_run, cancel)
+
+
+def measure_machine(runtime: Runtime | None = None, cancel: CancelToken | None = None) -> MachineFigures:
+    """Measure what this machine's processor computes and moves at most (a second or two); later estimates use the figures.
+
+    Raises:
+        UnavailableError: threads cannot stay on cores.
+
+    """
+    return (runtime or Runtime.default()).measure_machine(cancel)
+
+
+def evidence_ages(rows: Sequence[EvidenceRow], runtime: Runtime | None = None) -> list[EvidenceAge]:
+    """Say of each recorded measurement how it stands to what is here now, in their order. Opens the engines."""
+    return (runtime or Runtime.default()).evidence_ages(list(rows))
 
 
 def generate_inputs(

@@ -8,6 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from axle import _core
+
+__all__ = [
+    "AbortedError",
+    "AlreadyExistsError",
+    "CancelledError",
+    "CopyWarning",
+    "DataLossError",
+    "DeadlineExceededError",
+    "Error",
+    "FailedPreconditionError",
+    "InternalError",
+    "InvalidArgumentError",
+    "NotFoundError",
+    "OutOfRangeError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnimplementedError",
+    "UnknownError",
+]
+
 
 class Error(Exception):
     """What failed, on what, and what to do.
@@ -33,6 +56,16 @@ class Error(Exception):
         self.details = dict(details or {})
         self.family = family
         self.vendor_code = vendor_code
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command line for this error (docs/formats/exit-codes.md)."""
+        return _core.exit_code_for(self.code)
+
+    @property
+    def http_status(self) -> int:
+        """The status that an HTTP server answers with."""
+        return _core.http_status_for(self.code)
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message

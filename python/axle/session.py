@@ -14,7 +14,7 @@ from typing import Any, Self, Unpack
 import numpy as np
 
 from axle import _core
-from axle._core import CancelToken, Lock, Model, Plan, QosViolation, Runtime
+from axle._core import CancelToken, KernelTime, Lock, Model, Plan, QosViolation, Runtime
 from axle.errors import InvalidArgumentError
 from axle.policy import Choice, PolicyLike, Words, make_policy
 
@@ -102,8 +102,12 @@ class Session(_core.SessionCore):
         """
         made = make_policy(policy, **choice)
         runtime = runtime or Runtime.default()
+        # The engine of last time opens while the model is read and planned for; what runs, the plan decides.
+        ahead = _core.open_engine_ahead(runtime, os.fspath(model), made) if isinstance(model, str | os.PathLike) else None
         opened = open_model(model, runtime, verify)
-        return cls(opened, made, samples, runtime, verify=verify, profile=profile, progress=progress, cancel=cancel)
+        made_of = cls(opened, made, samples, runtime, verify=verify, profile=profile, progress=progress, cancel=cancel)
+        del ahead
+        return made_of
 
     @classmethod
     def load(
@@ -178,6 +182,26 @@ class Session(_core.SessionCore):
         """Give the document of ``axle run --json`` for this session: model, policy, machine, plan, decisions, timing."""
         document: dict[str, Any] = json.loads(_core.explain_session_json(self))
         return document
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Give the plan and its reasons as one page of HTML, and write it to `path` when one is given.
+
+        A session made with ``profile=True`` adds the time line of its last run, one loaded from a lock the graph, roofline and
+        memory; `PlannedModel.to_html` has those of any plan.
+        """
+        text = _core.explain_session_html(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def kernel_times(self) -> list[KernelTime]:
+        """Give the time of the last recorded run by node or kernel, the longest first; empty where engines told of none.
+
+        Raises:
+            FailedPreconditionError: the session was not made with ``profile=True``.
+
+        """
+        return _core.kernel_times(self)
 
     def profile(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         """Give the Perfetto / Chrome trace of the runs so far, and write it to `path` when one is given.

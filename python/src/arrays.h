@@ -44,6 +44,8 @@ std::vector<NamedTensor> to_named_tensors(nanobind::handle mapping, const std::v
 nanobind::object to_numpy(const Tensor& tensor);
 // A fresh array with the tensor's content.
 nanobind::object copy_to_numpy(const Tensor& tensor);
+// {name: axle.Tensor}
+nanobind::dict tensor_dict(std::vector<NamedTensor> tensors);
 // {name: array}
 nanobind::dict to_numpy_dict(const std::vector<NamedTensor>& tensors);
 

@@ -119,17 +119,27 @@ nb::object as_numpy(nb::handle value) {
   return {};
 }
 
+void require_type(DataType given, DataType wanted, const Subject& subject) {
+  if (wanted == DataType::kUndefined || given == wanted) return;
+  refuse_dtype(subject, std::string(data_type_name(given)), wanted,
+               "to " + std::string(data_type_name(wanted)) + ", for torch: x.to(" + torch_name(wanted) + ")");
+}
+
+// One of ours shares its bytes by itself.
+Converted from_own(const Tensor& tensor, DataType wanted, const Subject& subject) {
+  require_type(tensor.dtype(), wanted, subject);
+  return {tensor, {}, false};
+}
+
 }  // namespace
 
 Converted to_tensor(nb::handle value, DataType wanted, std::string_view name, std::string_view what) {
   const Subject subject{name, what};
   if (PyArray_Check(value.ptr())) return from_array(nb::borrow(value), wanted, subject);
+  if (nb::isinstance<Tensor>(value)) return from_own(nb::cast<const Tensor&>(value), wanted, subject);
   if (has_dlpack(value) && !PyArray_CheckScalar(value.ptr())) {
     Converted converted = from_dlpack_object(value, subject.text());
-    if (wanted != DataType::kUndefined && converted.tensor.dtype() != wanted) {
-      refuse_dtype(subject, std::string(data_type_name(converted.tensor.dtype())), wanted,
-                   "to " + std::string(data_type_name(wanted)) + ", for torch: x.to(" + torch_name(wanted) + ")");
-    }
+    require_type(converted.tensor.dtype(), wanted, subject);
     return converted;
   }
   nb::object array = as_numpy(value);
@@ -152,6 +162,7 @@ Converted to_writable_tensor(nb::handle value, DataType wanted, std::string_view
     refuse_kind(subject, value, wanted);
   }
   Converted converted = to_tensor(value, wanted, name, "output");
+  if (nb::isinstance<Tensor>(value) && !converted.tensor.read_only()) return converted;  // packed as the engine writes it
   if (converted.copied || is_packed(converted.tensor.dtype()) || converted.tensor.dtype() == DataType::kString) {
     raise_status(invalid_argument_error("the array for " + subject.text() + " cannot be written in place"));
   }

@@ -72,6 +72,12 @@ nb::object to_numpy(const Tensor& tensor) {
   return result;
 }
 
+nb::dict tensor_dict(std::vector<NamedTensor> tensors) {
+  nb::dict all;
+  for (NamedTensor& named : tensors) all[nb::str(named.name.data(), named.name.size())] = nb::cast(std::move(named.tensor));
+  return all;
+}
+
 nb::dict to_numpy_dict(const std::vector<NamedTensor>& tensors) {
   nb::dict arrays;
   for (const NamedTensor& named : tensors) arrays[nb::str(named.name.data(), named.name.size())] = to_numpy(named.tensor);

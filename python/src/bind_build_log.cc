@@ -17,6 +17,7 @@ void bind_build_log(nb::module_& module) {
       .def_prop_ro(
           "key_json", [](const BuildLog& log) { return log.key.to_json(); },
           "Canonical JSON of everything the artefact depends on.")
+      .def_ro("key", &BuildLog::key)
       .def_prop_ro("engine", [](const BuildLog& log) { return log.key.engine; })
       .def_ro("failed", &BuildLog::failed, "there is no artefact; message says why")
       .def_ro("unix_s", &BuildLog::unix_s, "when it was built, or failed")
@@ -24,9 +25,13 @@ void bind_build_log(nb::module_& module) {
       .def_ro("kept", &BuildLog::kept, "False: the engine keeps no log")
       .def_prop_ro(
           "text", [](const BuildLog& log) { return nb::bytes(log.text.data(), log.text.size()); }, "As printed, in bytes.");
+  module.attr("BUILD_LOG_NAME") = nb::str(kBuildLogName.data(), kBuildLogName.size());
   module.def(
-      "build_logs", [](const Cache& cache) { return take(unlocked([&] { return build_logs(cache); })); }, nb::arg("cache"),
-      "Of every sound artefact and every failed build, newest first.");
+      "build_logs",
+      [](const Cache& cache, const CancelToken* cancel) {
+        return take(unlocked([&] { return build_logs(cache, cancel == nullptr ? CancelToken::none() : *cancel); }));
+      },
+      nb::arg("cache"), nb::arg("cancel").none() = nb::none(), "Of every sound artefact and every failed build, newest first.");
 }
 
 }  // namespace axle::python

@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "bind.h"
+#include "bind_artefact.h"
 #include "errors.h"
 #include "unlocked.h"
 
@@ -14,12 +15,16 @@ namespace nb = nanobind;
 namespace axle::python {
 namespace {
 
+CancelToken token_of(const CancelToken* cancel) { return cancel == nullptr ? CancelToken::none() : *cancel; }
+
 void bind_reports(nb::module_& module) {
   nb::class_<CacheEntry>(module, "CacheEntry", "One artefact in the cache.")
       .def_ro("key_digest", &CacheEntry::key_digest)
+      .def_ro("key", &CacheEntry::key)
       .def_prop_ro(
           "key_json", [](const CacheEntry& entry) { return entry.key.to_json(); },
           "Canonical JSON of everything the artefact depends on.")
+      .def_ro("compatibility_json", &CacheEntry::compatibility_json)
       .def_ro("size_bytes", &CacheEntry::size_bytes)
       .def_ro("created_unix_s", &CacheEntry::created_unix_s)
       .def_ro("last_used_unix_s", &CacheEntry::last_used_unix_s)
@@ -74,13 +79,29 @@ void bind_cache(nb::module_& module) {
       .def_prop_ro("path", &Cache::path)
       .def_prop_ro("max_bytes", &Cache::max_bytes)
       .def_prop_ro("read_only", &Cache::read_only)
+      .def("find", &find_artefact, nb::arg("key"), nb::arg("verify") = false, nb::arg("count_misses") = true,
+           nb::arg("cancel").none() = nb::none(),
+           "The artefact of this key, or why it is not there. A damaged one is removed, and a miss. verify: hash every blob.")
+      .def("get_or_make", &get_or_make_artefact, nb::arg("key"), nb::arg("make"), nb::arg("verify") = false,
+           nb::arg("progress") = nb::none(), nb::arg("cancel").none() = nb::none(),
+           nb::sig("def get_or_make(self, key: ArtefactKey, make: collections.abc.Callable[[str, CancelToken], ManifestDraft], "
+                   "verify: bool = False, progress: collections.abc.Callable[[str, float], object] | None = None, cancel: "
+                   "CancelToken | None = None) -> Lease"),
+           "The artefact of this key, or have it made, once: while one process builds, others wait and then find it.\n"
+           "make(scratch_folder, cancel) is called on this thread; it writes files there and declares them. What it raises is\n"
+           "raised here, and nothing is kept. progress(what, fraction) is called while another builds.\n\n"
+           "ResourceExhaustedError: no space, or larger than max_bytes; FailedPreconditionError: the cache is read-only.")
       .def(
           "ls", [](Cache& cache) { return take(unlocked([&] { return cache.ls(); })); }, "Entries by last use, newest first.")
       .def(
           "stats", [](Cache& cache) { return take(unlocked([&] { return cache.stats(); })); }, "Sizes, hits and misses.")
       .def(
-          "verify", [](Cache& cache, bool remove_bad) { return take(unlocked([&] { return cache.verify(remove_bad); })); },
-          nb::arg("remove_bad") = false, "Read every byte; list what is bad, and remove it when asked.")
+          "verify",
+          [](Cache& cache, bool remove_bad, const CancelToken* cancel) {
+            return take(unlocked([&] { return cache.verify(remove_bad, token_of(cancel)); }));
+          },
+          nb::arg("remove_bad") = false, nb::arg("cancel").none() = nb::none(),
+          "Read every byte; list what is bad, and remove it when asked.")
       .def(
           "gc",
           [](Cache& cache, std::optional<uint64_t> max_bytes) { return take(unlocked([&] { return cache.gc(max_bytes); })); },
@@ -96,15 +117,17 @@ void bind_cache(nb::module_& module) {
           nb::arg("key_digest"), nb::arg("pinned") = true, "A pinned entry is not removed by gc.")
       .def(
           "export_archive",
-          [](Cache& cache, const std::string& path, const std::vector<std::string>& prefixes) {
-            return take(unlocked([&] { return cache.export_archive(path, prefixes); }));
+          [](Cache& cache, const std::string& path, const std::vector<std::string>& prefixes, const CancelToken* cancel) {
+            return take(unlocked([&] { return cache.export_archive(path, prefixes, token_of(cancel)); }));
           },
-          nb::arg("path"), nb::arg("prefixes") = std::vector<std::string>(),
+          nb::arg("path"), nb::arg("prefixes") = std::vector<std::string>(), nb::arg("cancel").none() = nb::none(),
           "Write entries whose key digest starts with one of the prefixes, or all, into one file (docs/formats/cache.md).")
       .def(
           "import_archive",
-          [](Cache& cache, const std::string& path) { return take(unlocked([&] { return cache.import_archive(path); })); },
-          nb::arg("path"),
+          [](Cache& cache, const std::string& path, const CancelToken* cancel) {
+            return take(unlocked([&] { return cache.import_archive(path, token_of(cancel)); }));
+          },
+          nb::arg("path"), nb::arg("cancel").none() = nb::none(),
           "Put the entries of such a file in place. DataLossError or InvalidArgumentError places nothing; "
           "PermissionDeniedError when "
           "others may write to it: artefacts are run.")

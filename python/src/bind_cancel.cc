@@ -1,6 +1,10 @@
-#include <chrono>
-
 #include "axle/cancel.h"
+
+#include <nanobind/stl/optional.h>
+
+#include <chrono>
+#include <optional>
+
 #include "bind.h"
 #include "errors.h"
 
@@ -31,6 +35,13 @@ void bind_cancel(nb::module_& module) {
       .def(
           "check", [](const CancelToken& token) { check(token.check()); },
           "Raise CancelledError or DeadlineExceededError when cancelled.")
+      .def_prop_ro(
+          "deadline",
+          [](const CancelToken& token) -> std::optional<double> {
+            if (!token.deadline()) return std::nullopt;
+            return std::chrono::duration<double>(token.deadline()->time_since_epoch()).count();
+          },
+          "By time.monotonic(), in seconds; None = none.")
       .def("__repr__",
            [](const CancelToken& token) { return token.cancelled() ? "<axle.CancelToken cancelled>" : "<axle.CancelToken>"; });
 }

@@ -17,7 +17,7 @@ namespace axle::python {
 namespace {
 
 std::vector<CompiledPart> compile(const std::shared_ptr<Runtime>& runtime, const Model& model, const Plan& plan,
-                                  const Machine* machine, const nb::object& progress, const CancelToken* cancel) {
+                                  const Machine* machine, const nb::object& progress, const CancelToken* cancel, bool verify) {
   Watch watch = Watch::over(cancel);
   ProgressBox box(progress);
   watch.tick = [&] { box.deliver(); };
@@ -25,6 +25,7 @@ std::vector<CompiledPart> compile(const std::shared_ptr<Runtime>& runtime, const
   options.machine = machine;
   options.cancel = watch.token;
   options.progress = box.writer();
+  options.verify = verify;
   return take(call_watched<std::vector<CompiledPart>>(watch, [&] { return compile_plan(*runtime, model, plan, options); }));
 }
 
@@ -47,11 +48,13 @@ void bind_compile(nb::module_& module) {
       .def_ro("compile_ns", &CompiledPart::compile_ns);
   module.def(
       "compile_plan", &compile, nb::arg("runtime"), nb::arg("model"), nb::arg("plan"), nb::arg("machine").none() = nb::none(),
-      nb::arg("progress").none() = nb::none(), nb::arg("cancel").none() = nb::none(),
+      nb::arg("progress").none() = nb::none(), nb::arg("cancel").none() = nb::none(), nb::arg("verify") = false,
       nb::sig("def compile_plan(runtime: Runtime, model: Model, plan: Plan, machine: Machine | None = None, progress: "
-              "collections.abc.Callable[[str, float], object] | None = None, cancel: CancelToken | None = None) -> "
+              "collections.abc.Callable[[str, float], object] | None = None, cancel: CancelToken | None = None, verify: bool = "
+              "False) -> "
               "list[CompiledPart]"),
-      "Compile a plan's artefacts into the cache and load nothing; for `machine` where the plan was made for another one.");
+      "Compile a plan's artefacts into the cache and load nothing; for `machine` where the plan was made for another one.\n"
+      "verify: hash files instead of trusting their stamps.");
   module.def("plan_on_engine", &on_engine, nb::arg("runtime"), nb::arg("model"), nb::arg("engine"), nb::arg("resource") = "",
              nb::arg("precision") = "f32", nb::arg("threads") = 1, nb::arg("options") = std::map<std::string, std::string>(),
              "The plan of one partition that the caller has decided: nothing else is looked at.");

@@ -37,8 +37,17 @@ void bind_evidence(nb::module_& module) {
       .def_ro("reference", &ErrorFigures::reference)
       .def_ro("worst_output", &ErrorFigures::worst_output)
       .def_ro("outputs", &ErrorFigures::outputs, "each output, in the model's order; of more than 64 the 64 worst");
+  nb::class_<EvidenceRow::Paired>(module, "EvidencePaired", "A comparison with a rival that was made in the same run.")
+      .def_ro("rival", &EvidenceRow::Paired::rival, "candidate")
+      .def_ro("ratio", &EvidenceRow::Paired::ratio, "median of the rival's time over this one's")
+      .def_ro("low", &EvidenceRow::Paired::low, "95 % interval")
+      .def_ro("high", &EvidenceRow::Paired::high)
+      .def_ro("pairs", &EvidenceRow::Paired::pairs);
   nb::class_<EvidenceRow>(module, "EvidenceRow", "One recorded measurement of a candidate.")
       .def_ro("key", &EvidenceRow::key)
+      .def_prop_ro(
+          "kind", [](const EvidenceRow& row) { return row.kind == EvidenceKind::kFailed ? "failed" : "measured"; },
+          "\"measured\" or \"failed\"")
       .def_prop_ro(
           "failed", [](const EvidenceRow& row) { return row.kind == EvidenceKind::kFailed; },
           "True when the row records a failure (failure_code, failure_text).")
@@ -53,12 +62,17 @@ void bind_evidence(nb::module_& module) {
       .def_ro("compile_ns", &EvidenceRow::compile_ns)
       .def_ro("first_run_ns", &EvidenceRow::first_run_ns)
       .def_ro("peak_memory_bytes", &EvidenceRow::peak_memory_bytes, "0 = not measured")
+      .def_ro("energy_pj", &EvidenceRow::energy_pj, "picojoules of one run by counters; 0 = no counter was read")
+      .def_ro("energy_source", &EvidenceRow::energy_source, "those counters: \"rapl package-0\"")
       .def_ro("error", &EvidenceRow::error)
+      .def_ro("paired", &EvidenceRow::paired)
       .def_ro("failure_code", &EvidenceRow::failure_code)
       .def_ro("failure_text", &EvidenceRow::failure_text)
       .def_ro("state_json", &EvidenceRow::state_json, "machine state at the time, as JSON")
       .def_ro("made_with", &EvidenceRow::made_with, "{engine: version, \"os\": ..., \"driver gpu:0\": ...} at the time")
       .def_ro("hardware", &EvidenceRow::hardware, "fingerprint of the hardware without os and drivers; \"\" = not recorded")
+      .def("__eq__", [](const EvidenceRow& a,
+                        nb::handle b) { return nb::isinstance<EvidenceRow>(b) && a == nb::cast<const EvidenceRow&>(b); })
       .def("__repr__", [](const EvidenceRow& row) {
         return "<axle.EvidenceRow " + row.key.candidate + ", p50 " + std::to_string(row.p50_ns) + " ns>";
       });

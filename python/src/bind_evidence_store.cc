@@ -3,6 +3,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "bind.h"
 #include "errors.h"
 #include "unlocked.h"
@@ -14,6 +17,16 @@ namespace {
 
 EvidenceFilter filter_of(const std::string& model_digest, const std::string& candidate, const std::string& machine) {
   return {model_digest, candidate, machine};
+}
+
+// `goes` is asked before anything is removed, so that its exception removes nothing and it may use the store.
+uint64_t remove_if(EvidenceStore& store, nb::handle goes, const EvidenceFilter& filter) {
+  std::vector<EvidenceRow> gone;
+  for (EvidenceRow& row : take(unlocked([&] { return store.find(filter); }))) {
+    if (nb::cast<bool>(nb::bool_(nb::object(goes(row))))) gone.push_back(std::move(row));
+  }
+  const auto is_gone = [&](const EvidenceRow& row) { return std::find(gone.begin(), gone.end(), row) != gone.end(); };
+  return take(unlocked([&] { return store.rm_if(filter, is_gone); }));
 }
 
 }  // namespace
@@ -44,6 +57,20 @@ void bind_evidence_store(nb::module_& module) {
              bool all) { return take(unlocked([&] { return store.rm(filter_of(model, candidate, machine), all); })); },
           nb::arg("model_digest") = "", nb::arg("candidate") = "", nb::arg("machine") = "", nb::arg("all") = false,
           "Remove rows; their number. Without a filter only with all=True.")
+      .def(
+          "rm_if",
+          [](EvidenceStore& store, nb::handle goes, const std::string& model, const std::string& candidate,
+             const std::string& machine) { return remove_if(store, goes, filter_of(model, candidate, machine)); },
+          nb::arg("goes"), nb::arg("model_digest") = "", nb::arg("candidate") = "", nb::arg("machine") = "",
+          nb::sig("def rm_if(self, goes: collections.abc.Callable[[EvidenceRow], bool], model_digest: str = '', candidate: str "
+                  "= '', machine: str = '') -> int"),
+          "Remove the matching rows for which goes(row) is true, asked on this thread; their number.")
+      .def(
+          "append",
+          [](EvidenceStore& store, const std::vector<EvidenceRow>& rows) {
+            check(unlocked([&] { return store.append(rows); }));
+          },
+          nb::arg("rows"), "Record rows, all or none. ResourceExhaustedError: no space.")
       .def(
           "export_json",
           [](const EvidenceStore& store, const std::string& model, const std::string& candidate, const std::string& machine) {

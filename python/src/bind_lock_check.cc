@@ -1,15 +1,30 @@
 #include "axle/lock_check.h"
 
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "axle/explain.h"
 #include "bind.h"
 #include "errors.h"
+#include "unlocked.h"
 
 namespace nb = nanobind;
 
 namespace axle::python {
+namespace {
+
+CheckedLock check_file(const std::string& path, const Model* model, const Policy* policy, const Machine* machine,
+                       const std::vector<std::string>& waive, bool verify, std::shared_ptr<Runtime> runtime) {
+  return take(unlocked([&]() -> Result<CheckedLock> {
+    if (!runtime) {
+      AXLE_ASSIGN_OR_RETURN(runtime, default_runtime());
+    }
+    return check_lock_file(*runtime, path, {model, policy, machine, waive, verify});
+  }));
+}
+
+}  // namespace
 
 void bind_lock_check(nb::module_& module) {
   nb::class_<OldEvidence>(module, "OldEvidence", "A measurement behind a lock that is more than 90 days old.")
@@ -36,6 +51,13 @@ void bind_lock_check(nb::module_& module) {
       .def("__str__", [](const LockCheck& check) { return render_lock_check_text(check, "the lock", TextStyle()); })
       .def("__repr__",
            [](const LockCheck& check) { return "<axle.LockCheck " + std::string(lock_state_name(check.state)) + ">"; });
+  nb::class_<CheckedLock>(module, "CheckedLock", "A lock that was read, and whether it holds.")
+      .def_ro("lock", &CheckedLock::lock)
+      .def_ro("check", &CheckedLock::check);
+  module.def("check_lock_file", &check_file, nb::arg("path"), nb::arg("model").none() = nb::none(),
+             nb::arg("policy").none() = nb::none(), nb::arg("machine").none() = nb::none(),
+             nb::arg("waive") = std::vector<std::string>(), nb::arg("verify") = false, nb::arg("runtime").none() = nb::none(),
+             "load_lock and Lock.check in one: the lock's facts are read once. Errors of both.");
 }
 
 }  // namespace axle::python

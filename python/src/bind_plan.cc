@@ -54,6 +54,10 @@ void bind_parts(nb::module_& module) {
       .def_ro("threads", &Candidate::threads)
       .def_ro("preset", &Candidate::preset)
       .def_ro("variant", &Candidate::variant, "name of the copy of the model that it runs; \"\" = the model as it is")
+      .def_static(
+          "parse", [](const std::string& text) { return take(parse_candidate(text)); }, nb::arg("text"),
+          "From its text. InvalidArgumentError.")
+      .def("format", &Candidate::format, "\"onnxruntime@cpu:0/f32/t2/default\": its name in evidence, pins and tables.")
       .def("__str__", &Candidate::format)
       .def("__repr__", [](const Candidate& candidate) { return "<axle.Candidate " + candidate.format() + ">"; });
   nb::class_<Variant>(module, "Variant", "A copy of the model at another precision, made by a converter; kept in the cache.")
@@ -62,9 +66,11 @@ void bind_parts(nb::module_& module) {
       .def_ro("converter", &Variant::converter)
       .def_ro("calibration_digest", &Variant::calibration_digest, "of the data its ranges were read from; \"\" = none")
       .def_ro("options", &Variant::options, "of the conversion")
+      .def("name", &Variant::name, "\"qdq-1a2b3c4d\": kind and the first 8 hex digits of the digest.")
       .def("__repr__", [](const Variant& variant) { return "<axle.Variant " + variant.name() + ">"; });
   nb::class_<Partition>(module, "Partition", "A part of the model that one engine runs on one resource.")
       .def_ro("id", &Partition::id)
+      .def_ro("replica", &Partition::replica, "partitions of one replica compute the whole model")
       .def_ro("candidate", &Partition::candidate)
       .def_ro("engine_version", &Partition::engine_version)
       .def_ro("library_digest", &Partition::library_digest)
@@ -76,6 +82,7 @@ void bind_parts(nb::module_& module) {
       .def_ro("options", &Partition::options)
       .def_ro("cpu_set", &Partition::cpu_set)
       .def_ro("axes", &Partition::axes, "open axes that this executable has fixed, by size; empty = none")
+      .def_ro("spin", &Partition::spin, "threads may wait by spinning")
       .def_ro("isolated", &Partition::isolated)
       .def_prop_ro(
           "load", [](const Partition& part) { return std::string(load_name(part.load)); },
@@ -90,7 +97,8 @@ void bind_parts(nb::module_& module) {
       .def_ro("tensor", &Transfer::tensor)
       .def_ro("bytes", &Transfer::bytes)
       .def_ro("from_space", &Transfer::from_space)
-      .def_ro("to_space", &Transfer::to_space);
+      .def_ro("to_space", &Transfer::to_space)
+      .def_ro("type", &Transfer::type, "\"f32[batch,64]\", open axes by their symbol; \"\" = not known");
   nb::class_<Substitution>(module, "Substitution", "An allowed fallback that was taken.")
       .def_ro("wanted", &Substitution::wanted)
       .def_ro("got", &Substitution::got)
@@ -121,6 +129,7 @@ void bind_plan(nb::module_& module) {
       .def_ro("substitutions", &Plan::substitutions)
       .def_ro("notes", &Plan::notes)
       .def_ro("expected_ns", &Plan::expected_ns)
+      .def("measured", &Plan::measured, "Whether it was judged by evidence, not estimates.")
       .def("digest", &Plan::digest, "\"sha256:...\" over what is executed: not over decisions, notes and expectations.")
       .def(
           "to_json", [](const Plan& plan) { return take(plan_to_json(plan)); }, "Canonical JSON (docs/formats/plan.md).")

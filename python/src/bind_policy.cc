@@ -57,7 +57,8 @@ void bind_demands(nb::module_& module) {
       .def_rw("cosine_min", &AccuracyGate::cosine_min, nb::arg().none())
       .def_rw("top1_agreement_min", &AccuracyGate::top1_agreement_min, nb::arg().none())
       .def_rw("samples", &AccuracyGate::samples, ".npz; \"\" = generated, and said so")
-      .def_rw("calibration", &AccuracyGate::calibration);
+      .def_rw("calibration", &AccuracyGate::calibration, ".npz; \"\" = the samples")
+      .def("present", &AccuracyGate::present, "Whether any bound is set.");
   nb::class_<ExecutionPolicy>(module, "ExecutionPolicy", "Where, in which precision and how a model runs.")
       .def_rw("targets", &ExecutionPolicy::targets, "selectors; empty = any")
       .def_rw("precisions", &ExecutionPolicy::precisions, "one = forced, several = gated; empty = the model's own")
@@ -87,7 +88,8 @@ void bind_rules(nb::module_& module) {
       .def_rw("allow", &EngineRules::allow, "empty = all; one = forced")
       .def_rw("deny", &EngineRules::deny)
       .def_rw("prefer", &EngineRules::prefer)
-      .def_rw("options", &EngineRules::options, "engine -> option -> value as text");
+      .def_rw("options", &EngineRules::options, "engine -> option -> value as text")
+      .def_rw("isolation", &EngineRules::isolation, "engine -> Isolation");
   nb::class_<ScheduleRules>(module, "ScheduleRules", "How several resources share the work.")
       .def_rw("kind", &ScheduleRules::kind)
       .def_rw("mixing", &ScheduleRules::mixing)

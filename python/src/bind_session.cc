@@ -48,6 +48,35 @@ std::string profile_json(const SessionCore& core) {
   return take(unlocked([&] { return render_profile_json(core.session()); }));
 }
 
+// Waits for its thread when it goes.
+class EngineAhead {
+ public:
+  EngineAhead(std::shared_ptr<Runtime> runtime, const std::string& path, const Policy& policy)
+      : opening_(open_engine_ahead(std::move(runtime), path, policy)) {}
+  ~EngineAhead() {
+    const nb::gil_scoped_release released;
+    opening_.reset();
+  }
+  EngineAhead(const EngineAhead&) = delete;
+  EngineAhead& operator=(const EngineAhead&) = delete;
+
+ private:
+  std::shared_ptr<void> opening_;
+};
+
+void bind_ahead(nb::module_& module) {
+  nb::class_<EngineAhead>(module, "EngineAhead", "An engine that is being opened; waits for that when it goes.");
+  module.def(
+      "open_engine_ahead",
+      [](std::shared_ptr<Runtime> runtime, const std::string& path, const Policy& policy) {
+        return new EngineAhead(std::move(runtime), path, policy);
+      },
+      nb::arg("runtime"), nb::arg("model_path"), nb::arg("policy"), nb::rv_policy::take_ownership,
+      "Begin to open, on a thread of its own, the engine that ran the model at this path under this policy last time; keep "
+      "the\n"
+      "result until the session is there. A hint; Session.create(path) does it by itself.");
+}
+
 void bind_statistics(nb::module_& module) {
   nb::class_<ReplicaStatistics>(module, "ReplicaStatistics", "One replica of a scheduled plan since loading.")
       .def_prop_ro(
@@ -57,32 +86,6 @@ void bind_statistics(nb::module_& module) {
       .def_ro("failures", &ReplicaStatistics::failures, "its device or process was gone")
       .def_ro("typical_ns", &ReplicaStatistics::typical_ns, "time per request that requests are spread by")
       .def_ro("left_out", &ReplicaStatistics::left_out, "after a failure, for now");
-}
-
-void bind_qos(nb::module_& module) {
-  nb::class_<QosBound>(module, "QosBound",
-                       "One bound of the policy's constraints: over the session's last runs, or of its memory or power.")
-      .def_ro("constraint", &QosBound::constraint, "\"latency_p99\", ..., \"throughput_min\", \"memory\", \"power\"")
-      .def_ro("limit", &QosBound::limit, "nanoseconds; runs per second for throughput_min, bytes for memory, watts for power")
-      .def_ro("value", &QosBound::value,
-              "the same of the window (memory: the most so far; power: over a second); 0 = no run yet")
-      .def_ro("window_runs", &QosBound::window_runs)
-      .def_ro("window_size", &QosBound::window_size)
-      .def_ro("violated", &QosBound::violated, "now")
-      .def_ro("violations", &QosBound::violations, "how often it came to be")
-      .def_ro("not_measured", &QosBound::not_measured, "why it cannot be watched here; \"\" = it is watched");
-  nb::class_<QosReport>(module, "QosReport", "How a session keeps the constraints of its policy.")
-      .def_ro("bounds", &QosReport::bounds, "empty: the policy sets none")
-      .def_ro("runs", &QosReport::runs, "that succeeded since loading")
-      .def_ro("failures", &QosReport::failures)
-      .def_prop_ro("violated", &QosReport::violated);
-  nb::class_<QosViolation>(module, "QosViolation", "A bound that came to be violated. str() is a sentence.")
-      .def_ro("constraint", &QosViolation::constraint)
-      .def_ro("limit", &QosViolation::limit)
-      .def_ro("value", &QosViolation::value)
-      .def_ro("number", &QosViolation::number, "of this bound's violations")
-      .def_ro("runs", &QosViolation::runs)
-      .def("__str__", [](const QosViolation& violation) { return violation.text; });
 }
 
 void bind_timing(nb::module_& module) {
@@ -100,7 +103,7 @@ void bind_timing(nb::module_& module) {
 }  // namespace
 
 void bind_session(nb::module_& module) {
-  bind_qos(module);
+  bind_ahead(module);
   bind_statistics(module);
   bind_timing(module);
   nb::class_<SessionCore>(module, "SessionCore", "What stands behind axle.Session.")
@@ -126,6 +129,12 @@ void bind_session(nb::module_& module) {
            "Raises InvalidArgumentError (ValueError): unknown or missing name, wrong dtype (the cast is named), rank or size;\n"
            "CancelledError; DeadlineExceededError (TimeoutError); FailedPreconditionError after fork(); or the engine's own\n"
            "failure (axle.Error).")
+      .def("run_tensors", &SessionCore::run_tensors, nb::arg("feeds"), nb::arg("cancel").none() = nb::none(),
+           nb::arg("timeout_ns") = 0,
+           nb::sig("def run_tensors(self, feeds: collections.abc.Mapping[str, object], cancel: CancelToken | None = None, "
+                   "timeout_ns: int = 0) -> dict[str, Tensor]"),
+           "run() with each output as an axle.Tensor over the engine's own result: torch.from_dlpack takes bf16 and 8-bit\n"
+           "floats so, and packed integers stay packed. Arguments and errors as run().")
       .def(
           "make_binding",
           [](const SessionCore& core, const nb::object& like) {

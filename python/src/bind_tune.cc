@@ -64,6 +64,33 @@ nb::dict generate(const Model& model, uint64_t seed, int64_t axis_size, int64_t 
   return to_numpy_dict(take(unlocked([&] { return generate_inputs(model, {seed, axis_size, inner_axis_size, axes}); })));
 }
 
+GeneratedSamples samples_for(const std::shared_ptr<Runtime>& runtime, const Model& model, const Policy& policy, uint64_t seed,
+                             bool may_run, const CancelToken* cancel) {
+  Watch watch = Watch::over(cancel);
+  SampleOptions options{seed, policy, may_run, watch.token};
+  return take(call_watched<GeneratedSamples>(watch, [&] { return generate_samples(*runtime, model, options); }));
+}
+
+bool nothing_found(nb::handle inputs, nb::handle outputs) {
+  return gives_nothing(to_named_tensors(inputs, {}), to_named_tensors(outputs, {}));
+}
+
+void bind_samples(nb::module_& module) {
+  nb::class_<GeneratedSamples>(module, "GeneratedSamples", "Inputs that were generated, and at which sizes.")
+      .def_prop_ro(
+          "tensors", [](const GeneratedSamples& samples) { return to_numpy_dict(samples.tensors); },
+          nb::sig("def tensors(self) -> dict[str, numpy.ndarray]"))
+      .def_ro("note", &GeneratedSamples::note, "how they came about: one sentence")
+      .def_ro("usual", &GeneratedSamples::usual, "the sizes that generate_inputs takes by itself");
+  module.def("samples_on", &samples_for, nb::arg("runtime"), nb::arg("model"), nb::arg("policy"), nb::arg("seed") = 0,
+             nb::arg("may_run") = true, nb::arg("cancel").none() = nb::none(), "See axle.generate_samples.");
+  module.def("gives_nothing", &nothing_found, nb::arg("inputs"), nb::arg("outputs"),
+             nb::sig("def gives_nothing(inputs: collections.abc.Mapping[str, object], outputs: "
+                     "collections.abc.Mapping[str, object]) -> bool"),
+             "Whether an output has no elements though every input has some: right for what finds nothing, but no run to\n"
+             "measure.");
+}
+
 void bind_report(nb::module_& module) {
   nb::class_<TuneRow>(module, "TuneRow", "One candidate that was measured.")
       .def_ro("candidate", &TuneRow::candidate)
@@ -97,6 +124,7 @@ void bind_report(nb::module_& module) {
 
 void bind_tune(nb::module_& module) {
   bind_report(module);
+  bind_samples(module);
   module.def(
       "tune_model", &tune_model, nb::arg("runtime"), nb::arg("model"), nb::arg("policy"), nb::arg("budget_ns"),
       nb::arg("samples").none() = nb::none(), nb::arg("seed") = 0, nb::arg("progress").none() = nb::none(),
@@ -110,9 +138,6 @@ void bind_tune(nb::module_& module) {
              nb::sig("def generate_inputs(model: Model, seed: int = 0, axis_size: int = 1, inner_axis_size: int = 16, axes: "
                      "collections.abc.Mapping[str, int] = {}) -> dict[str, numpy.ndarray]"),
              "See axle.generate_inputs.");
-  module.def(
-      "parse_duration", [](const std::string& text) { return take(parse_duration(text)); }, nb::arg("text"),
-      "\"20ms\", \"1.5s\", \"2m\" in nanoseconds. InvalidArgumentError names the units.");
 }
 
 }  // namespace axle::python

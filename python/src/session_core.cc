@@ -60,6 +60,15 @@ SessionCore::SessionCore(const Model& model, Options options, Watch& watch) : mo
     if (lock_) return Session::load(model_, *lock_, options.session);
     return options.plan ? Session::load(model_, *options.plan, options.session) : Session::create(model_, options.session);
   }));
+  look_at_session();
+}
+
+SessionCore::SessionCore(Session session, const Model& model, const Policy& policy, std::shared_ptr<Runtime> runtime)
+    : model_(model), policy_(policy), runtime_(std::move(runtime)), session_(std::move(session)) {
+  look_at_session();
+}
+
+void SessionCore::look_at_session() {
   table_ = IoTable::of(*session_);
   const std::vector<Partition>& parts = session_->plan().partitions;
   has_prepared_shapes_ = std::any_of(parts.begin(), parts.end(), [](const Partition& part) { return !part.axes.empty(); });
@@ -194,6 +203,29 @@ bool SessionCore::allocate_instead(const Status& status) {
     slot.engine_allocates = true;
   }
   return changed;
+}
+
+// The feeds, each with a share in its array.
+std::vector<NamedTensor> SessionCore::kept_feeds(nb::handle feeds) {
+  std::vector<NamedTensor> kept;
+  int expected = 0;
+  for (const auto& [key, value] : as_dict(feeds)) {
+    const int index = table_.find_input(key.ptr(), expected);
+    if (index < 0) refuse_name(key);
+    expected = index + 1;
+    const InputSlot& slot = table_.inputs[static_cast<size_t>(index)];
+    Converted converted = to_tensor(value, slot.spec.dtype, slot.spec.name);
+    if (converted.copied) count_copy(slot, static_cast<size_t>(index));
+    kept.push_back({slot.spec.name, keeping(std::move(converted))});
+  }
+  return kept;
+}
+
+nb::object SessionCore::run_tensors(nb::handle feeds, const CancelToken* cancel, int64_t timeout_ns) {
+  const std::vector<NamedTensor> kept = kept_feeds(feeds);
+  Watch watch = Watch::over(cancel);
+  RunOptions options{watch.token, timeout_ns};
+  return tensor_dict(take(call_watched<std::vector<NamedTensor>>(watch, [&] { return session_->run(kept, options); })));
 }
 
 nb::object SessionCore::run(nb::handle feeds, const CancelToken* cancel, int64_t timeout_ns) {

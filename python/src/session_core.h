@@ -24,12 +24,16 @@ class SessionCore {
   };
   // GIL held. Blocks; see run_watched.
   SessionCore(const Model& model, Options options, Watch& watch);
+  // Over a session that is loaded already.
+  SessionCore(Session session, const Model& model, const Policy& policy, std::shared_ptr<Runtime> runtime);
   ~SessionCore();
   SessionCore(const SessionCore&) = delete;
   SessionCore& operator=(const SessionCore&) = delete;
 
   // GIL held. {name: array} -> {name: fresh array}.
   nanobind::object run(nanobind::handle feeds, const CancelToken* cancel, int64_t timeout_ns);
+  // GIL held. The same with the tensors as Session::run gives them: {name: axle.Tensor}.
+  nanobind::object run_tensors(nanobind::handle feeds, const CancelToken* cancel, int64_t timeout_ns);
 
   const Session& session() const noexcept { return *session_; }
   const Model& model() const noexcept { return model_; }
@@ -50,6 +54,8 @@ class SessionCore {
   void set_inputs(Lane& lane, nanobind::handle feeds);
   void require_inputs(const Lane& lane) const;
   void count_copy(const InputSlot& slot, size_t index);
+  std::vector<NamedTensor> kept_feeds(nanobind::handle feeds);
+  void look_at_session();
   [[noreturn]] void refuse_name(nanobind::handle key) const;
   std::unique_ptr<Lane> prepared_lane(nanobind::handle feeds);
   Status call_engine(Lane& lane, const CancelToken* cancel, int64_t timeout_ns);
