@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <set>
 #include <vector>
 
@@ -19,6 +20,36 @@ int64_t median(std::vector<int64_t> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+// The binary logarithm of a number of at least 1, in units of 2^-32. Integers alone: every machine plans alike.
+int64_t log2_fixed(int64_t number) {
+  const int whole = std::bit_width(static_cast<uint64_t>(number)) - 1;
+  uint64_t rest = (static_cast<uint64_t>(number) << (62 - whole)) >> 31;  // number / 2^whole, in units of 2^-31
+  int64_t log = static_cast<int64_t>(whole) << 32;
+  for (int bit = 31; bit >= 0; --bit) {
+    rest = rest * rest >> 31;
+    if (rest < uint64_t{1} << 32) continue;
+    rest >>= 1;
+    log |= int64_t{1} << bit;
+  }
+  return log;
+}
+
+// Nearer to the estimate as it is, by as much as one more model that runs in exactly its estimate would draw the mean of the logarithms:
+// few models say little of another one.
+int64_t shrunk(int64_t permille, int32_t models) {
+  const int64_t as_estimated = log2_fixed(1000);
+  const int64_t wanted = as_estimated + (log2_fixed(permille) - as_estimated) * models / (models + 1);
+  int64_t low = 1, high = std::max<int64_t>(permille, 1000);
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (log2_fixed(middle) < wanted)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
 }
 
 template <typename Wanted>
@@ -54,16 +85,18 @@ std::string Learned::text() const {
 
 Learned learned(const PlannerInput& input, std::string_view engine, ResourceKind kind, std::string_view precision) {
   if (input.policy.tuning.evidence == EvidenceUse::kIgnore) return {};
-  for (const bool any_precision : {false, true}) {
-    for (const bool own : {true, false}) {
-      const Learned found = learn(input, [&](const EstimateRatio& ratio) {
-        return ratio.engine == engine && ratio.resource_kind == kind && (any_precision || ratio.precision == precision) &&
-               (ratio.model_digest == input.model.digest) == own;
-      });
-      if (found.known()) return found;
-    }
+  const auto of = [&](bool own, bool any_precision) {
+    return learn(input, [&](const EstimateRatio& ratio) {
+      return ratio.engine == engine && ratio.resource_kind == kind && (any_precision || ratio.precision == precision) &&
+             (ratio.model_digest == input.model.digest) == own;
+    });
+  };
+  if (const Learned own = of(true, false); own.known()) return own;
+  if (Learned others = of(false, false); others.known()) {
+    others.permille = shrunk(others.permille, others.models);
+    return others;
   }
-  return {};
+  return of(true, true);
 }
 
 }  // namespace axle

@@ -20,8 +20,9 @@ struct Learned {
   std::string text() const;
 };
 
-// This model's own ratio where there is one, else the median over the other models. Where the precision was never measured,
-// the other precisions of the same engine on that kind of resource stand in.
+// This model's own ratio where there is one, else the median over the other models, the nearer to 1 the fewer they are. Where neither
+// was measured at that precision, this model's own at another one of the same engine on that kind of resource; what other models take
+// there says nothing of it.
 Learned learned(const PlannerInput& input, std::string_view engine, ResourceKind kind, std::string_view precision);
 
 }  // namespace axle

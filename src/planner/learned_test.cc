@@ -19,12 +19,13 @@ PlannerInput measured_on() {
   return input;
 }
 
-TEST(Learned, IsTheMedianOverTheOtherModels) {
+// 2 to the power of 3/4.
+TEST(Learned, IsTheMedianOverTheOtherModelsDrawnTowardsTheEstimate) {
   const Learned found = learned(measured_on(), "fast", ResourceKind::kCpu, "f32");
-  EXPECT_EQ(found.permille, 2000);
+  EXPECT_EQ(found.permille, 1682);
   EXPECT_EQ(found.models, 3);
-  EXPECT_EQ(found.text(), "scaled by 2, learned from 7 measurements of 3 models");
-  EXPECT_EQ(found.apply(1500), 3000);
+  EXPECT_EQ(found.text(), "scaled by 1.68, learned from 7 measurements of 3 models");
+  EXPECT_EQ(found.apply(1500), 2523);
   EXPECT_EQ(found.apply(0), 0);
   EXPECT_EQ(found.apply(int64_t{1} << 61), int64_t{1} << 61);
 }
@@ -37,8 +38,29 @@ TEST(Learned, ThisModelsOwnRatioGoesFirst) {
   EXPECT_EQ(found.text(), "scaled by 0.7, learned from 1 measurement of 1 model");
 }
 
-TEST(Learned, AnotherPrecisionStandsInButNoOtherEngineOrKind) {
-  EXPECT_EQ(learned(measured_on(), "fast", ResourceKind::kCpu, "bf16").permille, 2000);
+TEST(Learned, FewModelsSayLessThanMany) {
+  PlannerInput input;
+  const auto of = [&](int64_t permille, int models) {
+    input.estimate_ratios.clear();
+    for (int i = 0; i < models; ++i)
+      input.estimate_ratios.push_back({"sha256:" + std::to_string(i), "fast", ResourceKind::kCpu, "f32", permille, 1});
+    return learned(input, "fast", ResourceKind::kCpu, "f32").permille;
+  };
+  EXPECT_EQ(of(4000, 1), 2000);  // the root
+  EXPECT_EQ(of(250, 1), 500);
+  EXPECT_EQ(of(1000, 1), 1000);
+  EXPECT_NEAR(of(8000, 2), 4000, 1);
+  EXPECT_NEAR(of(500, 63), 505, 1);
+  EXPECT_EQ(of(1, 1), 32);
+  EXPECT_EQ(of(1'000'000'000, 1), 1'000'000);
+}
+
+// What a quantised model takes is not what models in floats take, however they compare with their estimates.
+TEST(Learned, AnotherPrecisionStandsInForThisModelAloneAndNoOtherEngineOrKind) {
+  PlannerInput input = measured_on();
+  EXPECT_FALSE(learned(input, "fast", ResourceKind::kCpu, "bf16").known());
+  input.estimate_ratios.push_back({"sha256:mine", "fast", ResourceKind::kCpu, "f32", 700, 1});
+  EXPECT_EQ(learned(input, "fast", ResourceKind::kCpu, "bf16").permille, 700);
   EXPECT_FALSE(learned(measured_on(), "slow", ResourceKind::kCpu, "f32").known());
   EXPECT_FALSE(learned(measured_on(), "fast", ResourceKind::kNpu, "f32").known());
 }
