@@ -59,6 +59,16 @@ std::vector<PlaceScale> place_scales(const PlanningContext& context, const std::
     PlaceScale& least = fastest[on.candidate.resource];
     if (scales[p].known() && (!least.known() || is_below(scales[p], least))) least = scales[p];
   }
+  // Where nothing of this model was measured, what other models took tells engines apart.
+  std::map<std::string, PlaceScale> learned;
+  for (size_t p = 0; p < places.size(); ++p) {
+    const Considered& on = places[p].on;
+    if (!on.learned.known() || fastest.contains(on.candidate.resource)) continue;
+    scales[p] = {on.learned.permille, 1000};
+    PlaceScale& least = learned[on.candidate.resource];
+    if (!least.known() || is_below(scales[p], least)) least = scales[p];
+  }
+  fastest.merge(learned);
   for (size_t p = 0; p < places.size(); ++p) {
     const auto least = fastest.find(places[p].on.candidate.resource);
     if (!scales[p].known() && least != fastest.end()) scales[p] = least->second;

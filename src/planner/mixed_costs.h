@@ -20,7 +20,7 @@ int64_t crossing_ns(const PlanningContext& context, const PartPlace& place, cons
 
 Roofline place_roofline(const PlanningContext& context, const Considered& on);
 
-// Estimates of one place, scaled so that they add up to what the whole model was measured to take there.
+// Estimates of one place, scaled so that they add up to what the whole model was measured to take there, or as other models' were.
 struct PlaceScale {
   int64_t measured_ns = 0;
   int64_t estimated_ns = 0;
@@ -28,8 +28,8 @@ struct PlaceScale {
   int64_t apply(int64_t ns) const;
 };
 
-// One per place. A place that was not measured counts as fast as the fastest of its resource: not knowing is no reason to
-// choose it.
+// One per place: by what this model took there; where it was measured nowhere on that resource, by what was learned of the engine from
+// other models. A place of which neither is known counts as fast as the fastest of its resource: not knowing is no reason to choose it.
 std::vector<PlaceScale> place_scales(const PlanningContext& context, const std::vector<PartPlace>& places);
 
 }  // namespace axle
