@@ -398,3 +398,31 @@ def test_a_binding_is_for_one_prepared_shape(shaped):
     binding.bind_input("x", x)
     binding.run()
     np.testing.assert_array_equal(binding.output("y"), x)
+
+
+def test_memory_and_power_are_watched_where_the_policy_bounds_them(make_session):
+    session = make_session(
+        [helper.make_node("Exp", ["x"], ["y"])],
+        [("x", TensorProto.FLOAT, [4])],
+        [("y", TensorProto.FLOAT, [4])],
+        policy={"constraints": {"memory": "64MiB"}},
+    )
+    (bound,) = session.qos().bounds
+    assert (bound.constraint, bound.limit, bound.violated, bound.not_measured) == ("memory", 64 << 20, False, "")
+    held = np.ones(96 << 20, np.uint8)
+    told = next(session.violations(timeout=30), None)
+    assert told is not None
+    assert str(told).startswith("memory is ")
+    assert str(told).endswith("the policy allows 64.0 MiB")
+    assert held[-1] == 1
+
+
+def test_a_pin_on_a_kernel_says_what_to_pin_instead(make_session):
+    with pytest.raises(axle.FailedPreconditionError, match="lets no kernel be chosen by name") as refused:
+        make_session(
+            [helper.make_node("Exp", ["x"], ["y"])],
+            [("x", TensorProto.FLOAT, [4])],
+            [("y", TensorProto.FLOAT, [4])],
+            policy={"pin": [{"op_types": ["Exp"], "require": {"kernel": "onednn"}}]},
+        )
+    assert "[[pin]] with require = { engine = " in refused.value.hint

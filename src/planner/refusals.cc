@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "planner/precision.h"
 #include "planner/prepared_shapes.h"
+#include "policy/policy_values.h"
 #include "spec/json_fields.h"
 #include "spec/plan_json.h"
 
@@ -108,6 +109,34 @@ std::vector<const Decision*> nearest_reasons(const PlanningContext& context, con
 // "vela" of "vela@npu:0".
 std::string engine_of(const Decision& decision) { return decision.candidate.substr(0, decision.candidate.find('@')); }
 
+// Whether a kernel is forced or forbidden by name, and nothing may stand in for it.
+bool names_kernels(const Policy& policy) {
+  if (std::ranges::find(policy.fallback.kernel, kEngineKernel) != policy.fallback.kernel.end()) return false;
+  const auto names = [](const std::optional<PinTarget>& target) { return target && !target->kernel.empty(); };
+  return std::ranges::any_of(policy.pins, [&](const Pin& pin) { return names(pin.require) || names(pin.forbid); }) ||
+         std::ranges::any_of(policy.kernels,
+                             [](const auto& choice) { return !choice.second.force.empty() || !choice.second.forbid.empty(); });
+}
+
+// What can be pinned here in a kernel's place.
+std::string kernel_hint(const PlannerInput& input) {
+  std::vector<std::string> engines;
+  for (const EngineFacts& engine : input.engines) {
+    const std::string& name = engine.info.name;
+    const EngineRules& rules = input.policy.engines;
+    const bool wanted = rules.allow.empty() || std::ranges::find(rules.allow, name) != rules.allow.end();
+    const bool denied = std::ranges::find(rules.deny, name) != rules.deny.end();
+    if (engine.present && !engine.info.example && wanted && !denied) engines.push_back(name);
+  }
+  std::sort(engines.begin(), engines.end());
+  const std::string let = "let the engine choose with [fallback] kernel = [\"engine\"]";
+  if (engines.empty()) return "leave it out, or " + let;
+  return fmt::format(
+      "no engine offers kernels by name: pin the operators to an engine instead, [[pin]] with require = "
+      "{{ engine = \"{}\" }} ({} {} here), or {}",
+      engines.front(), join(engines, ", "), engines.size() == 1 ? "is" : "are", let);
+}
+
 std::string hint_for(const PlanningContext& context, const Decision& decision) {
   const Policy& policy = context.input.policy;
   const std::string& code = decision.code;
@@ -125,8 +154,9 @@ std::string hint_for(const PlanningContext& context, const Decision& decision) {
   if (code == "NO_CONVERTER") return kInstallConverter;
   if (code == "ACCURACY_UNKNOWN" || code == "NOT_ENOUGH_EVIDENCE" || code == "NOT_MEASURED") return "`axle tune` measures it";
   if (code == "ACCURACY") return "loosen [accuracy], or let another precision stand in with [fallback] precision = [\"f32\"]";
+  const bool by_kernel = code == "KERNEL" || decision.reason.find("lets no kernel be chosen by name") != std::string::npos;
+  if (by_kernel && names_kernels(policy)) return kernel_hint(context.input);
   if (code == "PIN") return "let the pin admit another place, or leave it out";
-  if (code == "KERNEL") return "leave it out, or let the engine choose with [fallback] kernel = [\"engine\"]";
   if (code == "SCHEDULE")
     return "name core sets or devices: [resources] split = { \"cpu:0\" = [[0], [1]] }, or targets such as cpu:0/0 and cpu:0/1";
   if (code == "THREADS") return "ask for fewer threads, or leave the choice to the planner";

@@ -311,6 +311,39 @@ TEST_F(SessionTest, AMissingTargetFailsClosedAndANamedFallbackIsInTheLedger) {
   EXPECT_EQ(session.substitutions()[0].allowed_by, "fallback.resource");
 }
 
+TEST_F(SessionTest, APinOnAKernelIsRefusedAndSaysWhatToPinInstead) {
+  Pin pin;
+  pin.nodes = {"*"};
+  pin.require = PinTarget{"", "", "", "gemm_v2"};
+  options_.policy.pins = {pin};
+  const Result<Session> refused = create();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused, StatusIs(StatusCode::kFailedPrecondition, "lets no kernel be chosen by name"));
+  EXPECT_THAT(refused.error().hint(), ::testing::HasSubstr("[[pin]] with require = { engine = \"adder\" }"));
+  EXPECT_THAT(refused.error().hint(), ::testing::HasSubstr("[fallback] kernel = [\"engine\"]"));
+  options_.policy.pins[0].require = PinTarget{"adder", "", "", ""};
+  EXPECT_THAT(create(), IsOk());
+}
+
+TEST_F(SessionTest, MemoryIsWatchedWhereThePolicyBoundsIt) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session plain, create());
+  SessionOptions options = options_;
+  options.policy.constraints.memory_bytes = uint64_t{32} << 20;
+  options.policy.constraints.power_watts = 1e6;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, plain.plan(), options));
+  const QosReport before = session.qos();
+  ASSERT_EQ(before.bounds.size(), 2u);
+  EXPECT_EQ(before.bounds[0].constraint, "memory");
+  EXPECT_FALSE(before.violated());
+  EXPECT_EQ(before.bounds[1].constraint, "power");
+  std::vector<uint64_t> seen;
+  const std::vector<char> held(size_t{64} << 20, 1);
+  const std::vector<QosViolation> told = session.wait_violations(seen, 10'000'000'000);
+  ASSERT_EQ(told.size(), 1u) << held.size();
+  EXPECT_EQ(told[0].constraint, "memory");
+  EXPECT_THAT(told[0].text, ::testing::HasSubstr("the policy allows 32.0 MiB"));
+}
+
 TEST_F(SessionTest, WatchesItsRunsWhereThePolicyBoundsThem) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session plain, create());
   const NamedTensor feed = floats("x", {1, 2, 3, 4});

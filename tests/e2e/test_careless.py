@@ -111,3 +111,19 @@ def test_a_pin_on_no_node_leaves_no_entry_in_the_ledger(command, model, tmp_path
     done = command("run", model, "--random", "1", "--policy", policy, "--json", stdout=subprocess.PIPE)
     assert done.returncode == 0, done.stderr
     assert '"fallback.kernel"' not in done.stdout
+
+
+def test_a_pin_on_a_kernel_says_that_there_are_none_and_what_to_pin_instead(command, model, tmp_path):
+    policy = tmp_path / "pin.toml"
+    policy.write_text('[[pin]]\nop_types = ["MatMul"]\nrequire = { kernel = "onednn" }\n')
+    done = command("run", model, "--random", "1", "--policy", policy)
+    assert done.returncode == 4, done.stderr
+    assert "pin 1 requires kernel onednn" in done.stderr
+    assert "lets no kernel be chosen by name" in done.stderr
+    assert "[[pin]] with require = { engine = " in done.stderr
+    assert '[fallback] kernel = ["engine"]' in done.stderr
+    forced = command("run", model, "--random", "1", "--kernel", "matmul=onednn")
+    assert forced.returncode == 4, forced.stderr
+    assert "[[pin]] with require = { engine = " in forced.stderr
+    policy.write_text('[[pin]]\nop_types = ["MatMul"]\nrequire = { engine = "onnxruntime" }\n')
+    assert command("run", model, "--random", "1", "--policy", policy).returncode == 0
