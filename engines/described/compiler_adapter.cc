@@ -58,7 +58,9 @@ Result<std::string> model_file(const Description& description, const kit::Graph&
   }
   const kit::OnnxModel onnx = graph.onnx();
   AXLE_RETURN_IF_ERROR(copy_weights(graph, std::string(onnx.folder), folder));
-  const std::string path = folder + "/model.onnx";
+  std::string path = folder + "/model.onnx";
+  std::error_code error;
+  for (int i = 1; fs::exists(path, error); ++i) path = fmt::format("{}/model-{}.onnx", folder, i);  // weights of that name
   AXLE_RETURN_IF_ERROR(write_file_atomic(path, onnx.bytes, kPrivateFileMode));
   return path;
 }

@@ -55,7 +55,7 @@ class OnnxRuntimeEngine final : public kit::Engine {
   kit::Capability capability(std::string_view resource) override {
     const std::vector<std::string> providers = providers_.names_on(resource);
     kit::Capability capability;
-    capability.formats = {"onnx", "ort"};
+    capability.formats = {"onnx", "onnx-external", "ort"};
     const bool cpu = resource == "cpu:0";
     // On the CPU a narrow float type mostly means: stored narrow, computed in f32.
     capability.precisions = {

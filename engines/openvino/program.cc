@@ -51,6 +51,15 @@ Handle<ov_model_t> read_file(const Api& api, const ov_core_t* core, const std::s
                           [&](ov_model_t** out) { return api.ov_core_read_model(core, path.c_str(), nullptr, out); });
 }
 
+// A name that none of the links in `folder` has: writing to one would write into the user's own file.
+fs::path free_name(const fs::path& folder) {
+  fs::path path = folder / "model.onnx";
+  std::error_code error;
+  for (int i = 1; fs::symlink_status(path, error).type() != fs::file_type::not_found; ++i)
+    path = folder / ("model-" + std::to_string(i) + ".onnx");
+  return path;
+}
+
 // The front end finds external data only relative to a file, so the bytes become one, with links beside it.
 Handle<ov_model_t> read_with_external_data(const Api& api, const ov_core_t* core, const kit::Graph& graph,
                                            const kit::OnnxModel& onnx, std::string_view scratch_folder) {
@@ -72,7 +81,7 @@ Handle<ov_model_t> read_with_external_data(const Api& api, const ov_core_t* core
       throw kit::Error(AXLE_PERMISSION_DENIED,
                        "cannot link " + file.string() + " into " + folder.path().string() + ": " + error.message());
   }
-  const std::string path = (folder.path() / "model.onnx").string();
+  const std::string path = free_name(folder.path()).string();
   std::ofstream out(path, std::ios::binary);
   out.write(onnx.bytes.data(), static_cast<std::streamsize>(onnx.bytes.size()));
   if (!out.flush()) throw kit::Error(AXLE_RESOURCE_EXHAUSTED, "cannot write " + path).hint("is the disk full?");

@@ -58,6 +58,7 @@ class Extractor {
     source_->header = graph_.source->header;
     source_->folder = graph_.source->folder;
     source_->locations = graph_.source->locations;
+    source_->model_file = graph_.source->model_file;
   }
 
   Status add_node(NodeId id) {

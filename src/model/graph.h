@@ -64,6 +64,7 @@ struct Weight {
   std::vector<std::string> texts;  // elements of a string tensor
   std::string path;  // file that holds the bytes; "" = inside the model file, or made in memory
   uint64_t file_offset = 0;
+  bool in_model_file = false;  // dense in the model's own file at file_offset; never of a model that was read from bytes
   std::shared_ptr<const void> owner;
 };
 

@@ -12,6 +12,7 @@
 #include "model/onnx_convert.h"
 #include "model/onnx_source.h"
 #include "model/onnx_version.h"
+#include "model/share_weights.h"
 #include "model/topological_order.h"
 
 namespace axle {
@@ -308,6 +309,7 @@ class GraphBuilder {
   void finish_source() {
     source_->folder = context_.external.folder();
     for (const auto& [location, file] : context_.external.files()) source_->locations.emplace(file->path(), location);
+    source_->model_file = shareable_file(context_.model.path);
     source_->nodes.resize(protos_.size());
     for (size_t i = 0; i < protos_.size(); ++i) source_->nodes[i].Swap(protos_[i]);
     model_.clear_graph();

@@ -16,6 +16,7 @@ struct OnnxSource {
   std::map<std::string, onnx::TypeProto> other_types;  // of values that are not tensors, by name
   std::string folder;                   // absolute; external data, also inside node bodies, is relative to it; "" = none
   std::map<std::string, std::string> locations;  // Weight::path -> location as the model writes it
+  std::string model_file;    // the model's own, absolute, links resolved; "" = read from bytes, or no location can name it
 };
 
 }  // namespace axle

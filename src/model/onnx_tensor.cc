@@ -178,6 +178,7 @@ Result<std::shared_ptr<const Weight>> make_weight(const onnx::TensorProto& tenso
     weight->owner = context.model.owner;
     weight->path = "";
     weight->file_offset = lifted->offset;
+    weight->in_model_file = !context.model.path.empty();
   } else if (claim.dtype == DataType::kString) {
     if (tensor.string_data_size() != claim.elements) return size_error(name, claim, tensor.string_data_size(), "elements");
     weight->texts.assign(tensor.string_data().begin(), tensor.string_data().end());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <mutex>
 
@@ -45,15 +47,32 @@ void fill_external(const Weight& weight, const std::string& location, onnx::Tens
   add("length", std::to_string(weight.bytes.size()));
 }
 
+// Of its file, as external data names it; "" = inline.
+std::string location_of(const OnnxSource& source, const Weight& weight) {
+  if (weight.path.empty()) return "";
+  if (weight.path == source.model_file) return std::filesystem::path(source.model_file).filename().string();
+  const auto found = source.locations.find(weight.path);
+  return found == source.locations.end() ? "" : found->second;
+}
+
+// That the graph's external data is relative to; "" = it has none.
+std::string folder_of(const Graph& graph) {
+  const OnnxSource& source = *graph.source;
+  if (!source.locations.empty()) return source.folder;
+  const bool shares = !source.model_file.empty() &&
+                      std::ranges::any_of(graph.weights, [&](const auto& weight) { return weight->path == source.model_file; });
+  return shares ? std::filesystem::path(source.model_file).parent_path().string() : "";
+}
+
 void fill_tensor(const Graph& graph, const Weight& weight, onnx::TensorProto& tensor) {
   tensor.set_name(weight.name);
   tensor.set_data_type(static_cast<int32_t>(weight.dtype));
   for (const int64_t size : weight.shape) tensor.add_dims(size);
-  const auto location = graph.source->locations.find(weight.path);
+  const std::string location = location_of(*graph.source, weight);
   if (weight.dtype == DataType::kString) {
     for (const std::string& text : weight.texts) tensor.add_string_data(text);
-  } else if (!weight.path.empty() && location != graph.source->locations.end()) {
-    fill_external(weight, location->second, tensor);
+  } else if (!location.empty()) {
+    fill_external(weight, location, tensor);
   } else {
     tensor.set_raw_data(weight.bytes.data(), weight.bytes.size());
   }
@@ -94,7 +113,7 @@ Result<Graph::OnnxBytes> write_checked(const Graph& graph) {
     return resource_exhausted_error(fmt::format("graph '{}' is over ONNX's limit of 2 GiB", printable(graph.name, 80)))
         .with_hint("keep the weights as external data");
   }
-  if (!graph.source->locations.empty()) result.folder = graph.source->folder;
+  result.folder = folder_of(graph);
   return result;
 }
 

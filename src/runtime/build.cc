@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "axle/build_log.h"
@@ -14,11 +13,10 @@
 #include "base/text.h"
 #include "cache/failed_builds.h"
 #include "engine/engine.h"
-#include "model/bind_axes.h"
 #include "model/extract.h"
-#include "model/model_graph.h"
 #include "runtime/custom_ops.h"
 #include "runtime/isolate.h"
+#include "runtime/part_graph.h"
 #include "runtime/portable.h"
 #include "runtime/runtime_state.h"
 
@@ -51,33 +49,6 @@ ArtefactKey key_of(const Engine& engine, const Machine& machine, const Model& mo
   return key;
 }
 
-Result<std::vector<NodeId>> node_ids(const Graph& graph, const std::vector<std::string>& names) {
-  std::unordered_map<std::string_view, NodeId> by_name;
-  for (size_t i = 0; i < graph.nodes.size(); ++i) by_name.emplace(graph.nodes[i].name, static_cast<NodeId>(i));
-  std::vector<NodeId> ids;
-  for (const std::string& name : names) {
-    const auto found = by_name.find(name);
-    if (found == by_name.end())
-      return invalid_argument_error("the plan names the node '" + name + "', which the model does not have");
-    ids.push_back(found->second);
-  }
-  return ids;
-}
-
-// Whole models are loaded from their graph or file; parts from the subgraph that was cut out for them; both after axes were fixed.
-Result<std::shared_ptr<const GraphIndex>> graph_for(const Model& model, const Partition& part) {
-  AXLE_ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, graph_of(model));
-  if (!part.axes.empty()) {
-    AXLE_ASSIGN_OR_RETURN(graph, bind_axes(*graph, part.axes));
-  }
-  if (!part.nodes.empty()) {
-    AXLE_ASSIGN_OR_RETURN(const std::vector<NodeId> ids, node_ids(*graph, part.nodes));
-    // Another part may compute the same constants for itself: what this one hands out is the plan's to say.
-    AXLE_ASSIGN_OR_RETURN(graph, extract_graph(*graph, ids, {.outputs = part.outputs}));
-  }
-  return GraphIndex::create(std::move(graph));
-}
-
 EngineProgress engine_progress(const BuildOptions& options) {
   if (!options.progress) return nullptr;
   return [progress = options.progress](uint64_t done, uint64_t total, std::string_view what) {
@@ -104,7 +75,8 @@ Result<ManifestDraft> compile_into(const Engine& engine, const Place& place, con
   EngineRequest request;
   AXLE_RETURN_IF_ERROR(fill_request(request, part, options));
   request.resource = place.resource;
-  AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
+  AXLE_ASSIGN_OR_RETURN(const auto graph, part_graph(model, part));
+  AXLE_ASSIGN_OR_RETURN(request.graph, graph_for_engine(engine, place.resource, graph));
   request.scratch_folder = scratch_folder;
   request.cancel = cancel;
   AXLE_ASSIGN_OR_RETURN(const ArtefactManifest manifest, engine.compile(request, part.candidate.threads));
@@ -179,8 +151,8 @@ Result<Artefact> artefact_of(Runtime& runtime, const Engine& engine, const Place
   if (!engine.can_compile() || runtime.cache() == nullptr) return artefact;
   std::string part_digest;
   if (!part.nodes.empty() || !part.axes.empty()) {
-    AXLE_ASSIGN_OR_RETURN(const auto graph, graph_for(model, part));
-    part_digest = graph->graph().digest;
+    AXLE_ASSIGN_OR_RETURN(const auto graph, part_graph(model, part));
+    part_digest = graph->digest;
   }
   MakeOptions make_options;
   // What closed libraries read they do not check: a flipped bit ends in a crash, or in wrong numbers.
@@ -317,7 +289,8 @@ Result<std::shared_ptr<const Executable>> load_artefact(const Engine& engine, co
     request.artefact_owner = std::make_shared<Lease>(*artefact.lease);
   }
   if (!artefact.lease || !artefact.self_contained) {
-    AXLE_ASSIGN_OR_RETURN(request.graph, graph_for(model, part));
+    AXLE_ASSIGN_OR_RETURN(const auto graph, part_graph(model, part));
+    AXLE_ASSIGN_OR_RETURN(request.graph, graph_for_engine(engine, request.resource, graph));
     AXLE_RETURN_IF_ERROR(model.check_unchanged());
   }
   return engine.load(request);

@@ -263,3 +263,45 @@ def test_no_cut_where_a_type_is_not_known(axle, models, tmp_path):
     refused = axle("plan", path, "--policy", policy)
     assert refused.code != 0
     assert "what must stay together with its nodes does not run there" in refused.out + refused.err
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model-1.onnx", "weights named otherwise.onnx"])
+def test_parts_read_large_weights_from_the_models_own_file(axle, tmp_path, name):
+    """Weights stand at odd offsets there, two parts read the same one, and what an engine writes beside it has another name."""
+    random, size = np.random.default_rng(3), 256
+    weights = {f"w{i}": (random.standard_normal((size, size)) / 16).astype(np.float32) for i in range(3)}
+    initializers = []
+    for i, (weight, values) in enumerate(weights.items()):
+        initializers += [
+            numpy_helper.from_array(values, weight),
+            helper.make_tensor("odd" * (i + 1), TensorProto.UINT8, [i + 1], bytes(i + 1), raw=True),
+        ]
+    steps = [("w0", "a"), ("w1", "b"), ("w2", "c"), ("w0", "y")]
+    nodes, before = [], "x"
+    for weight, after in steps:
+        nodes += [
+            helper.make_node("MatMul", [before, weight], [f"{after}_"], name=f"mm_{after}"),
+            helper.make_node("Tanh", [f"{after}_"], [after], name=after),
+        ]
+        before = after
+    io = [helper.make_tensor_value_info(value, TensorProto.FLOAT, [1, size]) for value in ("x", "y")]
+    graph = helper.make_graph(nodes, "large", io[:1], io[1:], initializers)
+    model = tmp_path / "models" / name
+    model.parent.mkdir()
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), model)
+    content = model.read_bytes()
+    x = random.standard_normal((1, size)).astype(np.float32)
+    wanted = x
+    for weight, _ in steps:
+        wanted = np.tanh(wanted @ weights[weight])
+    np.savez(tmp_path / "in.npz", x=x)
+    for first, second in (ENGINES, ENGINES[::-1]):
+        policy = "".join(
+            f'[[pin]]\nnodes = {json.dumps([n for s in part for n in (f"mm_{s}", s)])}\nrequire = {{ engine = "{engine}" }}\n'
+            for part, engine in ((("a", "b"), first), (("c", "y"), second))
+        )
+        document, outputs = run(axle, model, tmp_path / "in.npz", tmp_path / first, policy)
+        assert engines_of(document) == [first, second]
+        assert_close(outputs, {"y": wanted})
+        assert model.read_bytes() == content, "the model is the user's"
+    assert [entry.name for entry in model.parent.iterdir()] == [name]
