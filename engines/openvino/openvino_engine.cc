@@ -211,7 +211,6 @@ std::vector<std::string> OpenVinoEngine::formats() const {
     for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
       if (!it->path().filename().string().starts_with(std::string(front.library) + ".so")) continue;
       formats.emplace_back(front.format);
-      if (formats.back() == "onnx") formats.emplace_back("onnx-external");
       break;
     }
   }
