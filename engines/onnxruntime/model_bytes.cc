@@ -151,6 +151,20 @@ std::string_view small_weight(const ModelParts& parts, std::string_view name) {
   return has_field(found->second, kTensorExternal) ? std::string_view() : found->second;
 }
 
+// Shapes, axes and the like decide what follows from them; the name goes, which says nothing of the node.
+std::string integers_of(const kit::Value& value, std::string_view weight) {
+  constexpr size_t kMost = 256;
+  constexpr int32_t kInt32 = 6, kInt64 = 7;
+  if ((value.dtype != kInt32 && value.dtype != kInt64) || weight.size() > kMost) return "";
+  std::string bytes;
+  Reader reader(weight);
+  while (reader.next()) {
+    if (reader.field() != kTensorName)
+      bytes += std::to_string(reader.field()) + '=' + std::to_string(reader.number()) + std::string(reader.text()) + ',';
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::optional<ModelParts> split_model(std::string_view model) {
@@ -209,18 +223,25 @@ std::optional<std::string> single_node_model(const ModelParts& parts, const kit:
   return model.str();
 }
 
-std::string node_signature(const ModelParts& parts, const kit::Node& node) {
+std::string node_signature(const ModelParts& parts, const kit::Node& node, bool with_sizes) {
   std::string signature = std::string(node.domain()) + ':' + std::string(node.op_type()) + ':' + std::to_string(node.opset());
   for (uint32_t i = 0; i < node.input_count(); ++i) {
     const kit::Value value = node.input(i);
     signature += value.absent() ? std::string("|-") : "|" + std::to_string(value.dtype) + "," + std::to_string(value.rank);
-    if (!value.absent() && !small_weight(parts, value.value_name()).empty()) signature += "c";
+    if (value.absent()) continue;
+    if (with_sizes) {
+      for (const axle_dim_t& dim : value.shape()) signature += ',' + std::to_string(dim.size);
+    }
+    const std::string_view weight = small_weight(parts, value.value_name());
+    if (!weight.empty()) signature += 'c' + integers_of(value, weight);
   }
   signature += ">" + std::to_string(node.output_count()) + ">";
   Reader reader(parts.nodes.at(node.index()));
   while (reader.next()) {
     if (reader.field() == kNodeAttribute) signature.append(reader.text()).push_back(';');
   }
+  // A function of the model's own is what its body says.
+  for (const std::string_view function : parts.functions) signature.append(function);
   return signature;
 }
 

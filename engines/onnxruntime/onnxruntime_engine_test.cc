@@ -44,6 +44,43 @@ TEST_F(OnnxRuntimeEngine, NamesTheNodeItCannotRun) {
   EXPECT_THAT(verdict.of_node(1).text, ::testing::HasSubstr("Gizmo"));
 }
 
+// Another engine of the same library stands for another process: what it is given was found with another model, and is not tried again.
+TEST_F(OnnxRuntimeEngine, TriesNoKindOfNodeTwiceForTheWholeLibrary) {
+  const auto model = [](const std::string& node) {
+    return graph_of_text(R"(<ir_version: 8, opset_import: ["": 17, "vendor.test": 1]>
+      g (float[n] x) => (float[n] y) { )" +
+                         node + R"(_a = Relu(x)  b = Neg()" + node + R"(_a)  y = vendor.test.Gizmo(b) })");
+  };
+  EngineLoadRequest first = request(model("first"));
+  first.scratch_folder = scratch_.path();
+  const std::string file = scratch_.path() + "/known-nodes";
+  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict found, engine_->support(first));
+  std::ifstream in(file);
+  std::string notes, line;
+  int refused = 0, taken = 0;
+  while (std::getline(in, line)) {
+    const size_t no = line.find(" no UNSUPPORTED_OP ");
+    taken += line.ends_with(" yes") ? 1 : 0;
+    refused += no != std::string::npos ? 1 : 0;
+    // Words that no library says.
+    notes += no != std::string::npos ? line.substr(0, no) + " no UNSUPPORTED_OP remembered%20of%20'%010%01'" : line;
+    notes += '\n';
+  }
+  EXPECT_EQ(refused, 1) << notes;
+  EXPECT_EQ(taken, 2) << notes;
+  std::ofstream(file) << notes;
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto registry, registry_of("onnxruntime"));
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto other, registry->open("onnxruntime"));
+  const auto graph = model("second");
+  EngineLoadRequest second = request(graph);
+  second.scratch_folder = scratch_.path();
+  AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, other->support(second));
+  EXPECT_EQ(verdict.of_node(0).kind, VerdictKind::kYes);
+  EXPECT_EQ(verdict.of_node(1).kind, VerdictKind::kYes);
+  EXPECT_EQ(verdict.of_node(2).kind, VerdictKind::kNo);
+  EXPECT_EQ(verdict.of_node(2).text, "remembered of '" + graph->graph().nodes[2].name + "'");
+}
+
 TEST_F(OnnxRuntimeEngine, NamesTheTypeItHasNoKernelFor) {
   const auto made = graph_of_text(R"(<ir_version: 8, opset_import: ["": 17]>
       g (uint16[n] x) => (uint16[n] z) { y = Max(x, x)  z = Identity(y) })");

@@ -103,25 +103,49 @@ std::optional<kit::Error> Supporter::try_load(const ModelSource& source, const k
   }
 }
 
-kit::Verdict Supporter::probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args) {
+namespace {
+
+std::string key_prefix(const Settings& settings) { return settings.custom_ops + '\n'; }
+
+// The CPU provider takes a node or not whatever the precision; others are set up by it.
+std::string probe_key(const Settings& settings, std::string_view precision, const std::string& signature) {
+  std::string key = key_prefix(settings) + settings.provider;
+  if (settings.provider != "cpu") key += '/' + std::string(precision) + (settings.allow_cpu_fallback ? "/or-cpu" : "");
+  return key + '/' + signature;
+}
+
+}  // namespace
+
+kit::Verdict Supporter::probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args,
+                              std::map<std::string, kit::Verdict>& local) {
   if (node.has_subgraph()) return unknown("a node with a subgraph is judged with the whole model only");
   const Settings settings = parse_settings(args.options);
-  const std::string key =
-      settings.provider + '/' + settings.custom_ops + '/' + std::string(args.precision) + '/' + node_signature(parts, node);
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = known_.find(key); found != known_.end()) return found->second;
-  }
+  const std::string key = probe_key(settings, args.precision, node_signature(parts, node, settings.provider != "cpu"));
+  const std::vector<std::string> names = quoted_names(node);
+  if (const auto known = known_.find(key, names)) return *known;
+  if (const auto found = local.find(key); found != local.end()) return found->second;
   const std::optional<std::string> model = single_node_model(parts, node);
   if (!model) return unknown("an input's element type is not known before compiling");
   ModelSource source;
   source.bytes = *model;
   const std::optional<kit::Error> error = try_load(source, args);
-  const kit::Verdict verdict = error ? refusal(*error) : kit::Verdict{kit::VerdictKind::kYes, "", "", -1};
-  const std::lock_guard lock(mutex_);
-  constexpr size_t kMaxKnown = 65536;
-  if (known_.size() < kMaxKnown) known_.emplace(key, verdict);
-  return verdict;
+  kit::Verdict verdict = error ? refusal(*error) : kit::Verdict{kit::VerdictKind::kYes, "", "", -1};
+  known_.add(key, verdict, names);
+  return local.emplace(key, std::move(verdict)).first->second;
+}
+
+void Supporter::probe_all(const ModelParts& parts, const kit::SupportArgs& args, kit::Support& support) {
+  const std::string folder(args.scratch_folder), prefix = key_prefix(parse_settings(args.options));
+  known_.read(folder, prefix);
+  std::map<std::string, kit::Verdict> tried;
+  for (const kit::Node& node : args.graph.nodes()) {
+    kit::Verdict verdict = probe(parts, node, args, tried);
+    if (verdict.kind != kit::VerdictKind::kYes) support.nodes.push_back({node.index(), std::move(verdict)});
+  }
+  known_.write(folder, prefix);
+  runtime_->host().log(kit::LogLevel::kDebug, "onnxruntime",
+                       std::to_string(tried.size()) + " kinds of nodes were tried alone, of " +
+                           std::to_string(args.graph.node_count()) + " nodes");
 }
 
 kit::Support Supporter::answer(const kit::SupportArgs& args) {
@@ -150,10 +174,7 @@ kit::Support Supporter::answer(const kit::SupportArgs& args) {
     support.otherwise = unknown("the model could not be taken apart: " + support.graph.text);
     return support;
   }
-  for (const kit::Node& node : graph.nodes()) {
-    kit::Verdict verdict = probe(*parts, node, args);
-    if (verdict.kind != kit::VerdictKind::kYes) support.nodes.push_back({node.index(), std::move(verdict)});
-  }
+  probe_all(*parts, args, support);
   return support;
 }
 

@@ -1,15 +1,15 @@
 // Verdicts: the whole model is tried first (one cheap load without optimisation is the exact truth when it succeeds); when it
-// fails, every distinct kind of node is tried alone and the answers are kept for the life of the library.
+// fails, every distinct kind of node is tried alone and the answers are kept with the library, by the host also for other processes.
 #pragma once
 
 #include <array>
-#include <mutex>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 
 #include "graph_session.h"
+#include "known_nodes.h"
 #include "providers.h"
 
 namespace axle::ort {
@@ -18,8 +18,8 @@ struct ModelParts;
 
 // What a graph computes in, as far as its element types say.
 struct GraphTypes {
-  bool quantised = false;         // holds QuantizeLinear, QLinear*, integer matrix products
-  std::set<std::string> floats;   // of values that are computed or fed: "f32", "f16", ...
+  bool quantised = false;  // holds QuantizeLinear, QLinear*, integer matrix products
+  std::set<std::string> floats;  // of values that are computed or fed: "f32", "f16", ...
 };
 GraphTypes types_of(const kit::Graph& graph);
 
@@ -39,12 +39,14 @@ class Supporter {
  private:
   // Loads without optimising; no value: fine, else the vendor's failure. Throws CANCELLED and RESOURCE_EXHAUSTED.
   std::optional<kit::Error> try_load(const ModelSource& source, const kit::SupportArgs& args);
-  kit::Verdict probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args);
+  // `local`: of this question, by signature, whatever does not hold for other models too. Counts what is tried.
+  kit::Verdict probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args,
+                     std::map<std::string, kit::Verdict>& local);
+  void probe_all(const ModelParts& parts, const kit::SupportArgs& args, kit::Support& support);
 
   std::shared_ptr<const Runtime> runtime_;
   Providers& providers_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, kit::Verdict> known_;  // by provider, precision and node signature
+  KnownNodes known_;  // by custom operators, provider, what decides how it lowers, and node signature
 };
 
 }  // namespace axle::ort

@@ -23,6 +23,7 @@
 #include "runtime/estimate_ratios.h"
 #include "runtime/machine_figures.h"
 #include "runtime/model_facts.h"
+#include "runtime/probe_notes.h"
 #include "runtime/refine_verdict.h"
 #include "runtime/runtime_state.h"
 #include "runtime/variants.h"
@@ -116,7 +117,11 @@ Result<GraphVerdict> ask_support(Runtime& runtime, const std::shared_ptr<const G
     AXLE_ASSIGN_OR_RETURN(own[std::string(kCustomOpsOption)], custom_ops_paths(custom_ops));
   }
   AXLE_ASSIGN_OR_RETURN(request.options, resolve_options(capability.capability, "default", own));
-  return engine->support(request);
+  ProbeNotes notes(runtime, facts, capability, custom_ops);
+  request.scratch_folder = notes.folder();
+  auto verdict = engine->support(request);
+  if (verdict) notes.keep();
+  return verdict;
 }
 
 }  // namespace
