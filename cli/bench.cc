@@ -6,6 +6,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -13,12 +14,12 @@ namespace {
 struct BenchArguments {
   std::string model;
   std::string duration = "5s";
-  std::string profile;
   std::vector<std::string> compare;
   int64_t callers = 1;
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 std::vector<std::string> split_at_commas(const std::vector<std::string>& lists) {
@@ -46,7 +47,7 @@ Result<BenchOptions> options_of(const BenchArguments& arguments, Runtime& runtim
   options.samples_note = std::move(samples.note);
   options.callers = static_cast<int32_t>(arguments.callers);
   options.compare = split_at_commas(arguments.compare);
-  options.profile = !arguments.profile.empty();
+  options.profile = arguments.profile.given();
   options.cancel = interrupt_token();
   if (!arguments.output.quiet)
     options.on_violation = [](const QosViolation& violation) {
@@ -81,10 +82,7 @@ Status run(const BenchArguments& arguments) {
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   AXLE_ASSIGN_OR_RETURN(const BenchReport report, bench(*runtime, model, options));
   progress.clear();
-  if (!arguments.profile.empty()) {
-    AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(*report.recorded));
-    AXLE_RETURN_IF_ERROR(write_text_file(arguments.profile, trace));
-  }
+  if (report.recorded) AXLE_RETURN_IF_ERROR(arguments.profile.write(*report.recorded));
   if (arguments.output.json) return print_json(report, model, options.policy, *runtime);
   std::fputs(render_bench_text(report, text_style(arguments.output.verbose)).c_str(), stdout);
   return ok_status();
@@ -104,7 +102,7 @@ int run_bench(int argc, char** argv) {
   spec.option(arguments.duration, "--duration", "TIME", "measure this long, all contenders together (default 5s)");
   spec.option(arguments.callers, "--threads", "N", "callers at once, each with its own tensors (default 1)");
   spec.option(arguments.compare, "--compare", "ENGINE[,...]", "measure in turns with the plan of each of these engines");
-  spec.option(arguments.profile, "--profile", "FILE", "afterwards record a few calls as a Perfetto trace");
+  arguments.profile.declare(spec, "of a few calls after the measurements");
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);
   arguments.output.declare(spec);

@@ -12,6 +12,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -27,6 +28,7 @@ struct CompileArguments {
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 // One run of the command: what its steps share.
@@ -55,6 +57,11 @@ Result<Build> prepare(const CompileArguments& arguments, ProgressCallback progre
   if (arguments.machine.empty()) return build;
   AXLE_ASSIGN_OR_RETURN(Machine machine, find_machine(arguments.machine));
   build.elsewhere = machine.fingerprint() != build.machine.fingerprint();
+  if (build.elsewhere && arguments.profile.given()) {
+    return invalid_argument_error("--profile: nothing is run for " + arguments.machine + ", which is not here")
+        .with_hint("leave --profile out, and record a run there: axle run " + arguments.model + " --profile " +
+                   arguments.profile.file);
+  }
   build.machine = std::move(machine);
   return build;
 }
@@ -79,14 +86,14 @@ Result<std::vector<CompiledPart>> compile_parts(const Build& build, const Plan& 
   return compile_plan(*build.runtime, *build.model, plan, options);
 }
 
-Result<Session> load(const Build& build) {
+SessionOptions session_options(const Build& build) {
   SessionOptions options;
   options.policy = build.policy;
   options.runtime = build.runtime;
   options.samples = build.samples;
   options.cancel = interrupt_token();
   options.progress = build.progress;
-  return Session::create(*build.model, options);
+  return options;
 }
 
 // What was compiled now, before the session was loaded and found all of it.
@@ -174,11 +181,12 @@ Status compile(const CompileArguments& arguments, ProgressLine& line) {
   AXLE_ASSIGN_OR_RETURN(std::vector<CompiledPart> parts, compile_parts(build, plan));
   std::optional<Session> session;
   if (!build.elsewhere) {
-    AXLE_ASSIGN_OR_RETURN(session, load(build));
+    AXLE_ASSIGN_OR_RETURN(session, Session::create(*build.model, session_options(build)));
     if (session->plan().digest() != plan.digest()) {  // a tuning budget decided otherwise
       AXLE_ASSIGN_OR_RETURN(parts, compile_parts(build, session->plan()));
     }
     plan = session->plan();
+    AXLE_RETURN_IF_ERROR(arguments.profile.record(*build.model, plan, session_options(build), build.samples));
   }
   AXLE_RETURN_IF_ERROR(write_archive(build, parts));
   AXLE_RETURN_IF_ERROR(write_files(build, parts));
@@ -207,6 +215,7 @@ int run_compile(int argc, char** argv) {
   spec.option(arguments.archive, "-o,--output", "FILE",
               "also write the artefacts into one file, for axle cache import elsewhere");
   spec.option(arguments.files, "--files", "DIR", "also write the compiled files themselves, for the vendor's own runtime");
+  arguments.profile.declare(spec, "of a few runs of what was compiled");
   spec.example("axle compile model.onnx --device cpu", "so that the first run starts warm");
   spec.example("axle compile model.onnx --engine acme --machine board.json -o m.axc",
                "on a build server, for a board that is not here");

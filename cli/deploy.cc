@@ -10,6 +10,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -25,6 +26,7 @@ struct DeployArguments {
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 // A precision that the policy admits was not tried, for want of a copy of the model that has it.
@@ -43,6 +45,7 @@ class Deployment {
     AXLE_RETURN_IF_ERROR(select());
     AXLE_RETURN_IF_ERROR(compile());
     AXLE_RETURN_IF_ERROR(write());
+    AXLE_RETURN_IF_ERROR(arguments_.profile.record(*model_, planned_.plan, session_options(), samples_));
     return tell();
   }
 
@@ -111,15 +114,19 @@ class Deployment {
     return ok_status();
   }
 
-  // Loading through the cache compiles what is not there; one run proves that it works.
-  Status compile() {
+  SessionOptions session_options() {
     SessionOptions options;
     options.policy = policy_;
     options.samples = samples_;
     options.runtime = runtime_;
     options.cancel = interrupt_token();
     options.progress = shown();
-    AXLE_ASSIGN_OR_RETURN(session_, Session::load(*model_, planned_.plan, std::move(options)));
+    return options;
+  }
+
+  // Loading through the cache compiles what is not there; one run proves that it works.
+  Status compile() {
+    AXLE_ASSIGN_OR_RETURN(session_, Session::load(*model_, planned_.plan, session_options()));
     if (samples_.empty()) return ok_status();
     RunOptions run_options;
     run_options.cancel = interrupt_token();
@@ -219,6 +226,7 @@ int run_deploy(int argc, char** argv) {
               "what to leave: a FILE.lock, or a folder (default MODEL's name + .lock)");
   spec.option(arguments.budget, "--budget", "TIME",
               "measure at most this long what was not measured before (default 10s; 0s = not at all)");
+  arguments.profile.declare(spec, "of a few runs of what is deployed");
   spec.flag(arguments.remeasure, "--remeasure", "measure again although there is evidence");
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);

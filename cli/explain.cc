@@ -11,6 +11,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -19,10 +20,11 @@ struct ExplainArguments {
   std::string subject;
   std::string format = "table";
   std::string output_file;
-  int64_t runs = 3;
+  int64_t runs = kRecordedRuns;
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 Status emit(const ExplainArguments& arguments, const std::string& text) {
@@ -56,7 +58,7 @@ Status render(const ExplainArguments& arguments, const RunDocument& document, co
 }
 
 Status explain_lock(const ExplainArguments& arguments) {
-  if (arguments.format == "perfetto" || arguments.inputs.given()) {
+  if (arguments.format == "perfetto" || arguments.profile.given() || arguments.inputs.given()) {
     return invalid_argument_error("a lock holds no model to run")
         .with_hint("axle run MODEL --locked " + arguments.subject + " --inputs in.npz --profile trace.json records its run");
   }
@@ -66,30 +68,6 @@ Status explain_lock(const ExplainArguments& arguments) {
   document.policy = &policy;
   document.plan = &lock.plan;
   return render(arguments, document, {.input_json = lock.input_json, .recorded = nullptr});
-}
-
-// Loads the plan with recording on and runs it; the document then says how long that took.
-Result<Session> record(const Model& model, const Plan& plan, const ExplainArguments& arguments, SessionOptions options,
-                       std::vector<NamedTensor> feeds, RunDocument& document) {
-  if (feeds.empty()) {
-    SampleOptions generate;
-    generate.policy = options.policy;
-    generate.cancel = options.cancel;
-    AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, generate_samples(*options.runtime, model, generate));
-    std::fprintf(stderr, "axle: no inputs were given: %s\n", samples.note.c_str());
-    feeds = std::move(samples.tensors);
-  }
-  options.profile = true;
-  AXLE_ASSIGN_OR_RETURN(const Session session, Session::load(model, plan, std::move(options)));
-  RunOptions run_options;
-  run_options.cancel = interrupt_token();
-  for (int64_t i = 0; i < arguments.runs; ++i) {
-    const int64_t started = steady_now_ns();
-    AXLE_RETURN_IF_ERROR(session.run(feeds, run_options).status());
-    document.run_ns = steady_now_ns() - started;
-    if (i == 0) document.first_run_ns = document.run_ns;
-  }
-  return session;
 }
 
 Status explain_model(const ExplainArguments& arguments) {
@@ -107,7 +85,8 @@ Status explain_model(const ExplainArguments& arguments) {
   request.policy = policy;
   request.progress = options.progress;
   request.keep_input = arguments.format == "html";
-  const bool runs = arguments.format == "perfetto" || (arguments.format == "html" && arguments.inputs.given());
+  const bool runs =
+      arguments.format == "perfetto" || arguments.profile.given() || (arguments.format == "html" && arguments.inputs.given());
   AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, runs ? arguments.inputs.load_to_measure(*runtime, model, policy)
                                                        : arguments.inputs.load(*runtime, model, policy));
   request.samples = std::move(samples.tensors);
@@ -117,13 +96,16 @@ Status explain_model(const ExplainArguments& arguments) {
   document.policy = &policy;
   document.machine = &machine;
   document.plan = &report.plan;
-  std::optional<Session> session;
+  std::optional<Recording> recording;
   if (runs) {
-    AXLE_ASSIGN_OR_RETURN(session, record(model, report.plan, arguments, std::move(options), request.samples, document));
-    document.plan = &session->plan();  // with a note on what recording changed
+    AXLE_ASSIGN_OR_RETURN(recording, record_runs(model, report.plan, std::move(options), request.samples, arguments.runs));
+    AXLE_RETURN_IF_ERROR(arguments.profile.write(recording->session));
+    document.plan = &recording->session.plan();  // with a note on what recording changed
+    document.first_run_ns = recording->first_run_ns;
+    document.run_ns = recording->run_ns;
   }
   progress.clear();
-  return render(arguments, document, {.input_json = report.input_json, .recorded = session ? &*session : nullptr});
+  return render(arguments, document, {.input_json = report.input_json, .recorded = recording ? &recording->session : nullptr});
 }
 
 Status explain(const ExplainArguments& arguments) {
@@ -145,6 +127,7 @@ int run_explain(int argc, char** argv) {
               "table, json, html (one page: graph, candidates, roofline, memory; with inputs also a timeline of a run) or "
               "perfetto (runs the model, writes its trace)");
   spec.option(arguments.output_file, "-o,--output", "FILE", "write there instead of the terminal");
+  arguments.profile.declare(spec, "of a few runs beside the explanation");
   spec.option(arguments.runs, "--runs", "N", "runs that are recorded (default 3; html shows the last)");
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);

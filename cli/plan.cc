@@ -10,6 +10,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -27,6 +28,7 @@ struct PlanArguments {
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 Status write_lock(const PlanArguments& arguments, const Lock& lock) {
@@ -144,6 +146,10 @@ Status check_form(const PlanArguments& a) {
     return usage("--diff takes two locks and nothing else");
   if (forms > 0 && a.inputs.given()) return usage("inputs are for making a plan");
   if (forms == 0 && a.model.empty()) return usage("MODEL is missing");
+  if (a.profile.given()) {
+    return invalid_argument_error("--profile: axle plan runs nothing that a trace could tell of")
+        .with_hint("axle run " + (a.model.empty() ? "MODEL" : a.model) + " --profile " + a.profile.file + " records a run");
+  }
   return ok_status();
 }
 
@@ -156,6 +162,7 @@ void declare(Arguments& spec, PlanArguments& arguments) {
   spec.option(arguments.machine, "--machine", "MACHINE",
               "plan for, or check against, a machine by name (axle devices --profiles) or record");
   spec.option(arguments.lock, "-o,--output", "LOCK", "write the plan and everything it was made from");
+  arguments.profile.declare(spec, "with the commands that run a model: run, bench, tune, explain, deploy, compile");
   spec.group("Locks");
   spec.option(arguments.check, "--check", "LOCK", "does it hold here? names every field that drifted; with MODEL, that too");
   spec.option(arguments.waive, "--waive", "FIELD[,FIELD]", "fields whose drift --check tolerates");

@@ -9,6 +9,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -18,11 +19,11 @@ struct RunArguments {
   std::string locked;
   std::string waive;
   std::string output_dir;
-  std::string profile;
   bool verify = false;
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 std::string file_name_of(const std::string& output) {
@@ -61,11 +62,6 @@ void print_outputs(const std::vector<OutputFile>& outputs) {
                 format_shape(std::span<const int64_t>(output.shape)).c_str(), output.file.empty() ? "" : "  -> ",
                 output.file.c_str());
   }
-}
-
-Status write_profile(const Session& session, const std::string& path) {
-  AXLE_ASSIGN_OR_RETURN(const std::string trace, render_profile_json(session));
-  return write_text_file(path, trace);
 }
 
 // With a lock nothing is planned: its plan is loaded under its policy, and drift that is not waived is refused.
@@ -116,7 +112,7 @@ Status report(const RunArguments& arguments, const RunDocument& document) {
     }
     print_modelled(document);
     // What was changed for recording is among them.
-    if (!arguments.profile.empty()) {
+    if (arguments.profile.given()) {
       for (const std::string& note : document.plan->notes) std::printf("note: %s\n", note.c_str());
       std::fputs(render_kernels_text(document.kernels, *document.plan, text_style(arguments.output.verbose)).c_str(), stdout);
     }
@@ -166,7 +162,7 @@ Status run(const RunArguments& arguments) {
   options.samples = feeds;
   options.cancel = interrupt_token();
   options.verify = arguments.verify;
-  options.profile = !arguments.profile.empty();
+  options.profile = arguments.profile.given();
   options.progress = [&](const std::string& what, double fraction) { progress.show(what, fraction); };
   options.runtime = runtime;
   const auto open = [&] {
@@ -188,7 +184,7 @@ Status run(const RunArguments& arguments) {
   AXLE_RETURN_IF_ERROR(ran.outputs.status());
   if (!samples.usual && !arguments.output.quiet) std::fprintf(stderr, "axle: %s\n", samples.note.c_str());
   progress.clear();
-  if (!arguments.profile.empty()) AXLE_RETURN_IF_ERROR(write_profile(session, arguments.profile));
+  AXLE_RETURN_IF_ERROR(arguments.profile.write(session));
 
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime->machine());
   RunDocument document;
@@ -202,7 +198,7 @@ Status run(const RunArguments& arguments) {
   document.counters = session.counters();
   document.first_run_ns = document.run_ns = ran.ns;
   document.qos = session.qos();
-  if (!arguments.profile.empty()) {
+  if (arguments.profile.given()) {
     AXLE_ASSIGN_OR_RETURN(document.kernels, kernel_times(session));
   }
   AXLE_RETURN_IF_ERROR(report(arguments, document));
@@ -221,8 +217,7 @@ int run_run(int argc, char** argv) {
   spec.option(arguments.locked, "--locked", "LOCK", "run exactly this plan, or name what has drifted and fail");
   spec.option(arguments.waive, "--waive", "FIELD[,FIELD]", "fields of the lock whose drift is tolerated this once");
   spec.option(arguments.output_dir, "--output-dir", "DIR", "write each output as DIR/NAME.npy, and DIR/outputs.npz");
-  spec.option(arguments.profile, "--profile", "FILE",
-              "write a Perfetto trace of the run, and say which nodes it spent its time in");
+  arguments.profile.declare(spec, "of the run, and say which nodes it spent its time in");
   spec.flag(arguments.verify, "--verify", "hash files instead of trusting their stamps");
   spec.example("axle run model.onnx --inputs in.npz --output-dir out", "run on real inputs, keep the outputs");
   spec.example("axle run model.onnx --random 1 --device npu --allow-fallback cpu",

@@ -9,6 +9,7 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
+#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -19,6 +20,7 @@ struct TuneArguments {
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
+  ProfileFlag profile;
 };
 
 // Rewrites the table in place while measuring; silent unless stdout is a terminal.
@@ -52,6 +54,17 @@ class LiveTable {
   TextStyle style_;
 };
 
+// Of what was found best, on what was measured.
+Status record_best(const TuneArguments& arguments, std::shared_ptr<Runtime> runtime, const Model& model,
+                   const TuneOptions& tuned, const TuneReport& report) {
+  SessionOptions options;
+  options.policy = tuned.policy;
+  options.samples = tuned.samples;
+  options.cancel = interrupt_token();
+  options.runtime = std::move(runtime);
+  return arguments.profile.record(model, report.plan, std::move(options), tuned.samples);
+}
+
 Status run(const TuneArguments& arguments) {
   TuneOptions options;
   AXLE_ASSIGN_OR_RETURN(options.budget_ns, parse_duration(arguments.budget));
@@ -66,6 +79,7 @@ Status run(const TuneArguments& arguments) {
   options.progress = [&](const TuneReport& report) { table.show(report); };
   AXLE_ASSIGN_OR_RETURN(const TuneReport report, tune(*runtime, model, options));
   table.erase();
+  AXLE_RETURN_IF_ERROR(record_best(arguments, runtime, model, options, report));
   if (arguments.output.json) {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_tune_json(report));
     std::puts(json.c_str());
@@ -82,6 +96,7 @@ int run_tune(int argc, char** argv) {
   Arguments spec("tune", "Measures candidates in alternating blocks and stores the evidence that plans decide on.");
   spec.positional(arguments.model, "MODEL", "model file or folder");
   spec.option(arguments.budget, "--budget", "TIME", "measure at most this long (default 30s)");
+  arguments.profile.declare(spec, "of a few runs of the best one, after the measurements");
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);
   arguments.output.declare(spec);
