@@ -38,7 +38,7 @@ std::vector<std::string> split_at_commas(const std::vector<std::string>& lists) 
 Result<BenchOptions> options_of(const BenchArguments& arguments, Runtime& runtime, const Model& model) {
   BenchOptions options;
   AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
-  AXLE_ASSIGN_OR_RETURN(options.duration_ns, parse_duration(arguments.duration));
+  AXLE_ASSIGN_OR_RETURN(options.duration_ns, duration_flag("--duration", arguments.duration));
   if (arguments.callers < 1 || arguments.callers > INT32_MAX) {
     return invalid_argument_error("--threads " + std::to_string(arguments.callers) + ": at least one caller is needed");
   }

@@ -71,6 +71,12 @@ std::string ChoiceFlags::first_given() const {
   return "";
 }
 
+Result<int64_t> duration_flag(const std::string& flag, const std::string& value) {
+  auto duration = parse_duration(value);
+  if (!duration) return std::move(duration).error().with_context(flag);
+  return duration;
+}
+
 std::vector<std::string> comma_separated(const std::string& text) {
   std::vector<std::string> pieces;
   for (size_t at = 0; at <= text.size();) {
@@ -135,24 +141,36 @@ Result<GeneratedSamples> InputFlags::load_or_generate(Runtime& runtime, const Mo
   }
   GeneratedSamples given;
   AXLE_ASSIGN_OR_RETURN(given.tensors, load_files());
+  // Numbers that a PyTorch model takes beside its tensors are constants of what it was converted to, for these inputs.
+  std::erase_if(given.tensors,
+                [&](const NamedTensor& tensor) { return model.metadata().contains("axle.fixed." + tensor.name); });
   return given;
 }
 
 Result<std::vector<NamedTensor>> InputFlags::load_files() const {
   std::vector<NamedTensor> tensors;
   if (!npz.empty()) {
-  // Numbers that a PyTorch model takes beside its tensors are constants of what it was converted to, for these inputs.
-  std::erase_if(given.tensors,
-                [&](const NamedTensor& tensor) { return model.metadata().contains("axle.fixed." + tensor.name); });
-    AXLE_ASSIGN_OR_RETURN(tensors, load_npz(npz));
+    auto archive = load_npz(npz);
+    if (!archive) {
+      return std::move(archive)
+          .error()
+          .with_context("--inputs")
+          .with_hint(
+              "it takes an archive of numpy.savez: numpy.savez(\"in.npz\", NAME=array, ...); for one .npy file: --input "
+              "NAME=FILE.npy");
+    }
+    tensors = *std::move(archive);
   }
   for (const std::string& pair : named) {
     // An input name may hold '=' or ':'; a file name after the last '=' rarely does.
     const size_t equals = pair.rfind('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
-      return invalid_argument_error("--input '" + pair + "' is not NAME=FILE.npy");
+      return invalid_argument_error("--input '" + pair + "' is not NAME=FILE.npy")
+          .with_hint("NAME is the model's name of it: axle inspect MODEL lists the inputs");
     }
-    AXLE_ASSIGN_OR_RETURN(Tensor tensor, load_npy(pair.substr(equals + 1)));
+    auto loaded = load_npy(pair.substr(equals + 1));
+    if (!loaded) return std::move(loaded).error().with_context("--input " + pair.substr(0, equals));
+    Tensor tensor = *std::move(loaded);
     const std::string name = pair.substr(0, equals);
     std::erase_if(tensors, [&](const NamedTensor& other) { return other.name == name; });
     tensors.push_back({name, std::move(tensor)});

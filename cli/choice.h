@@ -28,6 +28,9 @@ struct ChoiceFlags {
   std::string first_given() const;
 };
 
+// A duration that a flag was given: INVALID_ARGUMENT names the flag.
+Result<int64_t> duration_flag(const std::string& flag, const std::string& value);
+
 // "a,b" as a list; empty pieces are left out.
 std::vector<std::string> comma_separated(const std::string& text);
 

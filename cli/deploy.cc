@@ -58,7 +58,7 @@ class Deployment {
     AXLE_ASSIGN_OR_RETURN(policy_, arguments_.choice.policy());
     budget_ns_ = policy_.tuning.budget_ns;
     if (arguments_.budget_given || budget_ns_ == 0) {
-      AXLE_ASSIGN_OR_RETURN(budget_ns_, parse_duration(arguments_.budget));
+      AXLE_ASSIGN_OR_RETURN(budget_ns_, duration_flag("--budget", arguments_.budget));
     }
     AXLE_ASSIGN_OR_RETURN(runtime_, default_runtime());
     AXLE_ASSIGN_OR_RETURN(model_, arguments_.inputs.open_model(*runtime_, arguments_.model));

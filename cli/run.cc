@@ -26,6 +26,17 @@ struct RunArguments {
   ProfileFlag profile;
 };
 
+// "x f32[batch, 30], mask bool[batch]", the first few.
+std::string io_text(const std::vector<IoSpec>& specs) {
+  constexpr size_t kShown = 6;
+  std::string text;
+  for (size_t i = 0; i < std::min(specs.size(), kShown); ++i) {
+    text += (i == 0 ? "" : ", ") + specs[i].name + " " + std::string(data_type_name(specs[i].dtype)) +
+            (specs[i].rank_known ? format_shape(specs[i].shape) : "") + (specs[i].optional ? " (optional)" : "");
+  }
+  return specs.size() > kShown ? text + " and " + std::to_string(specs.size() - kShown) + " more" : text;
+}
+
 std::string file_name_of(const std::string& output) {
   std::string name = output;
   for (char& c : name) {
@@ -170,8 +181,8 @@ Status run(const RunArguments& arguments) {
   };
   AXLE_ASSIGN_OR_RETURN(Session session, open());
   if (feeds.empty() && !session.inputs().empty()) {
-    return invalid_argument_error("no inputs were given for '" + arguments.model + "', which has " +
-                                  std::to_string(session.inputs().size()))
+    return invalid_argument_error("no inputs were given for '" + arguments.model + "', which takes " +
+                                  io_text(session.inputs()))
         .with_hint("give --inputs FILE.npz, --input NAME=FILE.npy, or --random 1");
   }
   TimedRun ran = timed_run(session, feeds);

@@ -67,7 +67,7 @@ Status record_best(const TuneArguments& arguments, std::shared_ptr<Runtime> runt
 
 Status run(const TuneArguments& arguments) {
   TuneOptions options;
-  AXLE_ASSIGN_OR_RETURN(options.budget_ns, parse_duration(arguments.budget));
+  AXLE_ASSIGN_OR_RETURN(options.budget_ns, duration_flag("--budget", arguments.budget));
   AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(const auto runtime, default_runtime());
   AXLE_ASSIGN_OR_RETURN(const Model model, arguments.inputs.open_model(*runtime, arguments.model));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "axle/convert.h"
 #include "axle/explain.h"
 #include "base/json.h"
 #include "explain/text_table.h"
@@ -77,6 +78,12 @@ void add_opinions(const std::vector<EngineOpinion>& opinions, const TextStyle& s
   if (!table.empty()) out += table.render(style.width, style.color, "  ");
 }
 
+// What no engine reads and axle runs all the same.
+std::string conversion_text(const Model& model) {
+  if (!needs_conversion(model.format())) return "";
+  return "  converted to ONNX by torch, and asked about then, when it is planned or run: axle plan, axle run\n";
+}
+
 Json opinion_json(const EngineOpinion& opinion) {
   Json row = {{"engine", opinion.engine},
               {"present", opinion.absent_reason.empty()},
@@ -123,7 +130,7 @@ std::string render_model_text(const Model& model, const std::vector<EngineOpinio
   add_specs("input", model.inputs(), style, out);
   add_specs("output", model.outputs(), style, out);
   add_opinions(opinions, style, out);
-  return out;
+  return out + conversion_text(model);
 }
 
 Result<std::string> render_model_json(const Model& model, const std::vector<EngineOpinion>& opinions) {

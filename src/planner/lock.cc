@@ -107,9 +107,13 @@ Status save_lock(const std::string& path, const Lock& lock) {
 }
 
 Result<LockParts> load_lock_parts(const std::string& path) {
-  AXLE_ASSIGN_OR_RETURN(const std::string text, read_file(path, kMaxLockBytes));
-  Result<LockParts> parts = parse_lock_parts(text);
-  if (!parts.has_value()) return std::move(parts).error().with_context(path);
+  const auto said = [](Status status) {
+    return status.hint().empty() ? std::move(status).with_hint("`axle plan MODEL -o FILE.lock` writes a lock") : status;
+  };
+  const Result<std::string> text = read_file(path, kMaxLockBytes);
+  if (!text.has_value()) return said(text.error());
+  Result<LockParts> parts = parse_lock_parts(*text);
+  if (!parts.has_value()) return said(std::move(parts).error()).with_context(path + " is no lock that can be read");
   return parts;
 }
 

@@ -11,6 +11,7 @@
 #include "model/graph.h"
 #include "model/model_graph.h"
 #include "runtime/graph_facts.h"
+#include "tensor/numpy_name.h"
 
 namespace axle {
 namespace {
@@ -75,11 +76,13 @@ Status check_feed(const IoSpec& spec, const Tensor& tensor) {
   };
   if (spec.dtype != DataType::kUndefined && tensor.dtype() != spec.dtype) {
     return invalid_argument_error(describe())
-        .with_hint(fmt::format("cast it first: array.astype({})", data_type_name(spec.dtype)));
+        .with_hint(fmt::format("cast it first: array.astype(\"{}\")", numpy_type_name(spec.dtype)));
   }
   if (!spec.rank_known) return ok_status();
   if (tensor.shape().size() != spec.shape.size())
-    return invalid_argument_error(describe()).with_hint("the number of axes differs");
+    return invalid_argument_error(describe())
+        .with_hint(
+            fmt::format("the number of axes differs: it has {}, {} are wanted", tensor.shape().size(), spec.shape.size()));
   for (size_t axis = 0; axis < spec.shape.size(); ++axis) {
     if (spec.shape[axis].is_static() && spec.shape[axis].size != tensor.shape()[axis]) {
       return invalid_argument_error(describe()).with_hint(fmt::format("axis {} must be {}", axis, spec.shape[axis].size));

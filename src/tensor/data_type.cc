@@ -1,6 +1,7 @@
 #include <array>
 
 #include "axle/tensor.h"
+#include "tensor/numpy_name.h"
 
 namespace axle {
 namespace {
@@ -51,6 +52,8 @@ const TypeRow& row_of(DataType type) noexcept {
 }  // namespace
 
 std::string_view data_type_name(DataType type) noexcept { return row_of(type).name; }
+
+std::string_view numpy_type_name(DataType type) noexcept { return row_of(type).numpy_name; }
 
 std::optional<DataType> parse_data_type(std::string_view name) noexcept {
   for (size_t i = 1; i < kTypes.size(); ++i) {

@@ -42,6 +42,50 @@ def test_a_command_line_that_is_not_understood(axle, words):
     assert error["hint"].startswith("see: axle")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "m.onnx", "--devise", "cpu"), "there is no option --devise, did you mean --device?"),
+        (("run", "m.onnx", "--input-dir=x"), "there is no option --input-dir"),
+        (("run", "m.onnx", "other.onnx"), "'other.onnx' is one argument too many"),
+        (("run", "m.onnx", "--random"), "--random wants a value: --random SEED"),
+        (("run", "m.onnx", "--random", "x"), "--random = x is no whole number"),
+        (("bench", "m.onnx", "--compare"), "--compare wants a value: --compare ENGINE[,...]"),
+        (("run",), "MODEL is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_command_line_is_said(axle, words, said):
+    told = axle(*words)
+    assert told.code == 2
+    assert said in told.err.splitlines()[0]
+
+
+def test_what_inputs_should_have_been_is_said(axle, model, tmp_path):
+    for words, said in (
+        ((), "which takes x f32[n, 8]"),
+        (("--inputs", model), "numpy.savez"),
+        (("--input", "x"), "axle inspect MODEL lists the inputs"),
+        (("--input", f"x={tmp_path / 'none.npy'}"), "--input x"),
+    ):
+        told = axle("run", model, *words)
+        assert told.code == 3, told.err
+        assert said in told.err
+    np.savez(tmp_path / "f64.npz", x=np.zeros((3, 8)))
+    assert 'array.astype("float32")' in axle("run", model, "--inputs", tmp_path / "f64.npz").err
+    np.savez(tmp_path / "flat.npz", x=np.zeros(24, np.float32))
+    assert "the number of axes differs: it has 1, 2 are wanted" in axle("run", model, "--inputs", tmp_path / "flat.npz").err
+    for words in (
+        ("run", model, "--random", "1", "--locked", model),
+        ("plan", "--check", model),
+        ("plan", "--check", tmp_path / "no.lock"),
+    ):
+        told = axle(*words)
+        assert told.code == 3
+        assert "axle plan MODEL -o FILE.lock" in told.err
+    for command, flag in (("tune", "--budget"), ("bench", "--duration"), ("deploy", "--budget")):
+        assert flag in axle(command, model, "--random", "1", flag, "soon").err
+
+
 def test_a_file_that_is_not_there_is_no_engine_s_error(axle, model, tmp_path):
     for words in (
         ("run", tmp_path / "none.onnx", "--random", "1"),
