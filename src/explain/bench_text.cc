@@ -130,7 +130,7 @@ std::string render_bench_text(const BenchReport& report, const TextStyle& style)
                      format_duration(report.elapsed_ns));
   if (!report.rivals.empty()) out += rivals_text(report, style);
   if (report.session) out += qos_text(report.session->qos(), style);
-  for (const std::string& note : report.notes) out += "note: " + note + "\n";
+  for (const std::string& note : report.notes) out += note_text(note, style.width);
   return out;
 }
 

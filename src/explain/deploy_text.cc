@@ -102,9 +102,9 @@ std::string render_deploy_text(const DeployDocument& document, const TextStyle& 
                  Tone::kWarn, style.color);
   }
   if (document.tuned != nullptr) {
-    for (const std::string& note : document.tuned->notes) out += "note: " + note + "\n";
+    for (const std::string& note : document.tuned->notes) out += note_text(note, style.width);
   }
-  for (const std::string& note : document.run.plan->notes) out += "note: " + note + "\n";
+  for (const std::string& note : document.run.plan->notes) out += note_text(note, style.width);
   out += "\ncall it exactly as decided here\n";
   for (const Call& call : calls_of(document)) {
     out += toned(fmt::format("  {}\n", call.from), Tone::kDim, style.color);

@@ -24,7 +24,7 @@ std::string render_machine_figures_text(const MachineFigures& figures, const Tex
   std::string out = table.render(style.width, style.color);
   if (figures.noisy_machine)
     out += toned("note: the machine was busy elsewhere meanwhile: the figures are too low\n", Tone::kWarn, style.color);
-  for (const std::string& note : figures.notes) out += "note: " + note + "\n";
+  for (const std::string& note : figures.notes) out += note_text(note, style.width);
   return out;
 }
 

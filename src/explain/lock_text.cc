@@ -1,23 +1,14 @@
-// `axle plan --check` and `axle plan --diff` (docs/formats/lock-check-document.md, plan-diff-document.md).
+// `axle plan --check`, and the document of `axle plan --diff` (docs/formats/lock-check-document.md, plan-diff-document.md).
 #include <fmt/format.h>
 
 #include "axle/explain.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "explain/short_text.h"
 #include "explain/text_table.h"
 
 namespace axle {
 namespace {
-
-constexpr size_t kShortText = 60;
-
-// Digests as people compare them; options and the like cut.
-std::string short_text(const std::string& text, bool verbose) {
-  if (verbose) return text;
-  constexpr size_t kShortDigest = 19;  // "sha256:" and 12 digits
-  if (text.starts_with("sha256:") && text.size() == 71) return text.substr(0, kShortDigest);
-  return text.size() > kShortText ? text.substr(0, kShortText) + "..." : text;
-}
 
 std::string candidates_of(const Plan& plan) {
   std::vector<std::string> names;
@@ -40,12 +31,6 @@ Json drift_json(const Drift& drift) {
           {"waived", drift.waived}};
 }
 
-Tone tone_of(const PlanChange& change) {
-  const bool work =
-      change.area == "schedule" || change.area == "partition" || change.area == "transfer" || change.area == "substitution";
-  return work ? Tone::kStrong : change.area == "note" ? Tone::kDim : Tone::kPlain;
-}
-
 }  // namespace
 
 std::string render_lock_check_text(const LockCheck& check, const std::string& path, const TextStyle& style) {
@@ -61,7 +46,7 @@ std::string render_lock_check_text(const LockCheck& check, const std::string& pa
   if (!table.empty()) out += table.render(style.width, style.color, "  ");
   for (const OldEvidence& old : check.old_evidence)
     out += fmt::format("  evidence on {} is {} days old\n", old.candidate, old.age_days);
-  for (const std::string& note : check.notes) out += "  note: " + note + "\n";
+  for (const std::string& note : check.notes) out += note_text(note, style.width, "  ");
   if (!check.model_compared) out += "  the model was not compared: axle plan MODEL --check " + path + "\n";
   if (const Status status = check.status("MODEL", path); !status.ok()) out += status.hint() + "\n";
   return out;
@@ -84,28 +69,6 @@ Result<std::string> render_lock_check_json(const LockCheck& check, const Lock& l
        {"model", {{"compared", check.model_compared}, {"locked_digest", lock.plan.model_digest}}},
        {"machine", {{"fingerprint", check.machine_fingerprint}, {"locked_fingerprint", lock.plan.machine_fingerprint}}},
        {"plan", {{"digest", lock.plan.digest()}, {"candidates", candidates_of(lock.plan)}}}});
-}
-
-std::string render_plan_diff_text(const PlanDiff& diff, const TextStyle& style) {
-  if (diff.changes.empty()) return "no difference\n";
-  TextTable table({{""}, {"what"}, {"before"}, {"after"}, {"why", false, true}});
-  size_t left_out = 0;
-  for (const PlanChange& change : diff.changes) {
-    // Every candidate's figures are many rows; what runs and what decided it come first.
-    if (!style.verbose && (change.area == "evidence" || change.area == "note")) {
-      ++left_out;
-      continue;
-    }
-    table.add_row({{change.area, tone_of(change)},
-                   {change.where},
-                   {change.before.empty() ? "-" : short_text(change.before, style.verbose)},
-                   {change.after.empty() ? "-" : short_text(change.after, style.verbose)},
-                   {change.why}});
-  }
-  std::string out = diff.same_work ? "the same work; what it was decided on differs\n" : "different work\n";
-  if (!table.empty()) out += table.render(style.width, style.color, "  ");
-  if (left_out > 0) out += fmt::format("  and {} differences in evidence and notes (-v)\n", left_out);
-  return out;
 }
 
 Result<std::string> render_plan_diff_json(const PlanDiff& diff) {

@@ -193,11 +193,13 @@ void add_node_reasons(const Plan& plan, const TextStyle& style, std::string& out
 
 void add_ledger(const Plan& plan, const TextStyle& style, std::string& out) {
   for (const Substitution& taken : plan.substitutions) {
-    out += toned(fmt::format("\nsubstituted: {} instead of {}, allowed by {}: {}\n", taken.got, taken.wanted, taken.allowed_by,
-                             taken.reason),
-                 Tone::kWarn, style.color);
+    const std::string text =
+        fmt::format("{} instead of {}, allowed by {}: {}", taken.got, taken.wanted, taken.allowed_by, taken.reason);
+    out += "\n";
+    for (const std::string& line : hanging_lines("substituted: ", text, "  ", style.width))
+      out += toned(line, Tone::kWarn, style.color) + "\n";
   }
-  for (const std::string& note : plan.notes) out += "note: " + note + "\n";
+  for (const std::string& note : plan.notes) out += note_text(note, style.width);
 }
 
 std::string model_title(const RunDocument& document) {

@@ -74,6 +74,23 @@ std::vector<std::string> wrap_text(std::string_view text, size_t width) {
   return lines;
 }
 
+std::vector<std::string> hanging_lines(std::string_view first, std::string_view text, std::string_view more, int32_t width) {
+  constexpr int32_t kNarrowestText = 40;
+  const size_t before = std::max(display_width(first), display_width(more));
+  std::vector<std::string> lines = wrap_text(text, static_cast<size_t>(std::max(width, kNarrowestText)) - before);
+  for (size_t i = 0; i < lines.size(); ++i) lines[i].insert(0, i == 0 ? first : more);
+  return lines;
+}
+
+std::string note_text(std::string_view note, int32_t width, std::string_view indent) {
+  constexpr std::string_view kLabel = "note: ";
+  const std::string first = std::string(indent) + std::string(kLabel),
+                    more = std::string(indent) + std::string(kLabel.size(), ' ');
+  std::string out;
+  for (const std::string& line : hanging_lines(first, note, more, width)) out += line + "\n";
+  return out;
+}
+
 TextTable::TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
 void TextTable::add_row(std::vector<Cell> cells) {

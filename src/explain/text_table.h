@@ -19,6 +19,11 @@ size_t display_width(std::string_view text);
 // Lines of at most `width` columns, broken at spaces where possible.
 std::vector<std::string> wrap_text(std::string_view text, size_t width);
 
+// `text` behind `first`, in lines of at most `width` columns (40 at least), each but the first behind `more`.
+std::vector<std::string> hanging_lines(std::string_view first, std::string_view text, std::string_view more, int32_t width);
+// "note: ..." as such lines with their ends.
+std::string note_text(std::string_view note, int32_t width, std::string_view indent = "");
+
 class TextTable {
  public:
   struct Cell {

@@ -78,5 +78,12 @@ TEST(WrapText, CountsCodePointsAndBreaksLongWords) {
   EXPECT_THAT(wrap_text("", 5), ElementsAre(""));
 }
 
+TEST(HangingLines, WrapBehindALabel) {
+  EXPECT_THAT(hanging_lines("note: ", "one two three four five six seven eight", "      ", 40),
+              ElementsAre("note: one two three four five six seven", "      eight"));
+  EXPECT_THAT(hanging_lines("note: ", "", "      ", 40), ElementsAre("note: "));
+  EXPECT_EQ(note_text("short", 80, "  "), "  note: short\n");
+}
+
 }  // namespace
 }  // namespace axle

@@ -57,7 +57,7 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
   out += "\n";
   if (report.noisy_machine)
     out += toned("note: this machine is noisy: blocks were disturbed by other work\n", Tone::kWarn, style.color);
-  for (const std::string& note : report.notes) out += "note: " + note + "\n";
+  for (const std::string& note : report.notes) out += note_text(note, style.width);
   return out;
 }
 

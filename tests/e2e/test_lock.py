@@ -254,9 +254,14 @@ def test_two_locks_in_words(axle, model, lock, tmp_path):
     changes = {(c["area"], c["where"]): (c["before"], c["after"]) for c in answer.json["changes"]}
     assert changes["policy", "execution.threads"] == ("0", "1")
     assert not answer.json["same"]
-    text = axle("plan", "--diff", lock, other)
+    text = axle("plan", "--diff", lock, other, COLUMNS="400")
     assert text.code == 0
-    assert "execution.threads" in text.out
+    assert "  The policy sets execution.threads to 1; before it was 0.\n" in text.out
+    moves = [c for c in answer.json["changes"] if c["where"] == "partition 0 engine"]
+    for change in moves:
+        assert f"Part 0 moved from {change['before']} on cpu:0 to {change['after']} on cpu:0" in text.out
+    assert "-> " not in text.out
+    assert max(map(len, axle("plan", "--diff", lock, other, COLUMNS="80").out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
