@@ -214,6 +214,9 @@ Status nothing_remains(const PlanningContext& context, std::vector<Attempt> atte
   }
   Status status = only_engines_missing(context, written) ? unavailable_error(message) : failed_precondition_error(message);
   status = std::move(status).with_hint(nearest == nullptr ? "`axle doctor` says what to install" : hint_for(context, *nearest));
+  // Samples of a size that is not prepared are bad input wherever they go, also to engines that take fixed shapes only.
+  const Status shapes = check_static_shape(context.input);
+  if (nearest != nullptr && nearest->code == "DYNAMIC_SHAPE" && shapes.code() == StatusCode::kInvalidArgument) status = shapes;
   for (size_t i = 1; i < attempts.size(); ++i) merge_decisions(attempts.front().decisions, std::move(attempts[i].decisions));
   sort_decisions(attempts.front().decisions);
   const Json json = list_to_json(attempts.front().decisions, decision_to_json);
