@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "engine/engine.h"
 #include "engine/library_digest.h"
+#include "engine/shared_resources.h"
 #include "engine/testing/engine_fixture.h"
 
 namespace axle {
@@ -142,6 +143,38 @@ TEST(EngineRegistry, ASimulatedResourceIsTaggedAndTakesNoRealOnesId) {
   join_resources(machine, reported);
   EXPECT_EQ(reported[0].resource.id, "npu:0");
   EXPECT_EQ(reported[0].resource.index, 0);
+}
+
+EngineState engine_with(const std::string& name, const std::string& device, uint64_t memory_bytes, bool present = true) {
+  EngineState state;
+  state.name = name;
+  state.present = present;
+  EngineResource& reached = state.resources.emplace_back();
+  reached.resource.id = "npu:0";
+  reached.resource.kind = ResourceKind::kNpu;
+  reached.resource.name = device;
+  reached.resource.vendor = name;
+  reached.resource.memory_bytes = memory_bytes;
+  reached.resource.simulated = true;
+  reached.resource.tags = {"sim"};
+  reached.resource.attributes = {{"maker", name}, {"model of", "a device"}};
+  return state;
+}
+
+TEST(EngineRegistry, AResourceThatSeveralEnginesModelHasAllTheirNamesAndTheLeastMemory) {
+  const std::vector<EngineState> engines = {engine_with("a", "Emulator A", 8 << 20), engine_with("b", "Emulator B", 2 << 20),
+                                            engine_with("c", "Emulator C", 1 << 20, false), engine_with("d", "Emulator A", 0)};
+  const std::vector<Resource> resources = resources_of_engines(Machine(), engines);
+  ASSERT_EQ(resources.size(), 1u);
+  EXPECT_EQ(resources[0].name, "Emulator A or Emulator B");
+  EXPECT_EQ(resources[0].memory_bytes, 2u << 20);
+  EXPECT_EQ(resources[0].vendor, "");
+  EXPECT_EQ(resources[0].tags, (std::vector<std::string>{"sim"}));
+  EXPECT_EQ(resources[0].attributes, (std::map<std::string, std::string>{{"model of", "a device"}}));
+  EXPECT_TRUE(resources[0].simulated);
+  Machine machine;
+  machine.resources.push_back(engines[0].resources[0].resource);
+  EXPECT_TRUE(resources_of_engines(machine, engines).empty()) << "the machine has it";
 }
 
 TEST(RegisterEngine, AddsToEveryRegistryOnce) {

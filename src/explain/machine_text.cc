@@ -4,6 +4,7 @@
 
 #include "axle/explain.h"
 #include "base/json.h"
+#include "engine/shared_resources.h"
 #include "explain/text_table.h"
 
 namespace axle {
@@ -22,13 +23,7 @@ std::vector<std::string> engines_reaching(const Resource& resource, const std::v
 // Resources that only engines know of (simulators, remote ones) stand after the machine's own.
 std::vector<Resource> all_resources(const Machine& machine, const std::vector<EngineState>& engines) {
   std::vector<Resource> resources = machine.resources;
-  for (const EngineState& engine : engines) {
-    for (const EngineResource& other : engine.resources) {
-      const bool known =
-          std::any_of(resources.begin(), resources.end(), [&](const Resource& mine) { return mine.id == other.resource.id; });
-      if (!known) resources.push_back(other.resource);
-    }
-  }
+  for (Resource& other : resources_of_engines(machine, engines)) resources.push_back(std::move(other));
   return resources;
 }
 

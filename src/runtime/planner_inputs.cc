@@ -12,6 +12,7 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "engine/shared_resources.h"
 #include "model/bind_axes.h"
 #include "model/model_graph.h"
 #include "planner/prepared_shapes.h"
@@ -155,11 +156,8 @@ Result<std::vector<VerdictRow>> collect_verdicts(Runtime& runtime, const Model& 
 }
 
 void add_simulated_resources(Runtime& runtime, Machine& machine) {
-  for (const EngineState& state : runtime.engines().states()) {
-    for (const EngineResource& resource : state.resources) {
-      if (!state.present || find_resource(machine, resource.resource.id) != nullptr) continue;
-      if (resource.resource.simulated) machine.resources.push_back(resource.resource);
-    }
+  for (Resource& resource : resources_of_engines(machine, runtime.engines().states())) {
+    if (resource.simulated) machine.resources.push_back(std::move(resource));
   }
   // As in every machine's record.
   std::ranges::stable_sort(machine.resources, resource_before);
