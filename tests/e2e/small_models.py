@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from numpy.random import Generator
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
@@ -30,3 +31,30 @@ def save(
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     np.savez(path.parent / "in.npz", **feeds)
     return path
+
+
+def batch_of(path: Path, name: str, features: int, batch: int) -> Path:
+    """Write inputs of that many rows as FOLDER/batch-N.npz; the same numbers each time."""
+    file = path / f"batch-{batch}.npz"
+    np.savez(file, **{name: normal(np.random.default_rng(batch), batch, features)})
+    return file
+
+
+def compare_runs(axle, model: Path, inputs: Path, out: Path, ways: dict[str, tuple], *flags) -> dict[str, dict]:
+    """Run the model once for each of `ways` (name -> flags), compare the outputs of all with the last's, give the plans by name.
+
+    Skips where the engine is not here.
+    """
+    plans, outputs = {}, {}
+    for way, more in ways.items():
+        folder = out / f"{way}-{inputs.stem}"
+        answer = axle("run", model, "--inputs", inputs, "--output-dir", folder, "--json", *flags, *more)
+        if answer.code == 6:
+            pytest.skip(answer.json["error"]["message"])
+        assert answer.code == 0, answer.out + answer.err
+        plans[way], outputs[way] = answer.json["plan"], dict(np.load(folder / "outputs.npz"))
+    wanted = outputs[list(ways)[-1]]
+    for made in outputs.values():
+        for key, value in wanted.items():
+            np.testing.assert_allclose(made[key], value, rtol=1e-5, atol=1e-6)
+    return plans

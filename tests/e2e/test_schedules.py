@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
 import pytest
+import small_models
 
 
 @pytest.fixture
@@ -26,23 +26,13 @@ def test_every_prepared_shape_runs_in_a_schedule(axle, models, core_sets, tmp_pa
     policy.write_text(f'{core_sets}[schedule]\nkind = "{kind}"\n[shapes]\n"{axis}" = [1, 4]\n')
     features = document["inputs"][0]["shape"][-1]
     for batch in (1, 4, 3):
-        inputs = tmp_path / f"{batch}.npz"
-        np.savez(inputs, **{name: np.random.default_rng(batch).standard_normal((batch, features)).astype(np.float32)})
-        results = {}
-        for way, more in (("scheduled", ("--policy", policy)), ("plain", ())):
-            out = tmp_path / f"{way}-{batch}"
-            answer = axle("run", model, "--inputs", inputs, "--engine", engine, "--output-dir", out, "--json", *more)
-            if answer.code == 6:
-                pytest.skip(f"{engine} is not here")
-            assert answer.code == 0, answer.out + answer.err
-            results[way] = (answer.json["plan"], dict(np.load(out / "outputs.npz")))
-        plan = results["scheduled"][0]
+        inputs = small_models.batch_of(tmp_path, name, features, batch)
+        ways = {"scheduled": ("--policy", policy), "plain": ()}
+        plan = small_models.compare_runs(axle, model, inputs, tmp_path, ways, "--engine", engine)["scheduled"]
         assert plan["schedule"] == kind
         assert sorted(list(part.get("axes", {}).values()) for part in plan["partitions"]) == [[], [], [1], [1], [4], [4]]
         if kind == "replicas":
             assert [part.get("replica", 0) for part in plan["partitions"]] == [0, 1, 0, 1, 0, 1]
-        for key, value in results["plain"][1].items():
-            np.testing.assert_allclose(results["scheduled"][1][key], value, rtol=1e-5, atol=1e-6)
 
 
 def test_throughput_weighs_a_pipeline_that_tuning_measured(axle, models, core_sets, tmp_path):
