@@ -24,8 +24,13 @@ std::vector<axle_option_t> to_options(const std::map<std::string, std::string>& 
 // Attribute of a resource that is not here: the devices that it is compiled for, with blanks between them.
 constexpr const char* kCompilesFor = "compiles_for";
 
-// "1e60:2864", "1e60:*" for all of a vendor's, or "driver:fastrpc" for what is on no PCI bus.
-bool is_meant(const Resource& resource, std::string_view word) {
+// "1e60:2864", "1e60:*" for all of a vendor's, "driver:fastrpc" for what is on no PCI bus, "hexagon=v73" for an attribute, "hexagon="
+// for what has no such attribute.
+bool holds(const Resource& resource, std::string_view word) {
+  if (const size_t equals = word.find('='); equals != std::string_view::npos) {
+    const auto attribute = resource.attributes.find(std::string(word.substr(0, equals)));
+    return (attribute == resource.attributes.end() ? std::string_view() : attribute->second) == word.substr(equals + 1);
+  }
   constexpr std::string_view kDriver = "driver:";
   if (word.starts_with(kDriver)) {
     const std::string_view driver = std::string_view(resource.driver).substr(0, resource.driver.find(' '));
@@ -34,6 +39,11 @@ bool is_meant(const Resource& resource, std::string_view word) {
   const auto id = resource.attributes.find("pci_id");
   if (id == resource.attributes.end()) return false;
   return word.ends_with(":*") ? id->second.starts_with(word.substr(0, word.size() - 1)) : id->second == word;
+}
+
+// All that a '+' joins.
+bool is_meant(const Resource& resource, std::string_view word) {
+  return std::ranges::all_of(split(word, '+'), [&](std::string_view one) { return holds(resource, one); });
 }
 
 // "cpu:0/1" -> "cpu:0".
@@ -97,6 +107,13 @@ Engine::~Engine() {
 
 Result<std::shared_ptr<Engine>> Engine::create(std::shared_ptr<const Plugin> plugin, const EngineCreateOptions& options) {
   std::shared_ptr<Engine> engine(new Engine(std::move(plugin), options));
+  AXLE_RETURN_IF_ERROR(engine->open_handle());
+  AXLE_RETURN_IF_ERROR(engine->read_facts());
+  return engine;
+}
+
+Status Engine::open_handle() {
+  const EngineCreateOptions& options = created_with_;
   std::vector<axle_text_t> folders;
   for (const std::string& folder : options.search_folders) folders.push_back(to_text(folder));
   const std::vector<axle_option_t> given = to_options(options.options);
@@ -107,14 +124,32 @@ Result<std::shared_ptr<Engine>> Engine::create(std::shared_ptr<const Plugin> plu
   args.search_folder_count = folders.size();
   args.options = given.data();
   args.option_count = given.size();
-  args.scratch_folder = to_text(engine->created_with_.scratch_folder);
-  const Plugin& api = *engine->plugin_;
+  args.scratch_folder = to_text(options.scratch_folder);
+  const Plugin& api = *plugin_;
   // What a description is refused for names its own file, and the plugin that reads it is no matter.
   const std::string context = options.options.contains("description") ? "" : fmt::format("opening {}", api.origin());
-  AXLE_RETURN_IF_ERROR(api.take_error(api.create(&args, &engine->handle_), context));
-  if (engine->handle_ == nullptr) return internal_error(fmt::format("{} made no engine and gave no reason", api.origin()));
-  AXLE_RETURN_IF_ERROR(engine->read_facts());
-  return engine;
+  AXLE_RETURN_IF_ERROR(api.take_error(api.create(&args, &handle_), context));
+  if (handle_ == nullptr) return internal_error(fmt::format("{} made no engine and gave no reason", api.origin()));
+  return ok_status();
+}
+
+bool Engine::leave_place() {
+  const RemoteEngine* remote = plugin_->remote();
+  if (remote == nullptr || !remote->in_first_life() || !replace_) return false;
+  auto plugin = remote->asleep();
+  if (!plugin) return false;
+  const std::shared_ptr<Engine> other(new Engine(*std::move(plugin), created_with_));
+  if (!other->open_handle().ok()) return false;
+  other->info_ = info_;
+  other->library_digest_ = library_digest_;
+  other->replace_ = replace_;
+  other->targets_ = targets_;
+  {
+    const std::lock_guard lock(mutex_);
+    other->resources_ = resources_;
+    other->capabilities_ = capabilities_;
+  }
+  return replace_(*this, other);
 }
 
 Status Engine::read_facts() {

@@ -2,6 +2,7 @@
 // Resources are named by the machine's ids ("cpu:0", "cpu:0/1", "gpu:1"); the engine's own names stay inside.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -68,6 +69,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // "sha256:..." over plugin and vendor library.
   const std::string& library_digest() const noexcept { return library_digest_; }
   void set_library_digest(std::string digest) { library_digest_ = std::move(digest); }
+  // Whoever keeps the engine for all says how another takes its place there; false = it is not alone any more with the caller.
+  using Replace = std::function<bool(const Engine& old, const std::shared_ptr<Engine>& with)>;
+  void set_replace(Replace replace) { replace_ = std::move(replace); }
+  // Another engine takes its place where it is kept: with the same answers, and a process that is started when it is asked something new.
+  // Then this one, and its process, is the caller's alone. False, and nothing changed: it is in this process, its process ended before, or
+  // somebody else uses it.
+  bool leave_place();
   // For the conformance suite, which asks the table itself.
   axle_engine_t* handle() const noexcept { return handle_; }
   bool can_compile() const noexcept { return plugin_->api().compile != nullptr; }
@@ -93,6 +101,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
  private:
   Engine(std::shared_ptr<const Plugin> plugin, const EngineCreateOptions& options);
+  Status open_handle();
   Status read_facts();
   std::string named(std::string_view verb, std::string_view resource) const;
 
@@ -101,6 +110,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   ForkGuard guard_;
   EngineCreateOptions created_with_;
   std::string library_digest_;
+  Replace replace_;
   EngineInfo info_;
   mutable std::mutex mutex_;
   std::vector<EngineResource> resources_;

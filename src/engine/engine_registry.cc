@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "engine/description_files.h"
 #include "engine/engine.h"
+#include "engine/engine_names.h"
 #include "engine/library_digest.h"
 #include "engine/search_folders.h"
 #include "engine/worker.h"
@@ -22,8 +23,6 @@
 namespace axle {
 namespace {
 
-constexpr std::string_view kPrefix = "libaxle_engine_";
-constexpr std::string_view kSuffix = ".so";
 constexpr size_t kMaxPlugins = 256;
 
 struct InProcessEngine {
@@ -42,27 +41,7 @@ GlobalEngines& global_engines() {
   return *engines;
 }
 
-bool is_engine_name(std::string_view name) {
-  return !name.empty() && name.size() <= 32 && name[0] >= 'a' && name[0] <= 'z' &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
-}
-
-// "onnxruntime" for "libaxle_engine_onnxruntime.so"; "" for another file.
-std::string engine_of_file(const std::string& file) {
-  if (!file.starts_with(kPrefix) || !file.ends_with(kSuffix) || file.size() <= kPrefix.size() + kSuffix.size()) return "";
-  std::string name = file.substr(kPrefix.size(), file.size() - kPrefix.size() - kSuffix.size());
-  return is_engine_name(name) ? name : "";
-}
-
-// AXLE_ONNXRUNTIME_LIBRARY
-std::string library_variable(const std::string& engine) {
-  std::string name = "AXLE_" + engine + "_LIBRARY";
-  for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return name;
-}
-
-struct Entry {
+struct Entry : std::enable_shared_from_this<Entry> {
   std::string name;
   std::string path;                     // "" = in-process
   std::string description;              // of a described engine, whose path is the plugin that reads it
@@ -73,7 +52,18 @@ struct Entry {
   std::shared_ptr<const Plugin> plugin;
   std::shared_ptr<Engine> engine;
   EngineState state;
+
+  bool replace(const Engine& old, const std::shared_ptr<Engine>& with);
 };
+
+// One of whom only the entry and one caller know; nobody can get hold of it meanwhile.
+bool Entry::replace(const Engine& old, const std::shared_ptr<Engine>& with) {
+  const std::lock_guard lock(mutex);
+  if (engine.get() != &old || engine.use_count() != 2) return false;
+  engine = with;
+  plugin.reset();
+  return true;
+}
 
 }  // namespace
 
@@ -243,6 +233,10 @@ Status EngineRegistry::Impl::try_open(Entry& entry) {
   create.scratch_owner = own_scratch;
   AXLE_RETURN_IF_ERROR(make_dirs(create.scratch_folder, 0700));
   AXLE_ASSIGN_OR_RETURN(entry.engine, Engine::create(entry.plugin, create));
+  entry.engine->set_replace([weak = entry.weak_from_this()](const Engine& old, const std::shared_ptr<Engine>& with) {
+    const auto kept = weak.lock();
+    return kept != nullptr && kept->replace(old, with);
+  });
   entry.state.info = entry.engine->info();
   if (entry.state.info.name != entry.name)
     return unavailable_error(

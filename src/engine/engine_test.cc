@@ -194,15 +194,19 @@ TEST(Engine, CompilesForADeviceThatIsNotHereAndLoadsOnNone) {
   absent.id = "fake:0";
   absent.kind = "npu";
   absent.name = "FAKE NPU";
-  absent.attributes["compiles_for"] = "1e60:2864 1e60:2865 1e61:* driver:fastrpc";
+  absent.attributes["compiles_for"] = "1e60:2864 1e60:2865 1e61:* driver:fastrpc+hexagon=";
   fake.script().resources.push_back(absent);
+  kit::ResourceInfo one_generation = absent;
+  one_generation.id = "fake:73";
+  one_generation.attributes["compiles_for"] = "hexagon=v73";
+  fake.script().resources.push_back(one_generation);
   const auto registry = EngineRegistry::create(only(fake));
   ASSERT_THAT(registry, IsOk());
   const auto opened = (*registry)->open("fake");
   ASSERT_THAT(opened, IsOk());
   const Engine& engine = **opened;
   ASSERT_EQ(engine.resources().size(), 1u) << "what is not here is not listed";
-  ASSERT_EQ(engine.targets().size(), 1u);
+  ASSERT_EQ(engine.targets().size(), 2u);
   Resource board;
   board.id = "npu:0";
   board.kind = ResourceKind::kNpu;
@@ -217,6 +221,11 @@ TEST(Engine, CompilesForADeviceThatIsNotHereAndLoadsOnNone) {
   board.attributes.clear();
   board.driver = "fastrpc 6.14.0";
   EXPECT_EQ(engine.target_for(board).value_or(""), "fake:0") << "a device on no PCI bus";
+  for (const auto& [attribute, target] : {std::pair("v73", "fake:73"), std::pair("v66", ""), std::pair("", "fake:0")}) {
+    board.attributes = {{"hexagon", attribute}};
+    EXPECT_EQ(engine.target_for(board).value_or(""), target) << "hexagon " << attribute;
+  }
+  board.attributes.clear();
   board.driver = "fastrpcx";
   EXPECT_THAT(engine.target_for(board), StatusIs(StatusCode::kFailedPrecondition));
   EXPECT_EQ(engine.engine_resource_id("fake:0").value_or(""), "fake:0");

@@ -325,13 +325,17 @@ void FlatClient::Impl::receive(const std::string& notice) {
 FlatClient::FlatClient(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 FlatClient::~FlatClient() = default;
 
+Status FlatClient::Impl::attach(std::shared_ptr<FlatChannel> to) {
+  channel = std::move(to);
+  channel->on_notice([this](const std::string& notice) { receive(notice); });
+  AXLE_RETURN_IF_ERROR(make_segment(control, flat::kCancelSlots * sizeof(uint32_t), channel->life()).status());
+  for (uint32_t slot = 0; slot < flat::kCancelSlots; ++slot) free_flags.push_back(slot);
+  return ok_status();
+}
+
 Result<std::shared_ptr<FlatClient>> FlatClient::create(std::shared_ptr<FlatChannel> channel) {
   auto impl = std::make_unique<Impl>();
-  impl->channel = std::move(channel);
-  impl->channel->on_notice([raw = impl.get()](const std::string& notice) { raw->receive(notice); });
-  AXLE_RETURN_IF_ERROR(
-      impl->make_segment(impl->control, flat::kCancelSlots * sizeof(uint32_t), impl->channel->life()).status());
-  for (uint32_t slot = 0; slot < flat::kCancelSlots; ++slot) impl->free_flags.push_back(slot);
+  AXLE_RETURN_IF_ERROR(impl->attach(std::move(channel)));
   AXLE_RETURN_IF_ERROR(impl->introduce());
   return std::shared_ptr<FlatClient>(new FlatClient(std::move(impl)));
 }
@@ -344,7 +348,9 @@ axle_error_t* FlatClient::create_engine(const axle_create_args_t* args, axle_eng
   for (size_t i = 0; i < args->search_folder_count; ++i)
     engine->search_folders.emplace_back(flat::view(args->search_folders[i]));
   engine->options = flat::copy_of(args->options, args->option_count);
-  if (Status status = flat::create_again(*engine); !status.ok()) return flat::to_error(status);
+  if (!impl_->asleep) {
+    if (Status status = flat::create_again(*engine); !status.ok()) return flat::to_error(status);
+  }
   *out = reinterpret_cast<axle_engine_t*>(engine.release());
   return nullptr;
 }

@@ -16,6 +16,9 @@ class FlatClient {
  public:
   // Asks the other side what it is. UNAVAILABLE when it does not answer.
   static Result<std::shared_ptr<FlatClient>> create(std::shared_ptr<FlatChannel> channel);
+  // The same through a channel whose other side has not begun: the first call has it started. Until then engines are created by their
+  // names alone.
+  Result<std::shared_ptr<FlatClient>> asleep(std::shared_ptr<FlatChannel> channel) const;
   ~FlatClient();
   FlatClient(const FlatClient&) = delete;
   FlatClient& operator=(const FlatClient&) = delete;

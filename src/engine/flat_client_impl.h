@@ -73,6 +73,7 @@ struct FlatClient::Impl {
   uint32_t slots = 0;
   std::atomic<uint32_t> life{0};  // of the other side, that knows the control segment
   std::atomic<uint32_t> restarts{0}, restarts_in_a_row{0};
+  std::atomic<bool> asleep{false};  // the other side has not begun yet
   std::atomic<bool> proven{false};  // a run went well since the other side began
   std::mutex revive_mutex;
   std::atomic<uint64_t> copied_bytes{0};  // between callers' memory and shared memory
@@ -184,7 +185,10 @@ struct FlatClient::Impl {
   // ---- lives ----
   // The other side, started anew if it is gone, with the control segment handed to it. Under revive_mutex.
   Status revive();
+  Status begin_or_restart();
   Status introduce();
+  // On a channel, with flags for callers who may cancel.
+  Status attach(std::shared_ptr<FlatChannel> to);
 };
 
 namespace flat {

@@ -18,6 +18,14 @@ std::chrono::milliseconds pause_before(uint32_t restart) {
 
 }  // namespace
 
+Result<std::shared_ptr<FlatClient>> FlatClient::asleep(std::shared_ptr<FlatChannel> channel) const {
+  auto impl = std::make_unique<Impl>();
+  impl->asleep = true;
+  impl->slots = impl_->slots;  // of the same plugin
+  AXLE_RETURN_IF_ERROR(impl->attach(std::move(channel)));
+  return std::shared_ptr<FlatClient>(new FlatClient(std::move(impl)));
+}
+
 Status FlatClient::Impl::introduce() {
   FlatWriter request(FlatVerb::kDescribe);
   request.u64(0);
@@ -36,21 +44,28 @@ Status FlatClient::Impl::introduce() {
 Status FlatClient::Impl::revive() {
   const uint32_t now = channel->life();
   if (now != 0 && now == life) return ok_status();
-  if (now == 0) {
-    if (restarts_in_a_row >= flat::kMostRestartsInARow) {
-      return unavailable_error(
-                 fmt::format("the engine's process ended {} times in a row without a run that went well; it is not "
-                             "started again",
-                             restarts_in_a_row.load()))
-          .with_hint("load the model again to try once more; the log has each end");
-    }
-    ++restarts_in_a_row;
-    std::this_thread::sleep_for(pause_before(restarts_in_a_row));
-    AXLE_RETURN_IF_ERROR(channel->restart());
-    ++restarts;
-    AXLE_LOG(kWarning, "engine", "the engine's process was started anew ({} so far)", restarts.load());
-  }
+  if (now == 0) AXLE_RETURN_IF_ERROR(begin_or_restart());
   return introduce();
+}
+
+Status FlatClient::Impl::begin_or_restart() {
+  if (asleep) {
+    AXLE_RETURN_IF_ERROR(channel->restart());
+    asleep = false;
+    return ok_status();
+  }
+  if (restarts_in_a_row >= flat::kMostRestartsInARow) {
+    return unavailable_error(fmt::format("the engine's process ended {} times in a row without a run that went well; it is not "
+                                         "started again",
+                                         restarts_in_a_row.load()))
+        .with_hint("load the model again to try once more; the log has each end");
+  }
+  ++restarts_in_a_row;
+  std::this_thread::sleep_for(pause_before(restarts_in_a_row));
+  AXLE_RETURN_IF_ERROR(channel->restart());
+  ++restarts;
+  AXLE_LOG(kWarning, "engine", "the engine's process was started anew ({} so far)", restarts.load());
+  return ok_status();
 }
 
 namespace flat {

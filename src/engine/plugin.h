@@ -13,6 +13,8 @@
 
 namespace axle {
 
+class Plugin;
+
 // Behind a plugin whose engine is in another process: the verbs that take no handle, and what the host knows of the process
 // better than the engine does.
 class RemoteEngine {
@@ -20,6 +22,10 @@ class RemoteEngine {
   virtual ~RemoteEngine() = default;
   // Its process lives, and is the one that it began with.
   virtual bool in_first_life() const { return true; }
+  // The same plugin in another process, which its first call starts. UNIMPLEMENTED where there is no such thing.
+  virtual Result<std::shared_ptr<const Plugin>> asleep() const {
+    return unimplemented_error("another process cannot be started later");
+  }
   virtual axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) = 0;
   virtual axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) = 0;
   // Puts in what the kernel says: the CPUs its threads really stay on.

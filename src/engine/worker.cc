@@ -10,8 +10,8 @@ namespace {
 
 class Worker final : public RemoteEngine {
  public:
-  Worker(std::shared_ptr<WorkerChannel> channel, std::shared_ptr<FlatClient> client, std::vector<int32_t> cpu_set)
-      : channel_(std::move(channel)), client_(std::move(client)), cpu_set_(std::move(cpu_set)) {}
+  Worker(std::shared_ptr<WorkerChannel> channel, std::shared_ptr<FlatClient> client)
+      : channel_(std::move(channel)), client_(std::move(client)), cpu_set_(channel_->options().cpu_set) {}
 
   axle_error_t* create(const axle_create_args_t* args, axle_engine_t** out) override {
     return client_->create_engine(args, out);
@@ -19,6 +19,7 @@ class Worker final : public RemoteEngine {
   axle_error_t* describe(axle_engine_t* engine, axle_buffer_t* out) override { return client_->describe_engine(engine, out); }
 
   bool in_first_life() const override { return client_->restarts() == 0 && channel_->life() != 0; }
+  Result<std::shared_ptr<const Plugin>> asleep() const override;
 
   Status amend(EffectiveValues& effective) const override {
     if (cpu_set_.empty()) return ok_status();
@@ -49,13 +50,24 @@ class Worker final : public RemoteEngine {
   std::vector<int32_t> cpu_set_;
 };
 
+Result<std::shared_ptr<const Plugin>> plugin_over(std::shared_ptr<WorkerChannel> channel, std::shared_ptr<FlatClient> client) {
+  const axle_engine_api_t table = client->table();
+  const std::string path = channel->options().plugin_path;
+  return Plugin::from_remote(table, std::make_shared<Worker>(std::move(channel), std::move(client)), path);
+}
+
+Result<std::shared_ptr<const Plugin>> Worker::asleep() const {
+  AXLE_ASSIGN_OR_RETURN(auto channel, WorkerChannel::prepare(channel_->options()));
+  AXLE_ASSIGN_OR_RETURN(auto client, client_->asleep(channel));
+  return plugin_over(std::move(channel), std::move(client));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Plugin>> start_worker(const WorkerOptions& options) {
   AXLE_ASSIGN_OR_RETURN(auto channel, WorkerChannel::start(options));
   AXLE_ASSIGN_OR_RETURN(auto client, FlatClient::create(channel));
-  const axle_engine_api_t table = client->table();
-  return Plugin::from_remote(table, std::make_shared<Worker>(channel, std::move(client), options.cpu_set), options.plugin_path);
+  return plugin_over(std::move(channel), std::move(client));
 }
 
 }  // namespace axle

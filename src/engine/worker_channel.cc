@@ -92,13 +92,17 @@ Result<std::string> find_worker_program() {
       .with_hint("install axle whole: an engine in a process of its own needs it");
 }
 
-Result<std::shared_ptr<WorkerChannel>> WorkerChannel::start(WorkerOptions options) {
+Result<std::shared_ptr<WorkerChannel>> WorkerChannel::prepare(WorkerOptions options) {
   if (options.plugin_path.empty() || options.plugin_path[0] != '/')
     return invalid_argument_error("a process of its own needs a plugin file");
   if (options.program.empty()) {
     AXLE_ASSIGN_OR_RETURN(options.program, find_worker_program());
   }
-  std::shared_ptr<WorkerChannel> channel(new WorkerChannel(std::move(options)));
+  return std::shared_ptr<WorkerChannel>(new WorkerChannel(std::move(options)));
+}
+
+Result<std::shared_ptr<WorkerChannel>> WorkerChannel::start(WorkerOptions options) {
+  AXLE_ASSIGN_OR_RETURN(auto channel, prepare(std::move(options)));
   AXLE_RETURN_IF_ERROR(channel->begin());
   return channel;
 }

@@ -35,6 +35,8 @@ class WorkerChannel final : public FlatChannel {
  public:
   // NOT_FOUND: no axle-worker beside this library. UNAVAILABLE: it ended at once (its last words are told), or does not begin.
   static Result<std::shared_ptr<WorkerChannel>> start(WorkerOptions options);
+  // As start, but the process begins with the first restart().
+  static Result<std::shared_ptr<WorkerChannel>> prepare(WorkerOptions options);
   ~WorkerChannel() override;
 
   Result<std::string> call(const std::string& request, std::span<const FlatAttachment> attachments,
@@ -52,6 +54,7 @@ class WorkerChannel final : public FlatChannel {
 
   // UNAVAILABLE when the process is gone.
   Result<WorkerFigures> figures() const;
+  const WorkerOptions& options() const noexcept { return options_; }
 
  private:
   struct Life;
@@ -73,6 +76,8 @@ class WorkerChannel final : public FlatChannel {
 
 // CPU time that the worker processes of this one have used so far; of those that live.
 int64_t worker_cpu_ns();
+// Worker processes that this one has started so far.
+uint64_t worker_starts();
 
 // axle-worker beside this library: <libdir>/axle/axle-worker, the wheel's axle/axle-worker, or the build tree's. Never by PATH.
 // NOT_FOUND names the places.

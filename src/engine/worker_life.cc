@@ -42,6 +42,7 @@ std::string tail_of(const std::string& output) {
 struct LiveWorkers {
   std::mutex mutex;
   std::set<pid_t> pids;
+  uint64_t starts = 0;
 };
 LiveWorkers& live_workers() {
   static LiveWorkers* const workers = new LiveWorkers;  // watchers may outlive static destructors
@@ -63,6 +64,11 @@ int64_t worker_cpu_ns() {
   return total;
 }
 
+uint64_t worker_starts() {
+  const std::lock_guard lock(live_workers().mutex);
+  return live_workers().starts;
+}
+
 WorkerChannel::Life::Life(WorkerChannel& owner, SharedMemory shared, UniqueFd host_end, UniqueFd out, UniqueFd stop_event,
                           ChildProcess started)
     : channel(owner), options(owner.options_), memory(std::move(shared)), socket(std::move(host_end)), output(std::move(out)),
@@ -72,6 +78,7 @@ WorkerChannel::Life::Life(WorkerChannel& owner, SharedMemory shared, UniqueFd ho
   {
     const std::lock_guard lock(live_workers().mutex);
     live_workers().pids.insert(child.pid());
+    ++live_workers().starts;
   }
   watcher = std::thread([this] { watch(); });
 }

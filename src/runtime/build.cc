@@ -264,7 +264,7 @@ Result<std::shared_ptr<Engine>> engine_of(Runtime& runtime, const Partition& par
                                      engine->library_digest(), part.library_digest))
         .with_hint("plan again, or install the version the plan names: " + part.engine_version);
   }
-  return part.isolated ? isolated_engine(runtime, *engine, part) : engine;
+  return part.isolated ? isolated_engine(runtime, std::move(engine), part) : engine;
 }
 
 // One that does not fit was compiled for another runtime than this machine's: only a fitting one, or none, helps.

@@ -51,6 +51,25 @@ std::string key_of(const Start& start) {
                      start.worker.memory_limit_bytes, start.worker.call_timeout.count());
 }
 
+// The process in which `here` has answered about one model alone: what a hostile model may have done to it is that model's own. Later
+// questions have another one. Null: it may not be had.
+std::shared_ptr<Engine> answering_engine(Runtime& runtime, const std::shared_ptr<Engine>& here) {
+  Runtime::State& state = runtime.state();
+  {
+    const std::lock_guard lock(state.mutex);
+    if (state.asked_about[here->name()].size() > 1) return nullptr;
+  }
+  if (!here->leave_place()) return nullptr;
+  const std::lock_guard lock(state.mutex);
+  state.asked_about.erase(here->name());
+  return here;
+}
+
+// Questions are answered without limits, wherever the process may run.
+bool is_limited(const WorkerOptions& worker) {
+  return !worker.cpu_set.empty() || worker.memory_limit_bytes != 0 || worker.call_timeout.count() != 0;
+}
+
 Result<std::shared_ptr<Engine>> start_engine(const Start& start) {
   AXLE_ASSIGN_OR_RETURN(auto plugin, start_worker(start.worker));
   return Engine::create(std::move(plugin), start.create);
@@ -58,18 +77,19 @@ Result<std::shared_ptr<Engine>> start_engine(const Start& start) {
 
 }  // namespace
 
-Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, const Engine& here, const Partition& part) {
+Result<std::shared_ptr<Engine>> isolated_engine(Runtime& runtime, std::shared_ptr<Engine> here, const Partition& part) {
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
-  AXLE_ASSIGN_OR_RETURN(const Start start, start_of(runtime, machine, here, part));
+  AXLE_ASSIGN_OR_RETURN(const Start start, start_of(runtime, machine, *here, part));
   std::shared_ptr<Engine> engine = runtime.state().idle->take(key_of(start));
+  if (engine == nullptr && !is_limited(start.worker)) engine = answering_engine(runtime, here);
   if (engine == nullptr) {
     AXLE_ASSIGN_OR_RETURN(engine, start_engine(start));
   }
-  if (library_of(engine->info()) != library_of(here.info())) {
-    return aborted_error(fmt::format("{} found another library in a process of its own: {} instead of {}", here.name(),
-                                     library_of(engine->info()), library_of(here.info())));
+  if (library_of(engine->info()) != library_of(here->info())) {
+    return aborted_error(fmt::format("{} found another library in a process of its own: {} instead of {}", here->name(),
+                                     library_of(engine->info()), library_of(here->info())));
   }
-  engine->set_library_digest(here.library_digest());
+  engine->set_library_digest(here->library_digest());
   engine->bind_machine(machine);
   return engine;
 }
@@ -91,6 +111,18 @@ void return_isolated_engine(Runtime& runtime, const Partition& part, std::shared
   if (!machine) return;
   const auto start = start_of(runtime, *machine, *engine, part);
   if (start) runtime.state().idle->give(key_of(*start), std::move(engine));
+}
+
+void note_question(Runtime& runtime, const std::string& engine, const std::string& model_digest) {
+  const std::lock_guard lock(runtime.state().mutex);
+  runtime.state().asked_about[engine].insert(model_digest);
+}
+
+void end_idle_engines(Runtime& runtime, const Plan& plan) {
+  runtime.state().idle->clear();
+  for (const Partition& part : plan.partitions) {
+    if (const auto engine = runtime.state().engine(part.candidate.engine, runtime)) (void)answering_engine(runtime, *engine);
+  }
 }
 
 }  // namespace axle

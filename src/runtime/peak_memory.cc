@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "runtime/runtime_state.h"
+#include "runtime/isolate.h"
 
 namespace axle {
 namespace {
@@ -14,7 +14,7 @@ constexpr int kRuns = 3;  // the first allocates, and some engines keep what a s
 Result<uint64_t> measure_peak_memory(Runtime& runtime, const Model& model, Plan plan, const std::vector<NamedTensor>& samples,
                                      const CancelToken& cancel) {
   for (Partition& part : plan.partitions) part.isolated = true;
-  runtime.state().idle->clear();  // a process that has compiled before tells more than this candidate takes
+  end_idle_engines(runtime, plan);  // a process that has compiled or answered before tells more than this candidate takes
   SessionOptions options;
   options.runtime = std::shared_ptr<Runtime>(&runtime, [](Runtime*) {});
   options.cancel = cancel;

@@ -5,6 +5,7 @@
 #include "axle/compile.h"
 #include "engine/engine.h"
 #include "model/model_graph.h"
+#include "runtime/isolate.h"
 #include "runtime/runtime_state.h"
 
 namespace axle {
@@ -58,6 +59,7 @@ Result<Plan> plan_on_engine(Runtime& runtime, const Model& model, const EngineCh
   Partition part;
   part.candidate = {choice.engine, resource.resource.id, choice.precision, choice.threads};
   AXLE_ASSIGN_OR_RETURN(part.options, resolve_options(capability, part.candidate.preset, choice.options));
+  note_question(runtime, choice.engine, model.digest());
   AXLE_RETURN_IF_ERROR(check_support(*engine, model, part));
   const std::optional<EngineLibrary>& library = engine->info().library;
   part.engine_version = library ? library->version : engine->info().plugin_version;

@@ -22,6 +22,7 @@
 #include "runtime/custom_ops.h"
 #include "runtime/engine_memo.h"
 #include "runtime/estimate_ratios.h"
+#include "runtime/isolate.h"
 #include "runtime/machine_figures.h"
 #include "runtime/model_facts.h"
 #include "runtime/probe_notes.h"
@@ -304,6 +305,7 @@ Result<PlannerInput> collect_planner_input(Runtime& runtime, const Model& model,
   for (const auto& [resource, sets] : request.policy.resources.split) {
     AXLE_RETURN_IF_ERROR(apply_split(input.machine, resource, sets));
   }
+  for (const EngineFacts& engine : input.engines) note_question(runtime, engine.info.name, model.digest());
   AXLE_ASSIGN_OR_RETURN(input.verdicts, collect_verdicts(runtime, model, input, request));
   AXLE_ASSIGN_OR_RETURN(input.variants, collect_variants(runtime, model, request));
   AXLE_RETURN_IF_ERROR(add_variant_answers(runtime, model, request, samples, input));
@@ -328,6 +330,7 @@ Result<std::vector<EngineOpinion>> engine_opinions(Runtime& runtime, const Model
   AXLE_ASSIGN_OR_RETURN(const auto graph, graph_of(model));
   std::vector<EngineOpinion> opinions;
   for (const EngineFacts& engine : engines) {
+    note_question(runtime, engine.info.name, model.digest());
     if (!engine.present) {
       opinions.push_back({engine.info.name, "", "", {}, {}, engine.absent_reason});
       continue;

@@ -1,9 +1,11 @@
-// What is behind a Runtime. Members are made once; machine and problems are guarded by mutex.
+// What is behind a Runtime. Members are made once; machine, problems and asked_about are guarded by mutex.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,8 @@ struct Runtime::State {
   mutable std::mutex mutex;
   std::optional<Machine> machine;
   std::vector<std::string> problems;
+  // Digests of the models that each engine was asked about in the process in which it answers.
+  std::map<std::string, std::set<std::string>> asked_about;
   // In processes of their own, used by nobody now.
   std::unique_ptr<IdleEngines> idle = std::make_unique<IdleEngines>(0);
   WorkerPool pool{4};
