@@ -69,6 +69,7 @@ std::optional<std::string> refuse_precision(const kit::Graph& graph, std::string
 
 kit::Manifest compile_artefact(const Library& library, const kit::CompileArgs& args) {
   const Settings settings = parse_settings(args.options);
+  require_generation(settings);
   if (const auto reason = refuse_precision(args.graph, args.precision)) throw kit::unimplemented(*reason);
   args.cancel.check();
   const std::string folder(args.scratch_folder), graphs = folder + "/" + kGraphsFolder;

@@ -1,6 +1,8 @@
 // The qnn engine: Qualcomm's HTP through ONNX Runtime's plugin execution provider, behind the axle engine ABI. See README.md.
+#include <algorithm>
 #include <mutex>
 
+#include "hexagon.h"
 #include "qnn_executable.h"
 #include "qnn_support.h"
 #include "settings.h"
@@ -10,16 +12,19 @@ namespace {
 
 constexpr const char* kPluginVersion = "0.1.0";
 constexpr const char* kResource = "npu:0";
-// A processor of another machine: the compiler makes its code anywhere. Linux reaches every Hexagon through FastRPC.
-constexpr const char* kElsewhere = "hexagon:elsewhere";
-constexpr const char* kCompilesFor = "driver:fastrpc";
+// Processors of other machines: the compiler makes their code anywhere. A machine says which generation its own is, or Linux at least
+// reaches it through FastRPC, as every Hexagon.
+constexpr std::string_view kElsewhere = "hexagon:";
+constexpr const char* kOfUnknownGeneration = "driver:fastrpc+hexagon=";
+constexpr const char* kOfGeneration = "hexagon=v";
 
 class QnnEngine final : public kit::Engine {
  public:
   static constexpr bool kCompiles = true;
   static constexpr bool kCounts = true;
 
-  QnnEngine(Library library, std::vector<std::string> search) : library_(std::move(library)), search_(std::move(search)) {}
+  QnnEngine(Library library, std::vector<std::string> search)
+      : library_(std::move(library)), search_(std::move(search)), here_(library_.emulated ? "" : generation_here()) {}
 
   static kit::EngineInfo facts() {
     kit::EngineInfo info;
@@ -58,17 +63,13 @@ class QnnEngine final : public kit::Engine {
     info.vendor = "qualcomm";
     info.name = library_.emulated ? "Qualcomm HTP x86 emulator" : "Qualcomm HTP";
     info.simulated = library_.emulated;
-    kit::ResourceInfo elsewhere;
-    elsewhere.id = kElsewhere;
-    elsewhere.kind = info.kind;
-    elsewhere.vendor = info.vendor;
-    elsewhere.name = "Qualcomm HTP of another machine";
-    elsewhere.attributes["compiles_for"] = kCompilesFor;
-    return {info, elsewhere};
+    std::vector<kit::ResourceInfo> all = {info};
+    for (const std::string& generation : generations()) all.push_back(elsewhere(generation, kOfGeneration + generation));
+    all.push_back(elsewhere(kUnknownGeneration, kOfUnknownGeneration));
+    return all;
   }
 
   kit::Capability capability(std::string_view resource) override {
-    check_resource(resource);
     kit::Capability capability;
     capability.formats = {"onnx"};
     capability.precisions = {{"f32", "f32", true}, {"f16", "", true}, {"int8", "i32", true}};
@@ -77,35 +78,52 @@ class QnnEngine final : public kit::Engine {
     capability.dynamic_shapes = kit::DynamicShapes::kNo;
     capability.needs_compile = true;
     capability.copy_recipe = "qnn";
-    capability.options = option_table();
+    capability.options = option_table(generation_of(resource));
     capability.presets = preset_table();
     return capability;
   }
 
   kit::Support support(const kit::SupportArgs& args) override {
-    check_resource(args.resource);
+    check_generation(parse_settings(args.options), generation_of(args.resource));
     return answer_support(library_, args);
   }
 
   kit::Manifest compile(const kit::CompileArgs& args) override {
-    check_resource(args.resource);
+    check_generation(parse_settings(args.options), generation_of(args.resource));
     return compile_artefact(library_, args);
   }
 
   kit::Loaded load(const kit::LoadArgs& args) override {
-    check_resource(args.resource);
+    check_generation(parse_settings(args.options), generation_of(args.resource));
     std::call_once(backend_once_, [this] { backend_ = backend_version(library_); });
     return load_executable(library_, backend_, args);
   }
 
  private:
-  static void check_resource(std::string_view resource) {
-    if (resource != kResource && resource != kElsewhere)
-      throw kit::Error(AXLE_NOT_FOUND, "qnn has no resource '" + std::string(resource) + "'");
+  static kit::ResourceInfo elsewhere(const std::string& generation, const std::string& compiles_for) {
+    kit::ResourceInfo info;
+    info.id = std::string(kElsewhere) + generation;
+    info.kind = "npu";
+    info.vendor = "qualcomm";
+    info.name = "Qualcomm HTP of another machine";
+    info.attributes["compiles_for"] = compiles_for;
+    return info;
+  }
+
+  // As option_table takes it.
+  std::string generation_of(std::string_view resource) const {
+    if (resource == kResource) return here_;
+    if (resource.starts_with(kElsewhere)) {
+      const std::string generation(resource.substr(kElsewhere.size()));
+      if (generation == kUnknownGeneration || std::ranges::find(generations(), generation) != generations().end())
+        return generation;
+    }
+    throw kit::Error(AXLE_NOT_FOUND, "qnn has no resource '" + std::string(resource) + "'");
   }
 
   Library library_;
   std::vector<std::string> search_;
+  std::string here_;  // generation of this machine's processor; "" = the emulator's, which are all
   std::once_flag backend_once_;
   std::optional<Version> backend_;
 };

@@ -150,6 +150,30 @@ TEST_F(QnnEngine, CompilesForEveryArchitecture) {
   }
 }
 
+// A machine's NPU says its generation; the option is the engine's answer for that one.
+TEST_F(QnnEngine, CompilesForTheGenerationThatAMachineNames) {
+  Resource npu;
+  npu.kind = ResourceKind::kNpu;
+  npu.name = "Qualcomm Hexagon (X1E80100)";
+  npu.driver = "fastrpc 6.14.0";
+  const auto options_for = [&](const std::string& generation) -> Result<OptionSpec> {
+    npu.attributes.clear();
+    if (!generation.empty()) npu.attributes["hexagon"] = generation;
+    AXLE_ASSIGN_OR_RETURN(const std::string target, engine_->target_for(npu));
+    AXLE_ASSIGN_OR_RETURN(const Capability capability, engine_->capability(target));
+    return capability.options.front();
+  };
+  for (const char* arch : {"68", "69", "73", "75", "79", "81"}) {
+    AXLE_ASSERT_OK_AND_ASSIGN(const OptionSpec option, options_for(std::string("v") + arch));
+    EXPECT_EQ(option.name, "htp_arch");
+    EXPECT_EQ(option.default_value, arch);
+    EXPECT_THAT(option.choices, ::testing::ElementsAre(arch));
+  }
+  AXLE_ASSERT_OK_AND_ASSIGN(const OptionSpec unknown, options_for(""));
+  EXPECT_EQ(unknown.default_value, "unknown");
+  EXPECT_THAT(options_for("v66"), StatusIs(StatusCode::kFailedPrecondition, "compiles for no npu"));
+}
+
 TEST_F(QnnEngine, LeavesStandardOutputAlone) {
   ::testing::internal::CaptureStdout();
   const auto executable = load(request(graph_of_text(kFixedMlp)));

@@ -71,6 +71,7 @@ std::shared_ptr<ort::Session> open_context(const Library& library, const Setting
 
 kit::Loaded load_executable(const Library& library, const std::optional<Version>& backend, const kit::LoadArgs& args) {
   const Settings settings = parse_settings(args.options);
+  require_generation(settings);
   const bool half = args.precision == "f16";
   if (!half && args.precision != "f32" && args.precision != "int8")
     throw kit::unimplemented("qnn has no precision '" + std::string(args.precision) + "'").hint("it has f32, f16 and int8");

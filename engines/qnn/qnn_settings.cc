@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "hexagon.h"
 #include "quiet_stdout.h"
 #include "settings.h"
 
 namespace axle::qnn {
 namespace {
 
-const std::vector<std::string> kArchitectures = {"68", "69", "73", "75", "79", "81"};
 const std::vector<std::string> kPerformanceModes = {
     "default",          "burst",        "balanced",        "high_performance", "sustained_high_performance",
     "high_power_saver", "low_balanced", "low_power_saver", "power_saver",      "extreme_power_saver"};
@@ -43,21 +43,34 @@ int64_t bounded(const kit::Options& options, std::string_view key, int64_t fallb
                               std::to_string(maximum));
 }
 
+kit::Option generation_option(const std::string& generation) {
+  const Settings s;
+  kit::Option made = option("htp_arch", kit::OptionType::kChoice, generation.empty() ? s.htp_arch : generation,
+                            "generation of the processor that graphs are compiled for: 73 is Snapdragon 8 Gen 2 and X Elite, "
+                            "75 Gen 3, 79 Elite");
+  made.choices = generations();
+  made.affects_numerics = true;  // 68 and 69 round in another way than later ones
+  if (generation == kUnknownGeneration) {
+    made.choices.insert(made.choices.begin(), kUnknownGeneration);
+  } else if (!generation.empty()) {
+    made.choices = {generation};
+    made.description = "the NPU that is compiled for is a Hexagon v" + generation + ": it runs no other generation's code";
+  }
+  return made;
+}
+
 }  // namespace
 
-std::vector<kit::Option> option_table() {
+std::vector<kit::Option> option_table(const std::string& generation) {
   const Settings s;
   std::vector<kit::Option> table = {
-      option("htp_arch", kit::OptionType::kChoice, s.htp_arch,
-             "generation of the processor that graphs are compiled for: 73 is Snapdragon 8 Gen 2, 75 Gen 3, 79 Elite"),
+      generation_option(generation),
       option("performance_mode", kit::OptionType::kChoice, s.performance_mode, "clocks and sleep of the processor"),
       option("optimization_mode", kit::OptionType::kInteger, std::to_string(s.optimization_mode),
              "effort of compiling: 0 the vendor's default, 1 fastest to compile, 3 fastest to run"),
       option("vtcm_mb", kit::OptionType::kInteger, std::to_string(s.vtcm_mb),
              "MiB of the processor's own memory that a graph may use; 0: the vendor's default"),
   };
-  table[0].choices = kArchitectures;
-  table[0].affects_numerics = true;  // 68 and 69 round in another way than later ones
   table[1].choices = kPerformanceModes;
   table[2].minimum = 0;
   table[2].maximum = kLargestOptimization;
@@ -77,7 +90,9 @@ std::vector<kit::Preset> preset_table() {
 Settings parse_settings(const kit::Options& options) {
   options.check_known({"htp_arch", "performance_mode", "optimization_mode", "vtcm_mb"});
   Settings s;
-  s.htp_arch = chosen(options, "htp_arch", kArchitectures, s.htp_arch);
+  std::vector<std::string> known = generations();
+  known.emplace_back(kUnknownGeneration);
+  s.htp_arch = chosen(options, "htp_arch", known, s.htp_arch);
   s.performance_mode = chosen(options, "performance_mode", kPerformanceModes, s.performance_mode);
   s.optimization_mode = bounded(options, "optimization_mode", s.optimization_mode, kLargestOptimization);
   s.vtcm_mb = bounded(options, "vtcm_mb", s.vtcm_mb, kLargestVtcm);
@@ -89,6 +104,21 @@ std::map<std::string, std::string> to_texts(const Settings& s) {
           {"performance_mode", s.performance_mode},
           {"optimization_mode", std::to_string(s.optimization_mode)},
           {"vtcm_mb", std::to_string(s.vtcm_mb)}};
+}
+
+void check_generation(const Settings& settings, const std::string& generation) {
+  if (generation.empty() || generation == kUnknownGeneration || settings.htp_arch == generation) return;
+  throw kit::invalid_argument("option 'htp_arch' is '" + settings.htp_arch + "', and the NPU is a Hexagon v" + generation)
+      .hint("leave htp_arch out: it follows the NPU");
+}
+
+void require_generation(const Settings& settings) {
+  if (settings.htp_arch != kUnknownGeneration) return;
+  std::string list;
+  for (const std::string& known : generations()) list += (list.empty() ? "" : ", ") + known;
+  throw kit::failed_precondition(
+      "the machine does not say of which generation its Hexagon is, and code for one runs on no other")
+      .hint("name it as htp_arch under [engines.qnn]: one of " + list + "; or record the machine anew (axle devices --record)");
 }
 
 bool has_half(const Settings& settings) { return kSocModels.contains(settings.htp_arch); }

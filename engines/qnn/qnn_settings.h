@@ -17,10 +17,15 @@ struct Settings {
   int64_t vtcm_mb = 0;
 };
 
-std::vector<kit::Option> option_table();
+// For a processor of that generation, whose code runs on no other; kUnknownGeneration: who compiles has to say it; "": any will do.
+std::vector<kit::Option> option_table(const std::string& generation = "");
 std::vector<kit::Preset> preset_table();
 // Throws INVALID_ARGUMENT naming the option: unknown, or outside its domain.
 Settings parse_settings(const kit::Options& options);
+// Throws INVALID_ARGUMENT where code is asked for that a processor of that generation (as above) does not run.
+void check_generation(const Settings& settings, const std::string& generation);
+// Throws FAILED_PRECONDITION where nobody has said which generation it is.
+void require_generation(const Settings& settings);
 // Every option's value as text.
 std::map<std::string, std::string> to_texts(const Settings& settings);
 

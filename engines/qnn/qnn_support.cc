@@ -6,6 +6,7 @@
 #include <set>
 
 #include "graph_session.h"
+#include "hexagon.h"
 #include "quiet_stdout.h"
 #include "support.h"
 
@@ -57,12 +58,19 @@ void read_assignment(const ort::Api& api, const OrtSession* session, Assignment&
   }
 }
 
+// What an unknown generation takes is what the usual one does; compiling for it is another matter.
+Settings settings_to_ask_with(const kit::Options& options) {
+  Settings settings = parse_settings(options);
+  if (settings.htp_arch == kUnknownGeneration) settings.htp_arch = Settings().htp_arch;
+  return settings;
+}
+
 // Throws what the vendor says when not even the CPU can load it.
 Assignment assign(const Library& library, const kit::SupportArgs& args) {
   const ort::Api& api = library.runtime->api();
   std::string kept;
   const ort::ModelSource source = ort::inline_source_of(args.graph, kept);
-  const auto options = make_session_options(library, parse_settings(args.options),
+  const auto options = make_session_options(library, settings_to_ask_with(args.options),
                                             {.half = args.precision == "f16", .cpu_fallback = true, .graphs_folder = ""});
   ort::set_external_folder(api, options.get(), source);
   SessionLog log;
@@ -138,7 +146,7 @@ kit::Support answer_support(const Library& library, const kit::SupportArgs& args
   };
   if (graph.format() != "onnx") return refuse(refusal("FORMAT", "QNN is given onnx, not " + std::string(graph.format())));
   if (const auto reason = refuse_precision(graph, args.precision)) return refuse(refusal("PRECISION", *reason));
-  if (args.precision == "f16" && !has_half(parse_settings(args.options)))
+  if (args.precision == "f16" && !has_half(settings_to_ask_with(args.options)))
     return refuse(refusal("PRECISION", "that processor does not compute in f16"));
   if (has_open_axes(graph)) return refuse(refusal("DYNAMIC_SHAPE", "QNN takes fixed shapes only"));
   args.cancel.check();

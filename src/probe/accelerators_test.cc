@@ -209,6 +209,23 @@ TEST(PlatformAccelerators, HexagonByItsNode) {
   const std::vector<Resource> resources = platform_accelerators(tree.files());
   ASSERT_EQ(resources.size(), 1u);
   EXPECT_EQ(resources[0].name, "Qualcomm Hexagon (QCS6490)");
+  EXPECT_EQ(resources[0].attributes.at("hexagon"), "v68");
+}
+
+TEST(PlatformAccelerators, HexagonOfAnUnknownSocDoesNotSayItsGeneration) {
+  FixtureTree tree;
+  tree.file("/dev/fastrpc-cdsp", "").file("/sys/devices/soc0/machine", "SM9999\n");
+  const std::vector<Resource> resources = platform_accelerators(tree.files());
+  ASSERT_EQ(resources.size(), 1u);
+  EXPECT_FALSE(resources[0].attributes.contains("hexagon"));
+}
+
+TEST(DeviceTable, HexagonGenerations) {
+  EXPECT_EQ(hexagon_generation("X1E80100"), "v73");
+  EXPECT_EQ(hexagon_generation("SM8650"), "v75");
+  EXPECT_EQ(hexagon_generation("SM8750P"), "v79");
+  EXPECT_EQ(hexagon_generation("SM8"), "");
+  EXPECT_EQ(hexagon_generation(""), "");
 }
 
 // Attributes as the driver (2023) writes them.

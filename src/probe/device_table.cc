@@ -223,6 +223,18 @@ auto find_in(const Table& table, Match match) -> decltype(&table[0]) {
   return found == std::end(table) ? nullptr : &*found;
 }
 
+struct Hexagon {
+  std::string_view soc;  // what its name begins with
+  std::string_view generation;
+};
+
+// Qualcomm's list of supported devices in the QNN SDK, and the SoC tables of ExecuTorch and LiteRT.
+constexpr Hexagon kHexagons[] = {{"SM8350", "v68"},  {"SC8280XP", "v68"}, {"SC7280", "v68"},  {"QCM6490", "v68"},
+                                 {"QCS6490", "v68"}, {"SA8295", "v68"},   {"SM8450", "v69"},  {"SM8475", "v69"},
+                                 {"SM8550", "v73"},  {"QCM8550", "v73"},  {"QCS8550", "v73"}, {"X1E", "v73"},
+                                 {"X1P", "v73"},     {"SA8255", "v73"},   {"SA8775", "v73"},  {"QCS9100", "v73"},
+                                 {"SM8650", "v75"},  {"SM8750", "v79"},   {"SM8850", "v81"}};
+
 }  // namespace
 
 const KnownDevice* find_known_device(uint32_t vendor, uint32_t device) {
@@ -251,6 +263,11 @@ bool is_npu_vendor(uint32_t pci_vendor) {
 
 bool is_display_only(uint32_t pci_vendor) {
   return std::find(kDisplayOnly.begin(), kDisplayOnly.end(), pci_vendor) != kDisplayOnly.end();
+}
+
+std::string_view hexagon_generation(std::string_view soc) {
+  const Hexagon* known = find_in(kHexagons, [&](const Hexagon& h) { return soc.starts_with(h.soc); });
+  return known ? known->generation : std::string_view();
 }
 
 std::string_view nvidia_architecture(uint32_t device) {

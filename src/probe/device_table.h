@@ -43,6 +43,8 @@ std::string_view accelerator_vendor(uint32_t pci_vendor);
 bool is_npu_vendor(uint32_t pci_vendor);
 // Display controllers that compute nothing: board management, emulated and paravirtual screens.
 bool is_display_only(uint32_t pci_vendor);
+// Generation of the Hexagon processor in a SoC by the name that Linux gives it: "v73" for "X1E80100"; "" when unknown.
+std::string_view hexagon_generation(std::string_view soc);
 // "ampere", "hopper", ... from NVIDIA's id ranges; "" when unknown.
 std::string_view nvidia_architecture(uint32_t device);
 

@@ -69,6 +69,8 @@ Resource hexagon(const SystemFiles& files) {
   resource.name = soc.empty() ? "Qualcomm Hexagon" : fmt::format("Qualcomm Hexagon ({})", soc);
   resource.tags = {"integrated", "hexagon"};
   resource.driver = driver_with_version(files, "fastrpc");
+  if (const std::string_view generation = hexagon_generation(soc); !generation.empty())
+    resource.attributes["hexagon"] = generation;
   resource.attributes["path.nodes"] = files.exists("/dev/fastrpc-cdsp") ? "/dev/fastrpc-cdsp" : "/dev/fastrpc-cdsp-secure";
   return resource;
 }

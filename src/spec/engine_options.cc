@@ -73,7 +73,8 @@ Status check_option(const OptionSpec& option, std::string_view value) {
       if (std::find(option.choices.begin(), option.choices.end(), value) != option.choices.end()) return ok_status();
       std::string list;
       for (const std::string& choice : option.choices) list += (list.empty() ? "" : ", ") + choice;
-      return outside(option, value, "one of " + list);
+      Status status = outside(option, value, "one of " + list);
+      return option.description.empty() ? status : std::move(status).with_hint(option.description);
     }
     case OptionType::kText: break;
   }

@@ -213,24 +213,61 @@ def test_the_guide_does_what_it_says(axle, small, monkeypatch):
     assert "InferenceSession" in program
 
 
-PHONE = ("--engine", "qnn", "--machine", "snapdragon-x-elite", "--target", "npu:0", "--precision", "f16")
+PHONE_CHOICE = ("--engine", "qnn", "--device", "npu:0", "--precision", "f16")
+
+
+def machine_with(tmp_path, hexagon: str | None) -> Path:
+    """The laptop of the profile with another generation of the processor, or one that does not say which."""
+    record = json.loads((Path(__file__).resolve().parents[2] / "profiles" / "machines" / "snapdragon-x-elite.json").read_text())
+    npu = next(resource for resource in record["resources"] if resource["id"] == "npu:0")
+    npu["attributes"] = {"hexagon": hexagon} if hexagon else {}
+    path = tmp_path / f"machine-{hexagon}.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    return path
+
+
+def option_of(done) -> str:
+    """The generation that an artefact was compiled for, as the plan has it."""
+    return done.json["plan"]["partitions"][0]["options"]["htp_arch"]
+
+
+def test_code_is_for_the_generation_that_the_machine_has(axle, small, tmp_path):
+    """`htp_arch` follows the machine; another one is refused by name, and where nobody knows it has to be said."""
+    planned = axle("plan", small, *PHONE_CHOICE, "--machine", "snapdragon-x-elite", "--json")
+    assert planned.code == 0, planned.out + planned.err
+    assert option_of(planned) == "73"
+    policy = tmp_path / "htp75.toml"
+    policy.write_text('[engines.qnn]\nhtp_arch = "75"\n', encoding="utf-8")
+    for verb in ("plan", "compile"):
+        refused = axle(verb, small, *PHONE_CHOICE, "--machine", "snapdragon-x-elite", "--policy", policy, "--json")
+        assert refused.code == 3, refused.out + refused.err
+        assert "option 'htp_arch' is '75', wanted one of 73" in refused.json["error"]["message"]
+        assert "Hexagon v73" in refused.json["error"]["hint"]
+    unknown = machine_with(tmp_path, None)
+    silent = axle("compile", small, *PHONE_CHOICE, "--machine", unknown, "--json")
+    assert silent.code == 4, silent.out + silent.err
+    assert "does not say of which generation its Hexagon is" in silent.json["error"]["message"]
+    named = axle("compile", small, *PHONE_CHOICE, "--machine", unknown, "--policy", policy, "--json")
+    assert named.code == 0, named.out + named.err
+    assert option_of(named) == "75"
+    ancient = axle("compile", small, *PHONE_CHOICE, "--machine", machine_with(tmp_path, "v66"), "--policy", policy, "--json")
+    assert ancient.code == 4, ancient.out + ancient.err
 
 
 def test_a_context_binary_for_a_phone_that_is_not_here(axle, small, tmp_path):
     """One artefact for each generation of the processor, found by whoever has the same SDK, and loaded by nobody here."""
     keys = {}
     for arch in ("73", "79"):
-        policy = tmp_path / f"htp{arch}.toml"
-        policy.write_text(f'[engines.qnn]\nhtp_arch = "{arch}"\n', encoding="utf-8")
+        phone = (*PHONE_CHOICE, "--machine", machine_with(tmp_path, f"v{arch}"))
         files = tmp_path / f"files{arch}"
         archive = tmp_path / f"{arch}.axc"
-        done = axle("compile", small, *PHONE, "--policy", policy, "--files", files, "-o", archive, "--json")
+        done = axle("compile", small, *phone, "--files", files, "-o", archive, "--json")
         assert done.code == 0, done.out + done.err
         keys[arch] = done.json["plan"]["partitions"][0]["artefact"]
         assert sorted(file.name for file in files.iterdir()) == ["model.onnx", "model_qnn.bin", "nodes.txt"]
         there = {"AXLE_CACHE_DIR": str(tmp_path / f"there{arch}")}
         assert axle("cache", "import", archive, **there).code == 0
-        again = axle("compile", small, *PHONE, "--policy", policy, **there)
+        again = axle("compile", small, *phone, **there)
         assert "in the cache already" in again.out, again.out + again.err
         assert "not loaded" in again.out
     assert keys["73"] != keys["79"]
