@@ -131,6 +131,7 @@ struct RuntimeSpec {
   std::string library;  // a tool
   std::string file;  // of the artefact: what load's path is
   int64_t success_value = 0;
+  size_t least_rank = 0;  // shapes of fewer sizes are handed over with ones before them
   std::map<std::string, std::vector<Signature>> functions;  // load, run, unload, last_error: calls in order
   OwnTensors tensors;
 };

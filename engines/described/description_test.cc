@@ -8,6 +8,7 @@
 #include "base/testing/status_matchers.h"
 #include "patterns.h"
 #include "placeholders.h"
+#include "vendor_function.h"
 
 namespace axle::described {
 namespace {
@@ -33,6 +34,32 @@ Result<Description> changed(const std::string& before, const std::string& after)
   return parse_description(text, "npu.toml");
 }
 
+TEST(VendorShape, HasOnesBeforeItUpToTheLeastRank) {
+  const auto text = [](std::vector<int64_t> sizes, size_t least_rank) -> std::string {
+    const auto shape = vendor_shape(sizes, least_rank);
+    if (!shape) return shape.error().message();
+    std::string out = std::to_string(shape->rank) + ":";
+    for (int32_t i = 0; i < shape->rank; ++i) out += " " + std::to_string(shape->sizes[static_cast<size_t>(i)]);
+    return out;
+  };
+  EXPECT_EQ(text({}, 0), "0:");
+  EXPECT_EQ(text({}, 1), "1: 1");
+  EXPECT_EQ(text({5}, 1), "1: 5");
+  EXPECT_EQ(text({5}, 3), "3: 1 1 5");
+  EXPECT_EQ(text({1, 2, 3, 4, 5, 6, 7, 8}, 1), "8: 1 2 3 4 5 6 7 8");
+  EXPECT_THAT(text({1, 2, 3, 4, 5, 6, 7, 8, 9}, 1), HasSubstr("at most 8 sizes"));
+  EXPECT_THAT(text({int64_t{1} << 31}, 1), HasSubstr("of 32 bits"));
+}
+
+TEST(Description, LeastRankIsOfTheRuntime) {
+  const std::string before = "file = \"program.fnpu\"\n\n[runtime.functions]";
+  const auto read = changed(before, "file = \"program.fnpu\"\nleast_rank = 1\n\n[runtime.functions]");
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->runtime.least_rank, 1u);
+  EXPECT_THAT(changed(before, "file = \"program.fnpu\"\nleast_rank = 9\n\n[runtime.functions]"),
+              StatusIs(StatusCode::kInvalidArgument, "least_rank"));
+}
+
 TEST(Description, ReadsConfigFileCompilerAndLibraryRuntime) {
   const auto read = parse_description(fake_description("fakenpu.toml"), "npu.toml");
   ASSERT_THAT(read, IsOk());
@@ -52,7 +79,7 @@ TEST(Description, ReadsConfigFileCompilerAndLibraryRuntime) {
   EXPECT_THAT(read->artefact_files, ElementsAre("program.fnpu"));
   EXPECT_EQ(read->runtime.kind, RuntimeKind::kLibrary);
   EXPECT_THAT(read->runtime.functions.at("load").at(0).arguments, ElementsAre("path"));
-  EXPECT_EQ(read->failures.size(), 4u);
+  EXPECT_EQ(read->failures.size(), 5u);
   EXPECT_TRUE(read->capability.needs_compile);
 }
 

@@ -64,15 +64,10 @@ class LibraryRuntimeAdapter final : public BinaryRuntimeAdapter {
     }
   }
 
-  static Status add_shape(const RunTensor& tensor, std::vector<VendorShape>& shapes) {
-    VendorShape& shape = shapes.emplace_back();
-    for (const int64_t size : sizes_of(*tensor.spec)) {
-      if (size > INT32_MAX || static_cast<size_t>(shape.rank) == shape.sizes.size()) {
-        return unimplemented_error(fmt::format("'{}' has a shape that the runtime cannot be told: at most {} sizes of 32 bits",
-                                               tensor.spec->name, shape.sizes.size()));
-      }
-      shape.sizes[static_cast<size_t>(shape.rank++)] = static_cast<int32_t>(size);
-    }
+  Status add_shape(const RunTensor& tensor, std::vector<VendorShape>& shapes) const {
+    auto shape = vendor_shape(sizes_of(*tensor.spec), spec_.least_rank);
+    if (!shape) return std::move(shape).error().with_context(fmt::format("'{}'", tensor.spec->name));
+    shapes.push_back(*shape);
     return ok_status();
   }
 

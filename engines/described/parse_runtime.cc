@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "parse_parts.h"
+#include "vendor_function.h"
 
 namespace axle::described {
 namespace {
@@ -198,6 +199,7 @@ void read_library(Section& section, const Description& description, RuntimeSpec&
     section.fail("library", invalid_argument_error(
                                 fmt::format("there is no tool \"{}\" of kind library", printable(runtime.library, 64))));
   runtime.success_value = section.integer("success_value", INT32_MIN, INT32_MAX).value_or(0);
+  runtime.least_rank = static_cast<size_t>(section.integer("least_rank", 0, VendorShape::kMostSizes).value_or(0));
   if (section.value("functions") == nullptr) section.fail("functions", invalid_argument_error("runtime.functions is missing"));
   section.table_at("tensors", [&](Section& tensors) { read_tensors(tensors, description, runtime.tensors); });
   section.table_at("functions", [&](Section& functions) { read_functions(functions, description, runtime); });

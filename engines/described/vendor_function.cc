@@ -3,6 +3,7 @@
 #include <ffi.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 
@@ -73,6 +74,21 @@ ffi_type* result_type(std::string_view returns) {
 }
 
 }  // namespace
+
+Result<VendorShape> vendor_shape(std::span<const int64_t> sizes, size_t least_rank) {
+  VendorShape shape;
+  const size_t rank = std::max(sizes.size(), least_rank);
+  const bool fits = rank <= VendorShape::kMostSizes &&
+                    std::ranges::all_of(sizes, [](int64_t size) { return size >= 0 && size <= INT32_MAX; });
+  if (!fits)
+    return unimplemented_error(
+        fmt::format("the runtime cannot be told this shape: at most {} sizes of 32 bits", VendorShape::kMostSizes));
+  shape.rank = static_cast<int32_t>(rank);
+  std::fill_n(shape.sizes.begin(), rank - sizes.size(), 1);
+  std::ranges::transform(sizes, shape.sizes.begin() + static_cast<std::ptrdiff_t>(rank - sizes.size()),
+                         [](int64_t size) { return static_cast<int32_t>(size); });
+  return shape;
+}
 
 Result<VendorFunction> VendorFunction::find(const DynamicLibrary& library, const Signature& signature) {
   AXLE_ASSIGN_OR_RETURN(void* const address, library.symbol(signature.symbol.c_str()));

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,12 @@ namespace axle::described {
 
 // input_shapes, output_shapes: how vendors hand shapes over that take them.
 struct VendorShape {
+  static constexpr size_t kMostSizes = 8;
   int32_t rank = 0;
-  std::array<int32_t, 8> sizes{};
+  std::array<int32_t, kMostSizes> sizes{};
 };
+// With ones before it up to `least_rank`: some runtimes read nothing where there are no sizes. UNIMPLEMENTED: it does not fit.
+Result<VendorShape> vendor_shape(std::span<const int64_t> sizes, size_t least_rank);
 
 // What the calls of one artefact keep from one to the next: numbers and pointers, 8 bytes each, zero at first.
 using Variables = std::map<std::string, uint64_t, std::less<>>;

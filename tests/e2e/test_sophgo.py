@@ -46,6 +46,17 @@ def test_compiled_once_and_run_by_another_process(axle, sophgo, tmp_path, engine
     check(described.outputs(model, len(module.outputs)), module.expected(), precision)
 
 
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_scalars_go_in_and_come_out(axle, sophgo, tmp_path, precision):
+    """The vendor's runtime reads nothing of an input that has no axes, and says that all is well: it is handed over as [1]."""
+    sophgo("sophgo_bm")
+    module = top_modules.scalars()
+    model = module.write(tmp_path / "model")
+    answer = described.run(axle, model, "sophgo_bm", "--precision", precision)
+    assert answer.code == 0, answer.out + answer.err
+    check(described.outputs(model, 2), module.expected(), precision)
+
+
 def test_weights_and_table_are_part_of_the_model(axle, sophgo, tmp_path):
     sophgo("sophgo")
     module = top_modules.mlp()

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def _tensor(value: np.ndarray) -> str:
-    return f"tensor<{'x'.join(map(str, value.shape))}xf32>"
+    return f"tensor<{'x'.join([*map(str, value.shape), 'f32'])}>"
 
 
 def _conv(x: np.ndarray, w: np.ndarray, b: np.ndarray, pad: int) -> np.ndarray:
@@ -101,6 +101,15 @@ class TopModule:
         """Sum of two values."""
         return self._add("Add", [a, b], "", f"add{len(self.values)}", self.values[a] + self.values[b])
 
+    def multiply(self, a: int, b: int) -> int:
+        """Product of two values."""
+        return self._add("Mul", [a, b], " {do_relu = false}", f"mul{len(self.values)}", self.values[a] * self.values[b])
+
+    def total(self, x: int) -> int:
+        """The sum of all, as a scalar."""
+        attributes = f' {{axes = {list(range(self.values[x].ndim))}, keepdims = false, mode = "ReduceSum"}}'
+        return self._add("Reduce", [x], attributes, f"total{len(self.values)}", np.asarray(self.values[x].sum()))
+
     def unary(self, x: int, op: str, value: np.ndarray) -> int:
         """Any operator of one operand, with its value."""
         return self._add(op, [x], "", f"{op.lower()}{len(self.values)}", value)
@@ -151,6 +160,14 @@ def mlp() -> TopModule:
     module = TopModule("mlp", seed=2)
     x = module.relu(module.dense(module.input(4, 32), 64))
     module.outputs = [module.dense(module.relu(module.dense(x, 64)), 8)]
+    return module
+
+
+def scalars() -> TopModule:
+    """An input and an output without axes."""
+    module = TopModule("scalars", seed=4)
+    scaled = module.multiply(module.input(1, 8), module.input())
+    module.outputs = [scaled, module.total(scaled)]
     return module
 
 
