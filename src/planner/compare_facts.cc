@@ -105,6 +105,27 @@ void compare_capabilities(const EngineFacts& locked, const EngineFacts& now, con
   }
 }
 
+// Of a plan that was made elsewhere: what compiles, by name and version, and the form of what the plugin keeps. The files of the machine
+// that planned are no part of it. Where a tool is not here, only what was compiled elsewhere can be run.
+void compare_toolchains(const EngineFacts& locked, const EngineFacts& now, FactsComparison& found) {
+  const std::string& name = locked.info.name;
+  std::map<std::string, std::string> tools = locked.info.toolchain;
+  tools.insert(now.info.toolchain.begin(), now.info.toolchain.end());
+  const auto version_in = [](const EngineFacts& facts, const std::string& tool) {
+    const auto at = facts.info.toolchain.find(tool);
+    return at == facts.info.toolchain.end() ? std::string("none") : at->second;
+  };
+  for (const auto& [tool, any] : tools) {
+    const std::string before = version_in(locked, tool), after = version_in(now, tool);
+    if (after.empty())
+      found.notes.push_back(fmt::format("{} of {} is not here: only what was compiled elsewhere can be run", tool, name));
+    else if (before != after)
+      found.drifts.push_back({"engine_version", name + " " + tool, or_none(before), after});
+  }
+  if (locked.info.plugin_version != now.info.plugin_version)
+    found.drifts.push_back({"plugin", name, or_none(locked.info.plugin_version), or_none(now.info.plugin_version)});
+}
+
 // A new version is another library too: that is said once, as the version.
 void compare_libraries(const EngineFacts& locked, const EngineFacts& now, std::vector<Drift>& drifts) {
   const std::string& name = locked.info.name;
@@ -126,19 +147,22 @@ void compare_libraries(const EngineFacts& locked, const EngineFacts& now, std::v
     drifts.push_back({"library", name, or_none(locked.library_digest), or_none(now.library_digest)});
 }
 
-void compare_engine(const EngineFacts& locked, const std::vector<EngineFacts>& engines, const Plan& plan,
-                    std::vector<Drift>& drifts) {
+void compare_engine(const PlannerInput& input, const EngineFacts& locked, const std::vector<EngineFacts>& engines,
+                    const Plan& plan, FactsComparison& found) {
   const EngineFacts* now = engine_of(engines, locked.info.name);
   if (now == nullptr || !now->present) {
     const std::string why = now == nullptr ? "there is no plugin of that name" : now->absent_reason;
-    drifts.push_back({"engine", locked.info.name, or_none(locked.library_version), "not here (" + why + ")"});
+    found.drifts.push_back({"engine", locked.info.name, or_none(locked.library_version), "not here (" + why + ")"});
     return;
   }
-  compare_libraries(locked, *now, drifts);
+  if (stands_on_toolchain(input, locked))
+    compare_toolchains(locked, *now, found);
+  else
+    compare_libraries(locked, *now, found.drifts);
   std::set<std::string> seen;
   for (const Partition& part : plan.partitions) {
     if (part.candidate.engine != locked.info.name || !seen.insert(part.candidate.format()).second) continue;
-    compare_capabilities(locked, *now, part, drifts);
+    compare_capabilities(locked, *now, part, found.drifts);
   }
 }
 
@@ -160,7 +184,7 @@ void compare_engines(const PlannerInput& locked, const PlannerInput& now, const 
   for (const Partition& part : plan.partitions) used.insert(part.candidate.engine);
   for (const EngineFacts& engine : locked.engines) {
     if (used.contains(engine.info.name))
-      compare_engine(engine, now.engines, plan, found.drifts);
+      compare_engine(locked, engine, now.engines, plan, found);
     else
       note_other_engine(&engine, engine_of(now.engines, engine.info.name), found.notes);
   }
@@ -170,6 +194,10 @@ void compare_engines(const PlannerInput& locked, const PlannerInput& now, const 
 }
 
 }  // namespace
+
+bool stands_on_toolchain(const PlannerInput& locked, const EngineFacts& engine) {
+  return locked.what_if && !engine.info.toolchain.empty();
+}
 
 std::vector<Drift> compare_policies(const Policy& locked, const Policy& now) {
   std::map<std::string, std::string> before, after;

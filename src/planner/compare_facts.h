@@ -20,6 +20,10 @@ struct FactsComparison {
 // count as installed). A model without a digest is not compared; verdicts and evidence are not looked at.
 FactsComparison compare_facts(const PlannerInput& locked, const PlannerInput& now, const Plan& plan);
 
+// Whether a plan from these facts stands on the versions of what compiles for the engine, and not on the engine's files: it was made for
+// another machine than the one that planned, whose files are not there, by an engine whose artefacts are found by those versions.
+bool stands_on_toolchain(const PlannerInput& locked, const EngineFacts& engine);
+
 // Measurements the plan rests on that are old at `now_unix_s`: the chosen ones first, then those it was compared with.
 std::vector<OldEvidence> old_evidence(const Plan& plan, int64_t now_unix_s);
 

@@ -119,6 +119,17 @@ void apply_waivers(const PlannerInput& now, const LockCheckOptions& options, Loc
   }
 }
 
+// A plan that was made elsewhere names files that never were here: what is here runs.
+void take_files_of_here(const PlannerInput& locked, const PlannerInput& now, Plan& plan) {
+  for (Partition& part : plan.partitions) {
+    const EngineFacts* before = find_engine(locked, part.candidate.engine);
+    const EngineFacts* engine = find_engine(now, part.candidate.engine);
+    if (before == nullptr || engine == nullptr || !stands_on_toolchain(locked, *before)) continue;
+    part.engine_version = engine->library_version;
+    part.library_digest = engine->library_digest;
+  }
+}
+
 Status check_waived(const std::vector<std::string>& fields) {
   for (const std::string& field : fields) AXLE_RETURN_IF_ERROR(check_waived_field(field));
   return ok_status();
@@ -166,6 +177,7 @@ Result<LockCheck> check_parts(Runtime& runtime, const Lock& lock, const PlannerI
   check.old_evidence = old_evidence(lock.plan, now.as_of_unix_s);
   check.model_compared = options.model != nullptr;
   check.machine_fingerprint = now.machine.fingerprint();
+  take_files_of_here(locked, now, check.plan);
   compare_custom_ops(lock.plan, check.drifts);
   compare_planner(lock, locked, check);
   std::set<std::string> waived(locked.policy.lock_waive.begin(), locked.policy.lock_waive.end());

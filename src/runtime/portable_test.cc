@@ -9,12 +9,15 @@
 #include <filesystem>
 
 #include "axle/compile.h"
+#include "axle/lock_check.h"
 #include "axle/session.h"
 #include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "base/text.h"
 #include "model/testing/model_builder.h"
+#include "planner/planner.h"
 #include "runtime/runtime_state.h"
+#include "spec/planner_input_json.h"
 
 namespace axle {
 namespace {
@@ -190,6 +193,24 @@ class PortableTest : public ::testing::Test {
     EXPECT_THAT(outputs[0].tensor.as<float>(), ElementsAre(0, 0, 0, 1));
   }
 
+  // What a build server writes beside the archive, or a machine for itself.
+  static Result<Lock> lock_of(Runtime& runtime, const Model& model, const Machine* machine) {
+    PlanRequest request;
+    request.machine = machine;
+    request.keep_input = true;
+    request.policy.engines.allow = {"fakenpu"};
+    AXLE_RETURN_IF_ERROR(apply_policy_flag(request.policy, "device", "npu"));
+    AXLE_ASSIGN_OR_RETURN(const PlanReport report, make_plan(runtime, model, request));
+    return make_lock(report.plan, report.input_json);
+  }
+  LockCheck check(const std::shared_ptr<Runtime>& device, const Lock& lock) {
+    LockCheckOptions options;
+    options.model = &*model_;
+    auto checked = check_lock(*device, lock, options);
+    EXPECT_THAT(checked, IsOk());
+    return checked ? *std::move(checked) : LockCheck();
+  }
+
   std::unique_ptr<ScratchDir> scratch_;
   std::optional<Model> model_;
   std::string pci_address_, pci_id_;
@@ -281,6 +302,60 @@ TEST_F(PortableTest, AnotherRuntimeIsRefusedAndNothingIsPoisoned) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, load(device, *model_));
   EXPECT_EQ(session.timing().cache, "miss");
   expect_relu(session);
+}
+
+std::vector<std::string> texts_of(const LockCheck& check) {
+  std::vector<std::string> texts;
+  for (const Drift& drift : check.drifts) texts.push_back(drift.to_string());
+  return texts;
+}
+
+TEST_F(PortableTest, ALockOfTheServerHoldsOnTheDeviceAndRuns) {
+  compile_on_server();
+  const auto server = open({"server"});
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lock lock, lock_of(*server, *model_, &board_));
+  for (const bool compiler : {true, false}) {
+    const auto device = open({.name = compiler ? "device" : "bare device", .compiler = compiler}, &board_);
+    AXLE_ASSERT_OK_AND_ASSIGN(const auto engine, device->state().engine("fakenpu", *device));
+    const LockCheck checked = check(device, lock);
+    EXPECT_EQ(checked.state, LockState::kValid) << ::testing::PrintToString(texts_of(checked));
+    EXPECT_THAT(checked.drifts, IsEmpty());
+    EXPECT_THAT(checked.notes, ::testing::Contains(HasSubstr("compiler of fakenpu is not here")).Times(compiler ? 0 : 1));
+    ASSERT_THAT(device->cache()->import_archive(file("board.axc")), IsOk());
+    SessionOptions options;
+    options.runtime = device;
+    AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, lock, options));
+    EXPECT_EQ(session.timing().cache, "hit");
+    EXPECT_EQ(session.plan().partitions.front().library_digest, engine->library_digest()) << "what runs, not what planned";
+    EXPECT_THAT(session.plan().substitutions, IsEmpty());
+    expect_relu(session);
+  }
+}
+
+TEST_F(PortableTest, ALockOfTheServerStandsOnVersionsOfTheToolchain) {
+  compile_on_server();
+  const auto server = open({"server"});
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lock lock, lock_of(*server, *model_, &board_));
+  AXLE_ASSERT_OK_AND_ASSIGN(PlannerInput input, parse_planner_input(lock.input_json));
+  std::string& version = input.engines.front().info.toolchain.at("tool.compiler");
+  const std::string here = std::exchange(version, "1.9.9");
+  AXLE_ASSERT_OK_AND_ASSIGN(const PlannerOutput output, make_plan(input));
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string text, planner_input_to_json(input));
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lock other, make_lock(output.plan, text));
+  const LockCheck checked = check(open({"device"}, &board_), other);
+  EXPECT_EQ(checked.state, LockState::kDrifted);
+  EXPECT_THAT(texts_of(checked), ElementsAre("engine_version of fakenpu tool.compiler: " + here + ", locked 1.9.9"));
+}
+
+// What was planned where it runs stands on the very files, as ever.
+TEST_F(PortableTest, ALockOfTheDeviceStandsOnItsFiles) {
+  compile_on_server();
+  const auto device = open({"device"}, &board_);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lock lock, lock_of(*device, *model_, nullptr));
+  EXPECT_EQ(check(device, lock).state, LockState::kValid);
+  const LockCheck elsewhere = check(open({"other device"}, &board_), lock);
+  EXPECT_EQ(elsewhere.state, LockState::kDrifted);
+  EXPECT_THAT(texts_of(elsewhere), ::testing::Contains(HasSubstr("plugin of fakenpu: sha256:")));
 }
 
 }  // namespace
