@@ -22,6 +22,8 @@ struct EvidenceKey {
   std::string samples_digest;   // of the inputs that were fed; "generated:SEED" when generated
   std::string library_digest;   // engine library and plugin
   std::string machine;          // identity fingerprint
+  int32_t batch = 1;            // rows that were computed together at most (Plan::batching); 1 = requests one by one
+  int64_t batch_wait_ns = 0;
   friend bool operator==(const EvidenceKey&, const EvidenceKey&) = default;
 };
 

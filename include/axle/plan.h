@@ -124,6 +124,16 @@ struct Substitution {
   friend bool operator==(const Substitution&, const Substitution&) = default;
 };
 
+// How requests that wait at the same time are computed together (schedule.batch): their rows one behind the other in one run.
+struct Batching {
+  int32_t rows = 1;  // of one run, at most; 1 = each request is computed alone, and nothing else is set
+  int64_t wait_ns = 0;  // how long the first of them waits for others
+  int32_t runs = 1;  // at a time; requests wait for each other while so many are under way
+  std::string axis;  // the first one of every input and output, by its symbol
+  bool on() const noexcept { return rows > 1; }
+  friend bool operator==(const Batching&, const Batching&) = default;
+};
+
 struct Plan {
   std::string model_digest;
   std::string policy_digest;
@@ -136,6 +146,7 @@ struct Plan {
   std::string schedule = "single";
   std::string each;  // of "replicas" with several partitions each: "pipeline" or "split"; else ""
   int32_t switch_at = 0;  // of "hybrid": requests in flight from which the load is high, at least 2
+  Batching batching;
   std::vector<Partition> partitions;  // in execution order, at least one
   std::vector<Transfer> transfers;
   std::string judged_shapes;  // same text form as EvidenceKey::shapes

@@ -94,6 +94,8 @@ struct EngineRules {
   friend bool operator==(const EngineRules&, const EngineRules&) = default;
 };
 
+inline constexpr int32_t kAutoBatch = 0;  // ScheduleRules::batch
+
 struct ScheduleRules {
   ScheduleKind kind = ScheduleKind::kAuto;
   Mixing mixing = Mixing::kNeeded;
@@ -103,6 +105,10 @@ struct ScheduleRules {
   // the groups, as selectors; none = pairs of resources in their order.
   ScheduleKind each = ScheduleKind::kSingle;
   std::vector<std::vector<std::string>> groups;
+  // Requests that wait at the same time are computed together, so many rows (the size of their first axis) at most. 1 = each alone;
+  // kAutoBatch = as many as were measured to serve more requests under the objective throughput.
+  int32_t batch = 1;
+  int64_t batch_wait_ns = 0;  // how long the first of them waits for others; 0 = joined is only what waits anyway
   friend bool operator==(const ScheduleRules&, const ScheduleRules&) = default;
 };
 

@@ -124,6 +124,29 @@ Status check_splits(const ResourceRules& rules) {
   return ok_status();
 }
 
+// What a model must be like for it is seen when a plan is made.
+Status check_batch(const Policy& p) {
+  const ScheduleRules& rules = p.schedule;
+  if (rules.batch < kAutoBatch || rules.batch > kMaxBatch)
+    return invalid_argument_error(fmt::format("schedule.batch is {}", rules.batch))
+        .with_hint(fmt::format("a number of rows from 1 to {}, or \"auto\"", kMaxBatch));
+  if (rules.batch_wait_ns < 0 || rules.batch_wait_ns > kMaxBatchWaitNs)
+    return invalid_argument_error(fmt::format("schedule.batch_wait is {}", format_duration_ns(rules.batch_wait_ns)))
+        .with_hint("a time from \"0s\" to \"1s\": every request may have to wait so long");
+  if (rules.batch_wait_ns > 0 && rules.batch == 1)
+    return invalid_argument_error("schedule.batch_wait says how long a request waits for others, and schedule.batch joins none")
+        .with_hint("set schedule.batch, or leave out schedule.batch_wait");
+  if (rules.batch == kAutoBatch && p.objective != Objective::kThroughput)
+    return invalid_argument_error(
+               fmt::format("schedule.batch = \"auto\" is decided by requests per second, and the objective is {}",
+                           objective_name(p.objective)))
+        .with_hint("set objective.minimize = \"throughput\", or give schedule.batch a number");
+  if (rules.batch != 1 && p.objective == Objective::kHybrid)
+    return unimplemented_error("schedule.batch together with the objective hybrid is not executed by this version")
+        .with_hint("set objective.minimize = \"throughput\": a request that is alone does not wait for others there either");
+  return ok_status();
+}
+
 // That groups share no resource is seen when a plan is made: selectors may overlap.
 Status check_schedule(const ScheduleRules& rules) {
   const std::string each(schedule_kind_name(rules.each));
@@ -229,6 +252,7 @@ Status check_policy(const Policy& policy) {
   AXLE_RETURN_IF_ERROR(check_contradictions(policy));
   AXLE_RETURN_IF_ERROR(check_splits(policy.resources));
   AXLE_RETURN_IF_ERROR(check_schedule(policy.schedule));
+  AXLE_RETURN_IF_ERROR(check_batch(policy));
   AXLE_RETURN_IF_ERROR(check_kernels(policy.kernels));
   return check_pins(policy);
 }

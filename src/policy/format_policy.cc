@@ -206,6 +206,9 @@ std::string format_policy(const Policy& p) {
     std::vector<std::string> groups;
     for (const auto& group : p.schedule.groups) groups.push_back(list(group));
     if (!groups.empty()) s.line("groups", fmt::format("[{}]", fmt::join(groups, ", ")));
+    if (p.schedule.batch != 1)
+      s.line("batch", p.schedule.batch == kAutoBatch ? quoted("auto") : std::to_string(p.schedule.batch));
+    s.time("batch_wait", p.schedule.batch_wait_ns);
   }
   {
     Section s(out, "[shapes]");

@@ -297,6 +297,20 @@ void read_groups(TomlReader& reader, std::vector<std::vector<std::string>>& grou
   }
 }
 
+void read_batch(TomlReader& reader, ScheduleRules& rules) {
+  const TomlValue* found = reader.value("batch");
+  if (found != nullptr && found->kind == Kind::kText) {
+    if (reader.text("batch") == "auto")
+      rules.batch = kAutoBatch;
+    else
+      reader.fail_at(found->place, invalid_argument_error(fmt::format("schedule.batch is \"{}\"", printable(found->text, 64)))
+                                       .with_hint(fmt::format("a number of rows from 1 to {}, or \"auto\"", kMaxBatch)));
+  } else {
+    rules.batch = static_cast<int32_t>(reader.integer("batch", 1, kMaxBatch).value_or(1));
+  }
+  read_duration(reader, "batch_wait", rules.batch_wait_ns);
+}
+
 Policy read_policy(TomlReader& reader) {
   Policy p;
   std::optional<std::vector<std::string>> allow_fallback;
@@ -319,6 +333,7 @@ Policy read_policy(TomlReader& reader) {
     p.schedule.ordered = r.boolean("ordered");
     read_enum(r, "each", p.schedule.each, parse_each, kEachWords);
     read_groups(r, p.schedule.groups);
+    read_batch(r, p.schedule);
   });
   read_section(reader, "shapes", [&](TomlReader& r) { read_shapes(r, p.shapes); });
   read_pins(reader, p.pins);

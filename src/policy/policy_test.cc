@@ -124,6 +124,29 @@ TEST(ParsePolicy, WhatReplicasAreMadeOfIsChecked) {
   EXPECT_THAT(parse(cut + "[[\"gpu:x\"], [\"gpu:1\"]]"), StatusIs(StatusCode::kInvalidArgument, "gpu:x"));
 }
 
+TEST(ParsePolicy, HowManyRequestsAreJoinedIsChecked) {
+  const auto parse = [](const std::string& lines, const char* objective = "throughput") {
+    return parse_policy("[objective]\nminimize = \"" + std::string(objective) + "\"\n[schedule]\n" + lines + "\n");
+  };
+  for (const auto& [lines, rows] :
+       {std::pair("batch = 8\nbatch_wait = \"200us\"", 8), std::pair("batch = \"auto\"", kAutoBatch)}) {
+    AXLE_ASSERT_OK_AND_ASSIGN(const Policy policy, parse(lines));
+    EXPECT_EQ(policy.schedule.batch, rows);
+    EXPECT_EQ(policy.schedule.batch_wait_ns, rows == 8 ? 200'000 : 0);
+    AXLE_ASSERT_OK_AND_ASSIGN(const Policy same, parse_policy(format_policy(policy)));
+    EXPECT_EQ(same, policy);
+    AXLE_ASSERT_OK_AND_ASSIGN(const Policy from_json, read_policy_json(policy_to_json_value(policy), "policy"));
+    EXPECT_EQ(from_json, policy);
+  }
+  EXPECT_THAT(parse("batch = 0"), StatusIs(StatusCode::kInvalidArgument, "policy:4:9"));
+  EXPECT_THAT(parse("batch = \"many\""), StatusIs(StatusCode::kInvalidArgument, "schedule.batch is \"many\""));
+  EXPECT_THAT(parse("batch = 4\nbatch_wait = \"2s\""), StatusIs(StatusCode::kInvalidArgument, "schedule.batch_wait is 2.00 s"));
+  EXPECT_THAT(parse("batch_wait = \"1ms\""), StatusIs(StatusCode::kInvalidArgument, "schedule.batch joins none"));
+  EXPECT_THAT(parse("batch = \"auto\"", "latency"), StatusIs(StatusCode::kInvalidArgument, "the objective is latency"));
+  EXPECT_THAT(parse("batch = 4", "latency"), IsOk());
+  EXPECT_THAT(parse("batch = 4", "hybrid"), StatusIs(StatusCode::kUnimplemented, "hybrid"));
+}
+
 TEST(ParsePolicy, RoundTripsThroughTomlAndJson) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Policy p, parse_policy(kEverything));
   AXLE_ASSERT_OK_AND_ASSIGN(const Policy from_toml, parse_policy(format_policy(p)));

@@ -10,6 +10,8 @@
 namespace axle {
 
 inline constexpr int32_t kMaxPolicyThreads = 4096;
+inline constexpr int32_t kMaxBatch = 4096;                    // rows of one run
+inline constexpr int64_t kMaxBatchWaitNs = 1'000'000'000;
 
 // Each: OK, or INVALID_ARGUMENT that names the value and what is allowed.
 Status check_selector_text(std::string_view text);

@@ -34,6 +34,8 @@ Result<EvidenceKey> read_key(const Json& json, const std::string& where) {
   key.part = reader.text("part");
   key.shapes = reader.text("shapes");
   key.concurrency = read_int32(reader, "concurrency", 1);
+  if (reader.optional("batch") != nullptr) key.batch = read_int32(reader, "batch", 2);
+  if (reader.optional("batch_wait_ns") != nullptr) key.batch_wait_ns = read_bounded(reader, "batch_wait_ns", 1, kMaxTime);
   key.samples_digest = reader.text("samples_digest");
   key.library_digest = reader.text("library_digest");
   key.machine = reader.text("machine");
@@ -119,10 +121,14 @@ Result<ErrorFigures> read_error_figures(const Json& json, const std::string& whe
 }
 
 Json evidence_key_to_json(const EvidenceKey& key) {
-  return {{"candidate", key.candidate},           {"concurrency", key.concurrency},
-          {"library_digest", key.library_digest}, {"machine", key.machine},
-          {"model_digest", key.model_digest},     {"part", key.part},
-          {"samples_digest", key.samples_digest}, {"shapes", key.shapes}};
+  Json json = {{"candidate", key.candidate},           {"concurrency", key.concurrency},
+               {"library_digest", key.library_digest}, {"machine", key.machine},
+               {"model_digest", key.model_digest},     {"part", key.part},
+               {"samples_digest", key.samples_digest}, {"shapes", key.shapes}};
+  // Keys that came later stand only where they say something: older rows keep their keys.
+  if (key.batch != 1) json["batch"] = key.batch;
+  if (key.batch_wait_ns != 0) json["batch_wait_ns"] = key.batch_wait_ns;
+  return json;
 }
 
 Json evidence_row_to_json(const EvidenceRow& row) {
@@ -185,8 +191,9 @@ Result<EvidenceRow> read_evidence_row(const Json& json, const std::string& where
 bool evidence_before(const EvidenceRow& a, const EvidenceRow& b) {
   const auto key = [](const EvidenceRow& row) {
     const EvidenceKey& k = row.key;
-    return std::tie(k.model_digest, k.candidate, k.part, k.shapes, k.concurrency, k.samples_digest, k.library_digest, k.machine,
-                    row.recorded_unix_s, row.kind, row.runs, row.p50_ns, row.block_ns, row.failure_text);
+    return std::tie(k.model_digest, k.candidate, k.part, k.shapes, k.concurrency, k.batch, k.batch_wait_ns, k.samples_digest,
+                    k.library_digest, k.machine, row.recorded_unix_s, row.kind, row.runs, row.p50_ns, row.block_ns,
+                    row.failure_text);
   };
   return key(a) < key(b);
 }

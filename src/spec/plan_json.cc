@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "spec/batching_json.h"
 #include "spec/evidence_json.h"
 #include "spec/json_fields.h"
 #include "spec/variant_json.h"
@@ -88,6 +89,7 @@ Json plan_core_to_json(const Plan& plan) {
                {"version", kVersion}};
   if (plan.switch_at != 0) json["switch_at"] = plan.switch_at;
   if (!plan.each.empty()) json["each"] = plan.each;
+  if (plan.batching.on()) json["batching"] = batching_to_json(plan.batching);
   return json;
 }
 
@@ -338,6 +340,9 @@ Result<Plan> read_plan_json(const Json& json, const std::string& where) {
   plan.schedule = reader.text("schedule");
   plan.each = reader.text_or("each", "");
   if (reader.optional("switch_at") != nullptr) plan.switch_at = read_int32(reader, "switch_at", 2);
+  if (const Json* batching = reader.optional("batching")) {
+    AXLE_ASSIGN_OR_RETURN(plan.batching, read_batching(*batching, where + ".batching"));
+  }
   plan.judged_shapes = reader.text("judged_shapes");
   plan.partitions = read_list<Partition>(reader, "partitions", read_partition);
   plan.transfers = read_list<Transfer>(reader, "transfers", read_transfer);

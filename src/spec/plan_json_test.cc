@@ -101,6 +101,21 @@ TEST(PlanJson, WhatEachReplicaIsStandsOnlyWhereItIsCut) {
   EXPECT_EQ(text.find("\"each\""), std::string::npos);
 }
 
+TEST(PlanJson, JoinedRequestsStandOnlyWhereThereAreSome) {
+  Plan plan = example_plan();
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string alone, plan_to_json(plan));
+  EXPECT_EQ(alone.find("\"batching\""), std::string::npos);
+  const std::string digest = plan.digest();
+  plan.batching = {8, 200'000, 2, "batch"};
+  AXLE_ASSERT_OK_AND_ASSIGN(const std::string text, plan_to_json(plan));
+  AXLE_ASSERT_OK_AND_ASSIGN(const Plan same, parse_plan(text));
+  EXPECT_EQ(same, plan);
+  EXPECT_NE(plan.digest(), digest);
+  Json json = plan_to_json_value(plan);
+  json["batching"]["rows"] = 1;
+  EXPECT_THAT(read_plan_json(json, "plan"), StatusIs(StatusCode::kInvalidArgument, "plan.batching.rows"));
+}
+
 TEST(PlanJson, DigestCoversWhatIsExecutedOnly) {
   const Plan plan = example_plan();
   Plan other = plan;
@@ -143,6 +158,16 @@ TEST(EvidenceJson, ReadsBackEqual) {
   row.error = ErrorFigures{1e-3, 2e-4, 0.9999, 1.0, 0, "onnxruntime@cpu:0/f32/t1/default", "y"};
   row.paired = {{"openvino@cpu:0/f32/t2/default", 1.25, 1.2, 1.3, 12}};
   row.peak_memory_bytes = 1 << 20;
+  AXLE_ASSERT_OK_AND_ASSIGN(const EvidenceRow same, read_evidence_row(evidence_row_to_json(row), "row"));
+  EXPECT_EQ(same, row);
+}
+
+TEST(EvidenceJson, RowsOfJoinedRequestsHaveAKeyOfTheirOwn) {
+  EvidenceRow row;
+  row.key.concurrency = 16;
+  EXPECT_FALSE(evidence_row_to_json(row)["key"].contains("batch"));
+  row.key.batch = 8;
+  row.key.batch_wait_ns = 200'000;
   AXLE_ASSERT_OK_AND_ASSIGN(const EvidenceRow same, read_evidence_row(evidence_row_to_json(row), "row"));
   EXPECT_EQ(same, row);
 }

@@ -169,6 +169,8 @@ Json schedule_to_json(const ScheduleRules& rules) {
   if (rules.ordered) json["ordered"] = *rules.ordered;
   if (rules.each != ScheduleKind::kSingle) json["each"] = schedule_kind_name(rules.each);
   if (!rules.groups.empty()) json["groups"] = rules.groups;
+  if (rules.batch != 1) json["batch"] = rules.batch;
+  if (rules.batch_wait_ns != 0) json["batch_wait_ns"] = rules.batch_wait_ns;
   return json;
 }
 
@@ -189,6 +191,8 @@ ScheduleRules read_schedule(const Json& json, JsonReader& outer) {
   if (reader.has("ordered")) rules.ordered = reader.boolean("ordered");
   if (reader.has("each")) rules.each = read_word<ScheduleKind>(reader, "each", parse_each, kEachWords);
   rules.groups = read_list<std::vector<std::string>>(reader, "groups", read_group);
+  if (reader.has("batch")) rules.batch = read_int32(reader, "batch", kAutoBatch);
+  if (reader.has("batch_wait_ns")) rules.batch_wait_ns = read_bounded(reader, "batch_wait_ns", 0, kMaxDuration);
   if (Status status = reader.finish(); !status.ok()) outer.fail(std::move(status));
   return rules;
 }
