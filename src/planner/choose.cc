@@ -185,8 +185,9 @@ class Chooser {
     const Considered& chosen = admitted_[choice_.chosen];
     if (by_requests_ && !chosen.evidence.streams.empty()) {
       const BestRequests best = best_requests(chosen.evidence);
-      choice_.notes.push_back(fmt::format("throughput is {:.1f} requests per second with {} caller{} at once, by measurement",
-                                          best.per_s(), best.callers, best.callers == 1 ? "" : "s"));
+      const std::string joined = best.batch > 1 ? fmt::format(", up to {} rows together", best.batch) : "";
+      choice_.notes.push_back(fmt::format("throughput is {:.1f} requests per second with {} caller{} at once{}, by measurement",
+                                          best.per_s(), best.callers, best.callers == 1 ? "" : "s", joined));
     }
     if (by_rate(context_)) choice_.notes.push_back(rate_note(context_, chosen, costs_[choice_.chosen].value));
     if (chosen.evidence.timing == nullptr) {
@@ -294,8 +295,9 @@ class Chooser {
       decision.reason = "not measured with several callers at once; candidates that were go first. `axle tune` measures it";
       return;
     }
-    decision.reason = fmt::format("{:.1f} requests per second with {} callers, the chosen one {:.1f} with {}", best.per_s(),
-                                  best.callers, most.per_s(), most.callers);
+    const std::string with = most.batch > 1 || best.batch > 1 ? most.callers_text() : std::to_string(most.callers);
+    decision.reason = fmt::format("{:.1f} requests per second with {}, the chosen one {:.1f} with {}", best.per_s(),
+                                  best.callers_text(), most.per_s(), with);
     if (costs_[i].value <= costs_[choice_.chosen].value + costs_[choice_.chosen].value / 100)
       decision.reason += ", which is simpler";
   }

@@ -1,7 +1,11 @@
 #include "planner/evidence_index.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "planner/batching.h"
+#include "planner/replicas.h"
 #include "spec/evidence_json.h"
 
 namespace axle {
@@ -24,10 +28,17 @@ int64_t block_median_ns(const EvidenceRow& row) {
   return *middle;
 }
 
+// Requests of such a row were joined as the policy has them joined, or may where that is left to measurements.
+bool joined_alike(const EvidenceKey& key, const ScheduleRules& rules, bool may_join) {
+  if (key.batch == 1) return rules.batch == 1 || rules.batch == kAutoBatch;
+  return (may_join || rules.batch == key.batch) && key.batch_wait_ns == rules.batch_wait_ns;
+}
+
 }  // namespace
 
 EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& fingerprint)
-    : input_(input), fingerprint_(fingerprint) {
+    : input_(input), fingerprint_(fingerprint),
+      may_join_(input.policy.schedule.batch == kAutoBatch && batch_axis(input.model.inputs, input.model.outputs).has_value()) {
   if (input.policy.tuning.evidence == EvidenceUse::kIgnore) return;
   const std::string hardware = input.machine.hardware_fingerprint();
   for (const EvidenceRow& row : input.evidence) {
@@ -50,12 +61,14 @@ CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::s
   if (rows == rows_.end()) return found;
   const bool samples_matter = !input_.policy.accuracy.samples.empty() && !input_.samples_digest.empty();
   const auto given = [&](const EvidenceRow* row) { return row != nullptr && row->key.samples_digest == input_.samples_digest; };
-  std::map<int32_t, const EvidenceRow*> streams;
+  std::map<std::pair<int32_t, int32_t>, const EvidenceRow*> streams;  // by rows together and callers
   for (const EvidenceRow* row : rows->second) {
     if (row->simulated != simulated) continue;
     if (row->key.concurrency != 1) {
       const bool current = row->key.library_digest == library_digest && row->key.machine == fingerprint_;
-      if (current && row->kind == EvidenceKind::kMeasured && block_median_ns(*row) > 0) streams[row->key.concurrency] = row;
+      const bool counts = current && row->kind == EvidenceKind::kMeasured && block_median_ns(*row) > 0;
+      if (counts && joined_alike(row->key, input_.policy.schedule, may_join_))
+        streams[{row->key.batch, row->key.concurrency}] = row;
       continue;
     }
     if (row->key.library_digest != library_digest || row->key.machine != fingerprint_) {
@@ -72,17 +85,26 @@ CandidateEvidence EvidenceIndex::find(const std::string& candidate, const std::s
     if (row->peak_memory_bytes > 0) found.memory = row;
     if (row->error && (given(row) || (!samples_matter && !given(found.error)))) found.error = row;
   }
-  for (const auto& [callers, row] : streams) found.streams.push_back(row);
+  for (const auto& [key, row] : streams) found.streams.push_back(row);
   return found;
 }
 
 BestRequests best_requests(const CandidateEvidence& evidence) {
-  BestRequests best{evidence.timing != nullptr ? judged_ns(*evidence.timing) : 0, 1};
+  const bool judged_joined = !evidence.streams.empty() && evidence.streams.front()->key.batch > 1;
+  BestRequests alone{evidence.timing != nullptr && !judged_joined ? judged_ns(*evidence.timing) : 0, 1}, joined;
   for (const EvidenceRow* row : evidence.streams) {
+    BestRequests& best = row->key.batch > 1 ? joined : alone;
     const int64_t ns = block_median_ns(*row);
-    if (best.request_ns == 0 || ns < best.request_ns) best = {ns, row->key.concurrency};
+    if (best.request_ns == 0 || ns < best.request_ns) best = {ns, row->key.concurrency, row->key.batch};
   }
-  return best;
+  if (joined.request_ns == 0) return alone;
+  return alone.request_ns == 0 || worth_more(joined.request_ns, alone.request_ns) ? joined : alone;
+}
+
+std::string BestRequests::callers_text() const {
+  std::string text = fmt::format("{} caller{}", callers, callers == 1 ? "" : "s");
+  if (batch > 1) text += fmt::format(", up to {} rows together", batch);
+  return text;
 }
 
 bool EvidenceIndex::is_old(const EvidenceRow& row) const {

@@ -25,8 +25,10 @@ struct CandidateEvidence {
   const EvidenceRow* failure = nullptr;  // newest failure, when no later measurement contradicts it
   const EvidenceRow* error = nullptr;    // newest with error figures on the right samples
   const EvidenceRow* memory = nullptr;   // newest with a peak
-  std::vector<const EvidenceRow*> streams;  // newest of each number of callers above one, ascending
-  const EvidenceRow* outdated = nullptr; // newest of another library, driver or system: shown, never counted
+  // Newest of each number of callers above one and of rows computed together, ascending: where the policy joins so many rows only those, where it
+  // joins as many as pay those beside the ones that join none.
+  std::vector<const EvidenceRow*> streams;
+  const EvidenceRow* outdated = nullptr;  // newest of another library, driver or system: shown, never counted
 };
 
 class EvidenceIndex {
@@ -42,6 +44,8 @@ class EvidenceIndex {
  private:
   const PlannerInput& input_;
   const std::string& fingerprint_;
+  bool may_join_ =
+      false;  // rows of joined requests count beside others: the policy leaves it to measurements, and the model lets them be joined
   std::map<std::string, std::vector<const EvidenceRow*>, std::less<>> rows_;  // by candidate, oldest first
 };
 
@@ -49,7 +53,11 @@ class EvidenceIndex {
 struct BestRequests {
   int64_t request_ns = 0;
   int32_t callers = 1;
+  int32_t batch =
+      1;  // rows computed together at most; more than one only where that serves 5 % more requests, or was all that was measured
   double per_s() const { return request_ns > 0 ? 1e9 / static_cast<double>(request_ns) : 0; }
+  // "8 callers", "8 callers, up to 4 rows together".
+  std::string callers_text() const;
 };
 BestRequests best_requests(const CandidateEvidence& evidence);
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "planner/compare_facts.h"
+#include "spec/batching_text.h"
 #include "spec/plan_json.h"
 #include "spec/planner_input_json.h"
 
@@ -201,6 +202,7 @@ void diff_work(const Plan& a, const Plan& b, Changes& changes) {
   add(changes, "schedule", "each", a.each, b.each);
   if (a.switch_at != b.switch_at)
     add(changes, "schedule", "switch_at", std::to_string(a.switch_at), std::to_string(b.switch_at));
+  add(changes, "schedule", "batching", batching_text(a.batching), batching_text(b.batching));
   diff_partitions(a, b, changes);
   diff_maps("transfer", "", transfers_of(a), transfers_of(b), changes);
   diff_maps("substitution", "", substitutions_of(a), substitutions_of(b), changes);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "planner/assemble.h"
 #include "planner/auto_schedule.h"
+#include "planner/batching.h"
 #include "planner/hybrid.h"
 #include "planner/mixed_plan.h"
 #include "planner/objective.h"
@@ -211,6 +212,7 @@ PlannedRequests make_plan_of(const PlanningContext& context, const Demand& deman
   else
     fill_parts(context, chosen, plan);
   if (fixes_shapes) fill_prepared(shapes, plan);
+  add_batching(context, field.admitted, replicas ? replicas->chosen : std::vector{choice.chosen}, plan);
   plan.substitutions = make_substitutions(context, demand, chosen, refused);
   for (const size_t each : replicas ? replicas->chosen : std::vector{choice.chosen}) {
     // Of replicas on one resource each the first speaks for all.
@@ -239,6 +241,7 @@ Result<PlannedRequests> plan_requests(const PlannerInput& input, bool pipelines)
     AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part, pipelines));
     if (!field.admitted.empty()) {
       AXLE_RETURN_IF_ERROR(check_static_shape(input));
+      AXLE_RETURN_IF_ERROR(check_batching(input));
       AXLE_RETURN_IF_ERROR(check_rates(*context, field.admitted));
       return make_plan_of(*context, demands[index], std::move(field),
                           attempts.empty() ? std::vector<Decision>() : std::move(attempts.front().decisions));
@@ -249,6 +252,7 @@ Result<PlannedRequests> plan_requests(const PlannerInput& input, bool pipelines)
 }
 
 Result<PlannerOutput> make_plan(const PlannerInput& input) {
+  AXLE_RETURN_IF_ERROR(check_policy(input.policy));
   if (input.policy.objective == Objective::kHybrid) return plan_hybrid(input);
   AXLE_ASSIGN_OR_RETURN(PlannedRequests planned, plan_requests(input, true));
   return PlannerOutput{std::move(planned.plan)};
@@ -263,6 +267,7 @@ Result<std::vector<Plan>> measurable_plans_of(const PlannerInput& input, bool pi
     AXLE_ASSIGN_OR_RETURN(Field field, field_of(*context, demands, index, in_part, pipelines));
     if (field.measurable.empty()) continue;
     AXLE_RETURN_IF_ERROR(check_static_shape(input));
+    AXLE_RETURN_IF_ERROR(check_batching(input));
     std::sort(field.measurable.begin(), field.measurable.end(), [&](const Considered& a, const Considered& b) {
       const auto likely = [](const Considered& c) {
         return c.evidence.timing != nullptr ? judged_ns(*c.evidence.timing) : c.estimate_ns;

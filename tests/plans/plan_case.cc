@@ -328,6 +328,8 @@ class Parser {
     row.peak_memory_bytes = size_of(line.value("peak"));
     if ((row.energy_pj = number_of(line.value("microjoules", "0")) * 1'000'000) > 0) row.energy_source = "rapl package-0";
     row.key.concurrency = static_cast<int32_t>(number_of(line.value("callers", "1")));
+    row.key.batch = static_cast<int32_t>(number_of(line.value("batch", "1")));
+    row.key.batch_wait_ns = time_of(line.value("wait"));
     if (!line.value("request").empty()) row.block_ns = {time_of(line.value("request"))};
     row.simulated = line.has("simulated");
     if (const std::string version = line.value("version"); !version.empty())

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "plan_case.h"
+#include "spec/batching_text.h"
 #include "spec/planner_input.h"
 
 namespace axle::testing {
@@ -54,6 +55,7 @@ std::string plan_text(const Result<PlannerOutput>& result) {
     out += fmt::format("schedule {}{}: {} per request{}\n", plan.schedule, plan.each.empty() ? "" : ", each a " + plan.each,
                        format_duration_ns(plan.expected_ns),
                        plan.switch_at > 0 ? fmt::format(", switches at {}", plan.switch_at) : "");
+  if (plan.batching.on()) out += fmt::format("batching {}\n", batching_text(plan.batching));
   for (const Partition& partition : plan.partitions) append_partition(partition, out);
   for (const Transfer& t : plan.transfers)
     out +=
