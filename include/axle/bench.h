@@ -62,6 +62,7 @@ struct BenchReport {
   int64_t disturbed_blocks = 0;  // of ours, left out: the machine was busy elsewhere
   bool noisy_machine = false;  // more blocks were disturbed than not: then none is left out of the distribution
   int64_t elapsed_ns = 0;  // of measuring
+  BatchStatistics batching;  // of our calls while measuring
   std::vector<BenchRival> rivals;  // in the order asked for
   std::vector<std::string> notes;
   std::optional<Session> recorded;  // with options.profile: render_profile_json takes it

@@ -1,5 +1,6 @@
 // Session: a loaded plan. Immutable and thread-safe: run() may be called from many threads. A Binding holds tensors bound
-// in advance and is used by one thread at a time. A session made before fork() refuses to run in the child
+// in advance and is used by one thread at a time. Of a plan that joins requests, calls that wait at the same time are computed together,
+// those of bindings too: one that is cancelled or fails does so alone. A session made before fork() refuses to run in the child
 // (FAILED_PRECONDITION).
 #pragma once
 
@@ -25,11 +26,11 @@ namespace axle {
 
 struct SessionOptions {
   Policy policy;
-  std::vector<NamedTensor> samples;     // shapes to plan for; also what tuning feeds
-  std::shared_ptr<Runtime> runtime;     // null = default_runtime()
+  std::vector<NamedTensor> samples;  // shapes to plan for; also what tuning feeds
+  std::shared_ptr<Runtime> runtime;  // null = default_runtime()
   CancelToken cancel = CancelToken::none();  // stops planning, compiling and loading
   ProgressCallback progress;
-  std::vector<std::string> waive;       // load(lock): drift fields tolerated beside the lock's own [lock] waive
+  std::vector<std::string> waive;  // load(lock): drift fields tolerated beside the lock's own [lock] waive
   // Called when a bound of the policy's constraints comes to be violated by the session's own runs, on a thread of the session that
   // starts only with this set. Must not outlive what it captures; the session's last copy waits for a call under way.
   std::function<void(const QosViolation&)> on_violation;
@@ -60,6 +61,15 @@ struct ReplicaStatistics {
   uint64_t failures = 0;  // its device or process was gone
   int64_t typical_ns = 0;  // time per request that requests are spread by: planned, or learned with schedule.rebalance
   bool left_out = false;  // after a failure, for now
+};
+
+// Of a plan that joins requests (Plan::batching), since loading. All 0 without.
+struct BatchStatistics {
+  uint64_t requests = 0;  // answered, with others or alone
+  uint64_t joined = 0;  // of them, computed together with others
+  uint64_t runs = 0;  // of the model
+  uint64_t redone = 0;  // computed again alone: the run that they were joined in failed
+  int64_t most_rows = 0;  // of one run
 };
 
 class AXLE_API Session {
@@ -100,6 +110,7 @@ class AXLE_API Session {
   // executable for inputs shaped `like` these; without any, to the one for all other shapes (FAILED_PRECONDITION where there is none).
   Result<Binding> make_binding(std::span<const NamedTensor> like = {}) const;
   std::vector<ReplicaStatistics> replicas() const;
+  BatchStatistics batching() const;
   // How the runs of this session and its bindings keep the latency and throughput that the policy's constraints bound, over a sliding
   // window. Where the policy bounds neither, nothing is watched and nothing is reported.
   QosReport qos() const;
@@ -121,7 +132,8 @@ class AXLE_API Session {
 AXLE_API std::shared_ptr<void> open_engine_ahead(std::shared_ptr<Runtime> runtime, const std::string& model_path,
                                                  const Policy& policy);
 
-// Inputs and outputs bound once, run many times; run() neither allocates, locks, logs nor looks up a string.
+// Inputs and outputs bound once, run many times; run() neither allocates, locks, logs nor looks up a string, unless the plan joins
+// requests.
 class AXLE_API Binding {
  public:
   Binding(Binding&&) noexcept;

@@ -41,6 +41,7 @@ struct TuneRow {
   uint64_t peak_memory_bytes = 0;  // of a process that ran nothing else; 0 = not measured
   double throughput_per_s = 0;     // most requests per second with several callers, and with how many; 0 = not measured
   int32_t callers = 0;
+  int32_t batch = 1;               // rows computed together at most in that measurement
 };
 
 struct TuneReport {

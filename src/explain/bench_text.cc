@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "explain/text_table.h"
+#include "spec/batching_text.h"
 #include "spec/candidate.h"
 
 namespace axle {
@@ -113,6 +114,24 @@ std::string qos_text(const QosReport& report, const TextStyle& style) {
   return out;
 }
 
+// How many of the timed calls were computed together.
+std::string batching_line(const Session& session, const BatchStatistics& statistics) {
+  const double per_run =
+      statistics.runs > 0 ? static_cast<double>(statistics.requests) / static_cast<double>(statistics.runs) : 0;
+  std::string out = fmt::format("  joined {}: {:.2f} requests per run, {} of {} with others",
+                                batching_text(session.plan().batching), per_run, statistics.joined, statistics.requests);
+  if (statistics.redone > 0) out += fmt::format(", {} computed again alone", statistics.redone);
+  return out + "\n";
+}
+
+Json batching_json(const BatchStatistics& statistics) {
+  return {{"joined", statistics.joined},
+          {"most_rows", statistics.most_rows},
+          {"redone", statistics.redone},
+          {"requests", statistics.requests},
+          {"runs", statistics.runs}};
+}
+
 }  // namespace
 
 std::string render_bench_text(const BenchReport& report, const TextStyle& style) {
@@ -128,6 +147,7 @@ std::string render_bench_text(const BenchReport& report, const TextStyle& style)
   if (report.disturbed_blocks > 0) out += fmt::format(", {} disturbed", report.disturbed_blocks);
   out += fmt::format("; first call {}; measured for {}\n", format_duration(report.first_run_ns),
                      format_duration(report.elapsed_ns));
+  if (report.session && report.session->plan().batching.on()) out += batching_line(*report.session, report.batching);
   if (!report.rivals.empty()) out += rivals_text(report, style);
   if (report.session) out += qos_text(report.session->qos(), style);
   for (const std::string& note : report.notes) out += note_text(note, style.width);
@@ -143,6 +163,7 @@ Result<std::string> render_bench_json(const RunDocument& document, const BenchRe
   root["callers"] = report.callers;
   root["compare"] = Json::array();
   for (const BenchRival& rival : report.rivals) root["compare"].push_back(rival_json(rival));
+  if (report.session && report.session->plan().batching.on()) root["batching"] = batching_json(report.batching);
   root["blocks"] = {{"counted", report.blocks}, {"disturbed", report.disturbed_blocks}};
   root["elapsed_ms"] = static_cast<double>(report.elapsed_ns) / 1e6;
   root["noisy_machine"] = report.noisy_machine;

@@ -99,6 +99,10 @@ std::string tiles(const RunDocument& document) {
   }
   if (document.run_ns > 0) out += tile(format_duration(document.run_ns), "the recorded run, recording included");
   out += plan.partitions.size() == 1 ? place_tiles(first) : mixed_tiles(plan);
+  if (plan.batching.on())
+    out += tile(std::to_string(plan.batching.rows),
+                fmt::format("rows of requests at most that wait together are computed together, {} run{} at a time",
+                            plan.batching.runs, plan.batching.runs == 1 ? "" : "s"));
   const auto timed = std::count_if(plan.decisions.begin(), plan.decisions.end(),
                                    [](const Decision& d) { return d.evidence && d.evidence->p50_ns > 0; });
   out += tile(std::to_string(plan.decisions.size()), fmt::format("candidates looked at, {} of them timed", timed));

@@ -7,6 +7,7 @@
 #include "explain/decision_words.h"
 #include "explain/error_table.h"
 #include "explain/text_table.h"
+#include "spec/batching_text.h"
 #include "spec/planner_input.h"
 #include "spec/policy_json.h"
 
@@ -263,6 +264,7 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   std::string out = toned(model_title(document), Tone::kStrong, style.color) + "\n";
   out += fmt::format("  judged on {}, schedule {}{}, plan {}\n", plan.judged_shapes.empty() ? "no inputs" : plan.judged_shapes,
                      plan.schedule, plan.each.empty() ? "" : ", each a " + plan.each, plan.digest().substr(0, 19));
+  if (plan.batching.on()) out += fmt::format("  requests are computed together: {}\n", batching_text(plan.batching));
   if (document.policy != nullptr) out += policy_text(*document.policy, style);
   out += "\n";
   add_partitions(plan, style, out);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "model/graph.h"
 #include "model/model_graph.h"
+#include "spec/batching_json.h"
 #include "spec/evidence_json.h"
 #include "spec/machine_json.h"
 #include "spec/policy_json.h"
@@ -125,6 +126,7 @@ Result<Json> plan_json(const RunDocument& document) {
             {"notes", plan.notes}};
   if (plan.switch_at > 0) json["switch_at"] = plan.switch_at;
   if (!plan.each.empty()) json["each"] = plan.each;
+  if (plan.batching.on()) json["batching"] = batching_to_json(plan.batching);
   return json;
 }
 

@@ -42,7 +42,9 @@ std::string render_tune_text(const TuneReport& report, const TextStyle& style) {
          {ratio_text(row)},
          {row.disturbed_blocks > 0 ? fmt::format("{} (-{})", row.blocks, row.disturbed_blocks) : std::to_string(row.blocks)},
          {row.peak_memory_bytes > 0 ? format_size(row.peak_memory_bytes) : ""},
-         {row.callers > 0 ? fmt::format("{:.1f}/s by {}", row.throughput_per_s, row.callers) : ""},
+         {row.callers > 0 ? fmt::format("{:.1f}/s by {}{}", row.throughput_per_s, row.callers,
+                                        row.batch > 1 ? fmt::format(", {} together", row.batch) : "")
+                          : ""},
          {row.error ? fmt::format("{:.1e}", row.error->max_relative) : ""},
          {row.reason}});
   }
@@ -72,6 +74,7 @@ Result<std::string> render_tune_json(const TuneReport& report) {
     if (row.callers > 0) {
       item["throughput_per_s"] = row.throughput_per_s;
       item["callers"] = row.callers;
+      if (row.batch > 1) item["batch"] = row.batch;
     }
     if (row.error) item["error"] = error_figures_to_json(*row.error);
     rows.push_back(std::move(item));

@@ -122,6 +122,7 @@ class Benchmark {
   std::vector<std::string> notes_;
   Sentinel sentinel_;
   int64_t elapsed_ns_ = 0;
+  BatchStatistics before_;  // of our session, when measuring began
 };
 
 Status Benchmark::prepare() {
@@ -251,6 +252,7 @@ Status Benchmark::round(bool backwards) {
 
 Status Benchmark::measure() {
   const int64_t started = steady_ns();
+  before_ = contenders_.front().session->batching();
   for (int64_t i = 0; elapsed_ns_ < options_.duration_ns; ++i) {
     AXLE_RETURN_IF_ERROR(round(i % 2 == 1));
     elapsed_ns_ = steady_ns() - started;
@@ -301,6 +303,11 @@ BenchReport Benchmark::report() {
   Contender& ours = contenders_.front();
   report.session = ours.session;
   report.callers = options_.callers;
+  report.batching = ours.session->batching();
+  report.batching.requests -= before_.requests;
+  report.batching.joined -= before_.joined;
+  report.batching.runs -= before_.runs;
+  report.batching.redone -= before_.redone;
   report.first_run_ns = ours.first_run_ns;
   report.elapsed_ns = elapsed_ns_;
   report.blocks = static_cast<int64_t>(ours.calm_rates.size());

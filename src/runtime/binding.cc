@@ -67,6 +67,7 @@ Status Binding::Impl::bind_output(size_t index, Tensor tensor) {
 }
 
 Status Binding::Impl::run(const CancelToken& cancel) {
+  if (session->batcher) return run_joined(cancel);
   if (!high) return session->watched_call(execution, cancel);
   const LoadSwitch::Request request(session->load.get());
   last_high = request.high();
@@ -76,6 +77,7 @@ Status Binding::Impl::run(const CancelToken& cancel) {
 Result<Tensor> Binding::Impl::output(size_t index) {
   AXLE_RETURN_IF_ERROR(check_index(index, outputs.size(), "output"));
   if (outputs[index].defined()) return outputs[index];
+  if (joined) return joined_outputs[index];
   AXLE_ASSIGN_OR_RETURN(const OutputView view, (last_high ? *high : execution).output(index));
   if (view.dtype == DataType::kString) return copy_of(view);
   return Tensor::borrow(view.dtype, Shape(view.shape.begin(), view.shape.end()), view.data, view.size_bytes);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -175,10 +176,13 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
 
 std::vector<EvidenceRow> stream_rows(const Contender& contender, const EvidenceRow& row) {
   std::vector<EvidenceRow> rows;
-  for (const auto& [callers, timings] : contender.streams) {
+  for (const auto& [key, timings] : contender.streams) {
+    const auto& [batch, callers] = key;
     EvidenceRow& stream = rows.emplace_back();
     stream.key = row.key;
     stream.key.concurrency = callers;
+    stream.key.batch = batch;
+    stream.key.batch_wait_ns = batch > 1 ? contender.batch_wait_ns : 0;
     stream.simulated = row.simulated;
     stream.recorded_unix_s = row.recorded_unix_s;
     stream.made_with = row.made_with;
@@ -197,11 +201,11 @@ TuneRow tune_row(const Contender& contender, const Contender* winner) {
   row.disturbed_blocks = contender.disturbed;
   row.error = contender.error;
   row.peak_memory_bytes = contender.peak_memory_bytes;
-  for (const auto& [callers, timings] : contender.streams) {
+  for (const auto& [key, timings] : contender.streams) {
     const double per_s = 1e9 / std::max(median(timings.block_ns), 1.0);
     if (per_s <= row.throughput_per_s) continue;
     row.throughput_per_s = per_s;
-    row.callers = callers;
+    std::tie(row.batch, row.callers) = key;
   }
   if (!contender.failure.ok()) {
     row.verdict = "failed";

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "axle/evidence.h"
@@ -39,12 +40,13 @@ struct Contender {
   std::string gate_broken;            // the bound of the policy that the error breaks
   Timings timings;
   Timings disturbed_timings;          // of rounds that do not count
-  std::map<int32_t, Timings>
-      streams; // by number of callers at once: blocks are time per completed request, calls single latencies
+  // By rows computed together at most and number of callers at once: blocks are time per completed request, calls single latencies.
+  std::map<std::pair<int32_t, int32_t>, Timings> streams;
+  int64_t batch_wait_ns = 0;  // of those whose requests were joined
   int64_t screen_ns = 0;
   int64_t disturbed = 0;
   int64_t first_run_ns = 0;
-  uint64_t peak_memory_bytes = 0;     // 0 = not measured
+  uint64_t peak_memory_bytes = 0;  // 0 = not measured
 
   bool in_play() const { return failure.ok() && gate_broken.empty(); }
   bool measured() const { return failure.ok() && (!timings.call_ns.empty() || screen_ns > 0); }

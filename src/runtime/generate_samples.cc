@@ -119,6 +119,8 @@ std::optional<Result<std::vector<NamedTensor>>> try_run(Runtime& runtime, const 
   Policy policy = options.policy;
   policy.tuning = {};
   policy.constraints = {};
+  policy.schedule.batch = 1;
+  policy.schedule.batch_wait_ns = 0;
   Policy plain = policy;
   plain.accuracy = {};
   plain.execution.precisions.clear();

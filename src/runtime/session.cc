@@ -118,6 +118,7 @@ Result<Session> Session::load(const Model& model, const Plan& plan, SessionOptio
   AXLE_ASSIGN_OR_RETURN(std::vector<QosGauge> gauges, impl->gauges(resident_before));
   impl->qos = QosMonitor::create(options.policy.constraints, std::move(options.on_violation), std::move(gauges));
   AXLE_RETURN_IF_ERROR(impl->prepare());
+  AXLE_RETURN_IF_ERROR(impl->start_batching(options));
   return Session(std::move(impl));
 }
 
@@ -151,7 +152,7 @@ Result<std::vector<NamedTensor>> Session::Impl::run_in_turn(std::span<const Name
   const CancelToken cancel = effective_token(options);
   // What the caller waits for: a free execution, the copying of outputs and its turn too.
   const int64_t started = qos ? qos->begin() : 0;
-  auto outputs = run_lent(feeds, cancel);
+  auto outputs = batcher ? run_joined(feeds, cancel) : run_lent(feeds, cancel);
   if (outputs) {
     if (Status turn = ticket.wait(cancel); !turn.ok()) outputs = std::move(turn).with_family(ErrorFamily::kRuntime);
   }
@@ -302,12 +303,17 @@ Status Session::Impl::call(Execution& execution, const CancelToken& cancel, int6
 
 Status Session::Impl::watched_call(Execution& execution, const CancelToken& cancel) const {
   const int64_t started = qos ? qos->begin() : 0;
+  Status status = revived_call(execution, cancel);
+  if (qos) qos->end(started, status.ok());
+  return status;
+}
+
+Status Session::Impl::revived_call(Execution& execution, const CancelToken& cancel) const {
   Status status = call(execution, cancel);
   // What is bound stays bound: a process that was started anew can do it again.
   for (size_t i = 0; i < kMostRevivals && isolated && policy.schedule.rebalance && status.code() == StatusCode::kUnavailable;
        ++i)
     status = call(execution, cancel);
-  if (qos) qos->end(started, status.ok());
   return status;
 }
 

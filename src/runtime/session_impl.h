@@ -10,6 +10,7 @@
 
 #include "axle/session.h"
 #include "base/fork_guard.h"
+#include "runtime/batcher.h"
 #include "runtime/executor.h"
 #include "runtime/lanes.h"
 #include "runtime/load_switch.h"
@@ -69,14 +70,15 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::vector<FixedAxis> fixed_axes;         // that some of them fix
   std::unique_ptr<LoadSwitch> load;          // not null: `shapes` are those for a low load, then as many for a high one
   std::unique_ptr<RequestOrder> order;       // null: answers leave when they are done
-  std::unique_ptr<WorkerPool> waiting;       // threads that wait for asynchronous runs of a scheduled plan
-  std::vector<OutputRule> rules;   // one per output
+  std::unique_ptr<WorkerPool> waiting;  // threads that wait for asynchronous runs of a plan that is scheduled or joins requests
+  std::vector<OutputRule> rules;  // one per output
   ForkGuard guard;
   std::unique_ptr<TraceRecorder> recorder;  // null = nothing is recorded
   TraceText run_name = 0;
   std::vector<TraceText> partition_names;
   mutable std::atomic<uint32_t> runs{0};
 
+  std::unique_ptr<Batcher> batcher;  // null: each request is computed alone
   bool isolated = false;  // some part runs in a process of its own
   bool direct = true;  // a call is one call of the execution: no lanes, nothing is recorded or watched
   std::unique_ptr<QosMonitor> qos;  // null: the policy bounds nothing. Last: its thread ends before what it may look at
@@ -92,12 +94,16 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   // The executables for feeds of these shapes, under this load. INVALID_ARGUMENT names what is prepared.
   Result<Replicas*> replicas_for(std::span<const NamedTensor> feeds, bool high_load) const;
   Status prepare();
+  // Of a plan that joins requests: checks that the model's rows do not touch each other, then joins. FAILED_PRECONDITION with the numbers
+  // where they do.
+  Status start_batching(const SessionOptions& options);
   Status prepare_output(Execution& execution, size_t index, const std::vector<const Tensor*>& by_input, Tensor& out) const;
   Result<Tensor> fetch_output(Execution& execution, size_t index) const;
   // `busy_ns`: what the slowest lane spent on it; 0 without lanes.
   Status call(Execution& execution, const CancelToken& cancel, int64_t* busy_ns = nullptr) const;
   // A binding's call, watched where the policy bounds it, and done again where a process ended and the policy lets it.
   Status watched_call(Execution& execution, const CancelToken& cancel) const;
+  Status revived_call(Execution& execution, const CancelToken& cancel) const;
   std::vector<Replicas*> all_replicas() const;
   // What the policy bounds of the memory and power of this session, which must outlive them.
   Result<std::vector<QosGauge>> gauges(uint64_t resident_before) const;
@@ -106,6 +112,8 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
                                                RequestOrder::Ticket& ticket) const;
   // Lends an execution and runs it; on another replica where that one is gone and the policy lets the work move.
   Result<std::vector<NamedTensor>> run_lent(std::span<const NamedTensor> feeds, const CancelToken& cancel) const;
+  // With others that wait at the same time, or lent alone.
+  Result<std::vector<NamedTensor>> run_joined(std::span<const NamedTensor> feeds, const CancelToken& cancel) const;
   Result<std::vector<NamedTensor>> run_once(Execution& execution, std::span<const NamedTensor> feeds, const CancelToken& cancel,
                                             int64_t& busy_ns) const;
 };
@@ -115,17 +123,23 @@ struct Binding::Impl {
       : session(std::move(owner)), execution(std::move(made)), high(std::move(for_high_load)) {
     inputs.resize(session->loaded->inputs.size());
     outputs.resize(session->loaded->outputs.size());
+    joined_outputs.resize(outputs.size());
   }
   Status bind_input(size_t index, const Tensor& tensor);
   Status bind_output(size_t index, Tensor tensor);
   Result<Tensor> output(size_t index);
   Status run(const CancelToken& cancel);
+  Status run_joined(const CancelToken& cancel);
+  // The rows of a run together with others, where the caller or this binding keeps outputs.
+  Status keep_joined(const Batcher::Answer& answer);
 
   std::shared_ptr<Session::Impl> session;
   Execution execution;
   std::optional<Execution> high;  // beside it, for a high load; bound alike
   bool last_high = false;  // which of the two ran last
   std::vector<Tensor> inputs, outputs;  // kept alive while bound
+  bool joined = false;  // the last run was one together with others:
+  std::vector<Tensor> joined_outputs;  // its rows of outputs that are not bound
 };
 
 // Owned copy of what an engine made; strings included.

@@ -53,6 +53,12 @@ constexpr int64_t kLeastHoldNs = 5'000'000;
 constexpr int64_t kHeldRequests = 4;
 constexpr size_t kOrderedWaiters = 4;  // a replica may be so much quicker than another before it waits for it
 
+// As many as can be computed together while as many runs as may be are under way.
+size_t joined_waiters(const Batching& batching) {
+  constexpr size_t kMost = 256;
+  return std::min(kMost, static_cast<size_t>(batching.rows) * (static_cast<size_t>(batching.runs) + 1));
+}
+
 int64_t slowest_ns(std::span<const Partition> partitions) {
   int64_t slowest = 0;
   for (const Partition& part : partitions) slowest = std::max(slowest, part.expected_ns);
@@ -153,6 +159,7 @@ Status Session::Impl::load_plan(const SessionOptions& options) {
   if (ordered) order = std::make_unique<RequestOrder>();
   // What is done and waits for its turn leaves the lanes to others.
   const bool overtakes = ordered && plan.partitions.back().replica > 0;
+  if (plan.batching.on()) waiters = std::max(waiters, joined_waiters(plan.batching));
   if (waiters > 0) waiting = std::make_unique<WorkerPool>(overtakes ? kOrderedWaiters * waiters : waiters);
   if (hybrid) {
     if (!serves_both_loads(shapes) || plan.switch_at < 2)

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <set>
 
+#include "planner/batching.h"
+
 namespace axle {
 namespace {
 
 constexpr int32_t kMostStreams = 16;
+constexpr int32_t kMostJoinedCallers = 64;
 constexpr int kMostRounds = 60;
 constexpr size_t kEnoughBlocks = 12;
 constexpr size_t kLanes = 6;         // that go on after the first round
@@ -22,24 +25,68 @@ std::vector<int32_t> stream_counts(int32_t cores) {
   return {counts.begin(), counts.end()};
 }
 
+std::vector<int32_t> joined_counts(int32_t rows) {
+  const std::set<int32_t> counts = {std::min(rows, kMostJoinedCallers), std::min(2 * rows, kMostJoinedCallers)};
+  return {counts.begin(), counts.end()};
+}
+
+std::vector<Result<StreamSession>> open_streams(Runtime& runtime, const Model& model, const PlannerInput& input,
+                                                const Contender& contender, const std::vector<NamedTensor>& samples,
+                                                const CancelToken& cancel) {
+  std::vector<Result<StreamSession>> sessions;
+  const auto batchings = measurable_batchings(input, contender.plan);
+  if (!batchings) return {batchings.error()};
+  for (const Batching& batching : *batchings) {
+    if (!batching.on()) {
+      sessions.emplace_back(StreamSession{*contender.session, batching});
+      continue;
+    }
+    Plan plan = contender.plan;
+    plan.batching = batching;
+    SessionOptions options;
+    options.policy = input.policy;
+    options.policy.constraints = {};  // watching costs time
+    options.samples = samples;
+    options.runtime = std::shared_ptr<Runtime>(&runtime, [](Runtime*) {});
+    options.cancel = cancel;
+    auto session = Session::load(model, plan, std::move(options));
+    if (session)
+      sessions.emplace_back(StreamSession{*std::move(session), batching});
+    else
+      sessions.emplace_back(session.error());
+  }
+  return sessions;
+}
+
+void StreamRace::enter(Contender& contender, const StreamSession& opened) {
+  const int32_t rows = opened.batching.rows;
+  for (const int32_t count : opened.batching.on() ? joined_counts(rows) : counts_) {
+    if (rules_.over()) return;
+    auto bindings = make_callers(opened.session, samples_, count);
+    if (!bindings) {
+      failures_.push_back(fmt::format("{} with {} callers: {}", contender.name, count, bindings.error().message()));
+      return;
+    }
+    Lane& lane = lanes_.emplace_back();
+    lane.contender = &contender;
+    lane.batch = rows;
+    lane.callers = count;
+    lane.bindings = *std::move(bindings);
+    take(lane);
+  }
+}
+
 void StreamRace::prepare() {
   for (Contender& contender : contenders_) {
-    if (!contender.measured() || !contender.session) continue;
-    for (const int32_t count : counts_) {
-      if (rules_.over()) return;
-      auto bindings = make_callers(*contender.session, samples_, count);
-      if (!bindings) {
-        failures_.push_back(fmt::format("{} with {} callers: {}", contender.name, count, bindings.error().message()));
-        break;
-      }
-      Lane& lane = lanes_.emplace_back();
-      lane.contender = &contender;
-      lane.callers = count;
-      lane.bindings = *std::move(bindings);
-      take(lane);
+    if (!contender.measured() || !contender.session || rules_.over()) continue;
+    for (const Result<StreamSession>& opened : open_(contender)) {
+      if (opened)
+        enter(contender, *opened);
+      else
+        failures_.push_back(fmt::format("{}: {}", contender.name, opened.error().message()));
     }
+    leave_behind();
   }
-  leave_behind();
 }
 
 // One block. False when the machine was busy elsewhere meanwhile.
@@ -70,6 +117,10 @@ void StreamRace::leave_behind() {
   std::stable_sort(order.begin(), order.end(), [](const Lane* a, const Lane* b) { return a->best_per_s > b->best_per_s; });
   for (size_t rank = 0; rank < order.size(); ++rank)
     order[rank]->out = rank >= kLanes || order[rank]->best_per_s < kNearEnough * order.front()->best_per_s;
+  // What has lost need not stay loaded.
+  for (Lane& lane : lanes_) {
+    if (lane.out) lane.bindings.clear();
+  }
 }
 
 // What came near the best is evidence; a first look alone is none. A machine that is never quiet gives disturbed figures or nothing.
@@ -79,7 +130,7 @@ void StreamRace::keep() {
     const std::vector<double>& blocks = calm ? lane.request_ns : lane.disturbed_ns;
     if (lane.out || blocks.size() < kFewestBlocks) continue;
     noisy_ = noisy_ || !calm;
-    Timings& timings = lane.contender->streams[lane.callers];
+    Timings& timings = lane.contender->streams[{lane.batch, lane.callers}];
     timings.block_ns = blocks;
     timings.call_ns = calm ? lane.call_ns : lane.disturbed_call_ns;
   }

@@ -285,8 +285,13 @@ void Tuning::measure_memory() {
 // What throughput is judged by: several callers at once.
 void Tuning::measure_streams() {
   if (!wants_streams(options_.policy)) return;
-  StreamRace race(contenders_, samples_, stream_counts(input_.machine.allowed_cores()), sentinel_,
-                  {[this] { return left_ns(); }, [this] { return over(); }, [this] { show(); }}, options_.cancel);
+  for (Contender& contender : contenders_) contender.batch_wait_ns = options_.policy.schedule.batch_wait_ns;
+  StreamRace race(
+      contenders_, samples_, stream_counts(input_.machine.allowed_cores()),
+      [this](const Contender& contender) {
+        return open_streams(runtime_, model_, input_, contender, samples_, options_.cancel);
+      },
+      sentinel_, {[this] { return left_ns(); }, [this] { return over(); }, [this] { show(); }}, options_.cancel);
   race.run();
   noisy_ = noisy_ || race.noisy();
   for (const std::string& failure : race.failures()) notes_.push_back("not measured with several callers: " + failure);
