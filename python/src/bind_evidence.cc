@@ -18,6 +18,8 @@ void bind_evidence(nb::module_& module) {
       .def_ro("part", &EvidenceKey::part, "\"\" = the whole model")
       .def_ro("shapes", &EvidenceKey::shapes)
       .def_ro("concurrency", &EvidenceKey::concurrency)
+      .def_ro("batch", &EvidenceKey::batch, "rows that were computed together at most; 1 = requests one by one")
+      .def_ro("batch_wait_ns", &EvidenceKey::batch_wait_ns)
       .def_ro("samples_digest", &EvidenceKey::samples_digest)
       .def_ro("library_digest", &EvidenceKey::library_digest)
       .def_ro("machine", &EvidenceKey::machine, "identity fingerprint");

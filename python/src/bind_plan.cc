@@ -115,6 +115,11 @@ void bind_parts(nb::module_& module) {
 void bind_plan(nb::module_& module) {
   bind_decisions(module);
   bind_parts(module);
+  nb::class_<Batching>(module, "Batching", "How requests that wait at the same time are computed together.")
+      .def_ro("rows", &Batching::rows, "of one run, at most; 1 = each request is computed alone")
+      .def_ro("wait_ns", &Batching::wait_ns, "how long the first of them waits for others")
+      .def_ro("runs", &Batching::runs, "at a time")
+      .def_ro("axis", &Batching::axis, "the first one of every input and output, by its symbol");
   nb::class_<Plan>(module, "Plan", "What runs where, and why not otherwise.")
       .def_ro("model_digest", &Plan::model_digest)
       .def_ro("policy_digest", &Plan::policy_digest)
@@ -122,6 +127,7 @@ void bind_plan(nb::module_& module) {
       .def_ro("schedule", &Plan::schedule)
       .def_ro("each", &Plan::each, "what each replica is where it has several partitions: \"pipeline\" or \"split\"; else \"\"")
       .def_ro("switch_at", &Plan::switch_at, "of a hybrid plan: requests in flight from which the load is high; else 0")
+      .def_ro("batching", &Plan::batching)
       .def_ro("partitions", &Plan::partitions, "in execution order, at least one")
       .def_ro("transfers", &Plan::transfers)
       .def_ro("judged_shapes", &Plan::judged_shapes)

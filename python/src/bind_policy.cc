@@ -97,7 +97,10 @@ void bind_rules(nb::module_& module) {
       .def_rw("ordered", &ScheduleRules::ordered, nb::arg().none(),
               "answers leave in the order of the calls; None = those of a pipeline do")
       .def_rw("each", &ScheduleRules::each, "what each replica is: SINGLE, PIPELINE or SPLIT")
-      .def_rw("groups", &ScheduleRules::groups, "selectors of the resources of each replica that is cut; empty = pairs");
+      .def_rw("groups", &ScheduleRules::groups, "selectors of the resources of each replica that is cut; empty = pairs")
+      .def_rw("batch", &ScheduleRules::batch,
+              "rows of waiting requests computed together at most; 1 = each alone, 0 = \"auto\"")
+      .def_rw("batch_wait_ns", &ScheduleRules::batch_wait_ns, "how long the first of them waits for others");
   nb::class_<TuningRules>(module, "TuningRules", "How much may be measured, and what measurements are worth.")
       .def_rw("budget_ns", &TuningRules::budget_ns, "0 = do not measure")
       .def_rw("evidence", &TuningRules::evidence);

@@ -86,6 +86,12 @@ void bind_statistics(nb::module_& module) {
       .def_ro("failures", &ReplicaStatistics::failures, "its device or process was gone")
       .def_ro("typical_ns", &ReplicaStatistics::typical_ns, "time per request that requests are spread by")
       .def_ro("left_out", &ReplicaStatistics::left_out, "after a failure, for now");
+  nb::class_<BatchStatistics>(module, "BatchStatistics", "Of a plan that joins requests, since loading. All 0 without.")
+      .def_ro("requests", &BatchStatistics::requests, "answered, with others or alone")
+      .def_ro("joined", &BatchStatistics::joined, "of them, computed together with others")
+      .def_ro("runs", &BatchStatistics::runs, "of the model")
+      .def_ro("redone", &BatchStatistics::redone, "computed again alone: the run that they were joined in failed")
+      .def_ro("most_rows", &BatchStatistics::most_rows, "of one run");
 }
 
 void bind_timing(nb::module_& module) {
@@ -175,6 +181,9 @@ void bind_session(nb::module_& module) {
       .def(
           "replicas", [](const SessionCore& core) { return core.session().replicas(); },
           "Statistics of each replica; one for every schedule but \"replicas\".")
+      .def(
+          "batching", [](const SessionCore& core) { return core.session().batching(); },
+          "How many requests were computed together (schedule.batch).")
       .def_prop_ro("copies", &SessionCore::copies, "Arrays that run() had to copy so far.")
       .def_prop_ro("model", &SessionCore::model, nb::rv_policy::reference_internal)
       .def_prop_ro("policy", &SessionCore::policy, nb::rv_policy::reference_internal, "The policy it was planned under.")

@@ -106,6 +106,7 @@ void bind_report(nb::module_& module) {
       .def_ro("error", &TuneRow::error)
       .def_ro("throughput_per_s", &TuneRow::throughput_per_s, "most requests per second with several callers; 0 = not measured")
       .def_ro("callers", &TuneRow::callers, "with how many")
+      .def_ro("batch", &TuneRow::batch, "rows computed together at most in that measurement")
       .def_ro("peak_memory_bytes", &TuneRow::peak_memory_bytes, "of a process that ran nothing else; 0 = not measured")
       .def("__repr__", [](const TuneRow& row) { return "<axle.TuneRow " + row.candidate + ": " + row.verdict + ">"; });
   nb::class_<TuneReport>(module, "TuneReport", "What tune measured. str() is the table.")
