@@ -11,7 +11,7 @@
 #include <sstream>
 #include <thread>
 
-#include "runtime/core_speed.h"
+#include "runtime/measuring/core_speed.h"
 
 namespace axle_benchmarks {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/paired_stats.h"
+#include "runtime/measuring/paired_stats.h"
 
 namespace axle_benchmarks {
 

@@ -11,7 +11,7 @@
 #include "planner/planner.h"
 #include "process_memory.h"
 #include "run_main.h"
-#include "runtime/paired_stats.h"
+#include "runtime/measuring/paired_stats.h"
 
 namespace axle_benchmarks {
 namespace {

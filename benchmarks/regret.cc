@@ -14,8 +14,8 @@
 #include "planner/mixed_plan.h"
 #include "planner/planner.h"
 #include "run_main.h"
-#include "runtime/contender.h"
-#include "runtime/planner_inputs.h"
+#include "runtime/facts/planner_inputs.h"
+#include "runtime/measuring/contender.h"
 
 namespace axle_benchmarks {
 namespace {

@@ -17,7 +17,7 @@
 #include "engine/worker.h"
 #include "paired.h"
 #include "run_main.h"
-#include "runtime/paired_stats.h"
+#include "runtime/measuring/paired_stats.h"
 
 namespace axle_benchmarks {
 namespace {

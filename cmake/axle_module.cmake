@@ -1,13 +1,17 @@
-# axle_module(NAME [DEPS target...] [PUBLIC_DEPS ...] [TEST_DEPS target...] [EXCLUDE file...])
+# axle_module(NAME [FOLDERS folder...] [DEPS target...] [TEST_DEPS target...] [EXCLUDE file...])
 #
-# One folder under src/ = one static library axle_NAME made of its *.cc (without *_test.cc and *_fuzz.cc),
-# one test program axle_NAME_test made of its *_test.cc, and one fuzz target per *_fuzz.cc.
+# One folder under src/, with those of its subfolders that FOLDERS names = one static library axle_NAME made of the *.cc (without
+# *_test.cc and *_fuzz.cc), one test program axle_NAME_test made of the *_test.cc, and one fuzz target per *_fuzz.cc.
 # DEPS may name other modules (axle_base) or libraries (fmt::fmt).
 function(axle_module NAME)
-  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS;EXCLUDE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
-  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
-  file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+  cmake_parse_arguments(ARG "" "" "FOLDERS;DEPS;TEST_DEPS;EXCLUDE" ${ARGN})
+  set(folders ${CMAKE_CURRENT_SOURCE_DIR} ${ARG_FOLDERS})
+  list(TRANSFORM folders APPEND "/*.cc" OUTPUT_VARIABLE source_globs)
+  list(TRANSFORM folders APPEND "/*_test.cc" OUTPUT_VARIABLE test_globs)
+  list(TRANSFORM folders APPEND "/*_fuzz.cc" OUTPUT_VARIABLE fuzzer_globs)
+  file(GLOB sources CONFIGURE_DEPENDS ${source_globs})
+  file(GLOB tests CONFIGURE_DEPENDS ${test_globs})
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${fuzzer_globs})
   foreach(file ${ARG_EXCLUDE})
     list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${file})
   endforeach()

@@ -19,7 +19,7 @@ install(TARGETS axle LIBRARY DESTINATION axle COMPONENT python NAMELINK_SKIP)
 # Beside the library, which starts it.
 axle_in_wheel(axle_worker RUNTIME DESTINATION axle)
 foreach(script convert export)
-  install(FILES ${PROJECT_SOURCE_DIR}/src/runtime/axle_${script}.py DESTINATION axle RENAME axle-${script}.py COMPONENT python)
+  install(FILES ${PROJECT_SOURCE_DIR}/src/runtime/variants/axle_${script}.py DESTINATION axle RENAME axle-${script}.py COMPONENT python)
 endforeach()
 
 set_target_properties(axle_cli PROPERTIES INSTALL_RPATH "$ORIGIN/..")

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/json.h"
-#include "runtime/model_facts.h"
+#include "runtime/facts/model_facts.h"
 #include "runtime/session_impl.h"
 
 namespace axle {

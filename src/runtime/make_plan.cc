@@ -1,12 +1,12 @@
 #include "axle/convert.h"
 #include "engine/library_digest.h"
 #include "planner/planner.h"
-#include "runtime/fixed_inputs.h"
-#include "runtime/generate_inputs.h"
-#include "runtime/plan_memo.h"
-#include "runtime/planner_inputs.h"
+#include "runtime/facts/plan_memo.h"
+#include "runtime/facts/planner_inputs.h"
+#include "runtime/inputs/generate_inputs.h"
 #include "runtime/runtime_state.h"
-#include "runtime/variants.h"
+#include "runtime/variants/fixed_inputs.h"
+#include "runtime/variants/variants.h"
 #include "spec/planner_input_json.h"
 
 namespace axle {

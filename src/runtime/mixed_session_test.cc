@@ -7,7 +7,7 @@
 #include "axle/session.h"
 #include "base/testing/status_matchers.h"
 #include "model/model_graph.h"
-#include "runtime/planner_inputs.h"
+#include "runtime/facts/planner_inputs.h"
 #include "runtime/testing/fake_engines.h"
 #include "runtime/testing/interpreter.h"
 

@@ -14,8 +14,8 @@
 #include "axle/runtime.h"
 #include "cache/memo.h"
 #include "engine/engine.h"
-#include "runtime/idle_engines.h"
-#include "runtime/worker_pool.h"
+#include "runtime/execution/worker_pool.h"
+#include "runtime/loading/idle_engines.h"
 
 namespace axle {
 

@@ -10,11 +10,11 @@
 #include "base/clock.h"
 #include "base/fork_guard.h"
 #include "engine/host_api.h"
-#include "runtime/fixed_inputs.h"
-#include "runtime/model_facts.h"
+#include "runtime/facts/model_facts.h"
 #include "runtime/runtime_state.h"
 #include "runtime/session_impl.h"
 #include "runtime/session_plan.h"
+#include "runtime/variants/fixed_inputs.h"
 
 namespace axle {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "planner/batching.h"
-#include "runtime/independent_rows.h"
-#include "runtime/model_facts.h"
+#include "runtime/execution/independent_rows.h"
+#include "runtime/facts/model_facts.h"
 #include "runtime/session_impl.h"
 
 namespace axle {

@@ -10,14 +10,14 @@
 
 #include "axle/session.h"
 #include "base/fork_guard.h"
-#include "runtime/batcher.h"
-#include "runtime/executor.h"
-#include "runtime/lanes.h"
-#include "runtime/load_switch.h"
+#include "runtime/execution/batcher.h"
+#include "runtime/execution/executor.h"
+#include "runtime/execution/lanes.h"
+#include "runtime/execution/load_switch.h"
+#include "runtime/execution/replicas.h"
+#include "runtime/execution/request_order.h"
 #include "runtime/qos_monitor.h"
-#include "runtime/replicas.h"
-#include "runtime/request_order.h"
-#include "runtime/variants.h"
+#include "runtime/variants/variants.h"
 #include "trace/recorder.h"
 
 namespace axle {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <span>
 
-#include "runtime/build.h"
+#include "runtime/loading/build.h"
 #include "runtime/session_impl.h"
 
 namespace axle {

@@ -4,8 +4,8 @@
 #include "axle/convert.h"
 #include "axle/lock_check.h"
 #include "axle/session.h"
-#include "runtime/fixed_inputs.h"
 #include "runtime/session_impl.h"
+#include "runtime/variants/fixed_inputs.h"
 
 namespace axle {
 

@@ -6,9 +6,9 @@
 #include "axle/tune.h"
 #include "base/logging.h"
 #include "planner/mixed_plan.h"
-#include "runtime/contender.h"
-#include "runtime/measure_error.h"
-#include "runtime/planner_inputs.h"
+#include "runtime/facts/planner_inputs.h"
+#include "runtime/measuring/contender.h"
+#include "runtime/measuring/measure_error.h"
 
 namespace axle {
 namespace {
