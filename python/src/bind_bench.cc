@@ -170,10 +170,10 @@ void bind_report(nb::module_& module) {
   nb::class_<Benched>(module, "BenchReport", "What bench measured. str() is the table.")
       .def_prop_ro(
           "session", [](const Benched& benched) { return session_of(benched, benched.report.session); },
-          nb::sig("def session(self) -> SessionCore"), "What was measured, as an axle.Session that can be run on.")
+          nb::sig("def session(self) -> axle.session.Session"), "What was measured, as an axle.Session that can be run on.")
       .def_prop_ro(
           "recorded", [](const Benched& benched) { return session_of(benched, benched.report.recorded); },
-          nb::sig("def recorded(self) -> SessionCore | None"),
+          nb::sig("def recorded(self) -> axle.session.Session | None"),
           "With profile=True the session whose calls were recorded: its profile() and kernel_times().")
       .def_prop_ro("latency", field(&BenchReport::latency))
       .def_prop_ro("throughput_per_s", field(&BenchReport::throughput_per_s), "completed calls of all callers per second")

@@ -52,7 +52,6 @@ ELSEWHERE = {
     "LockCheck::status": "LockCheck.raise_if_drifted",
     "Drift::to_string": "Drift.__str__",
     "CancelToken::with_deadline": "CancelToken.with_timeout",
-    "Session::lock": "Session.to_lock",
     "SessionOptions::on_violation": "Session.violations",
     "Model::format_name": "Model.format",
 }
