@@ -1,6 +1,7 @@
-"""The wheel: built, installed into a fresh environment, and used from there. Slow: ./dev python -m pytest -m slow python/tests."""
+"""The wheel: built by pip, installed into a fresh environment, and used from there: ./dev test -R '^wheel$'."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,8 +15,9 @@ pytestmark = pytest.mark.slow
 
 USE = """
 import sys
-import numpy as np, axle, gpukit
-assert axle.__file__.startswith(sys.prefix), axle.__file__
+import numpy as np, axle, gpukit, rm_abstract
+for package in (axle, gpukit, rm_abstract):
+    assert package.__file__.startswith(sys.prefix), package.__file__
 session = axle.Session.create(sys.argv[1], engine="onnxruntime", threads=1)
 print(session.run({"x": np.arange(4, dtype=np.float32), "y": np.ones(4, np.float32)})["z"].tolist())
 print(sorted({"onnxruntime", "openvino"} & {engine.name for engine in axle.engines() if engine.present}))
@@ -32,15 +34,19 @@ def run(*command, **environment) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """Built by pip with this environment's tools; AXLE_TEST_WHEEL names one that is there already."""
+    """Built by pip with this environment's tools; AXLE_TEST_WHEEL names one that is there already.
+
+    The build folder stays, as deep below the checkout as that of a preset, so that the compiler cache has what a preset compiled.
+    """
     if "AXLE_TEST_WHEEL" in os.environ:
         return Path(os.environ["AXLE_TEST_WHEEL"])
     folder = tmp_path_factory.mktemp("wheel")
-    launcher = {"CMAKE_CXX_COMPILER_LAUNCHER": "ccache", "CMAKE_C_COMPILER_LAUNCHER": "ccache"}
+    launcher = {"CMAKE_CXX_COMPILER_LAUNCHER": "ccache", "CMAKE_C_COMPILER_LAUNCHER": "ccache"} if shutil.which("ccache") else {}
+    # The presets' names of the compilers, not those that Python was built with: another name is another compiler to the cache.
+    cache = {"CC": "cc", "CXX": "c++", "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    run(
-        *pip, "wheel", ROOT, "--no-build-isolation", "--no-deps", "-w", folder, "--config-settings", f"build-dir={folder}/build", **launcher
-    )
+    settings = ["--config-settings", f"build-dir={ROOT}/build/wheel"]
+    run(*pip, "wheel", ROOT, "--no-build-isolation", "--no-deps", "-w", folder, *settings, **launcher, **cache)
     return next(folder.glob("axle-*.whl"))
 
 
@@ -69,7 +75,7 @@ def test_the_wheel_holds_what_it_should(wheel):
 
 
 def test_the_packages_work_from_a_fresh_environment(installed, add_model, tmp_path):
-    out = run(installed / "bin" / "python", "-c", USE, add_model, **elsewhere(AXLE_CACHE_DIR=str(tmp_path / "cache")))
+    out = run(installed / "bin" / "python", "-P", "-c", USE, add_model, **elsewhere(AXLE_CACHE_DIR=str(tmp_path / "cache")))
     assert out == "[1.0, 2.0, 3.0, 4.0]\n['onnxruntime', 'openvino']\n"
 
 
