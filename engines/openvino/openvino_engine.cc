@@ -222,8 +222,9 @@ std::vector<kit::Precision> OpenVinoEngine::precisions(std::string_view id) cons
   const std::string offered = device_property(*api_, core_.get(), device, "OPTIMIZATION_CAPABILITIES");
   std::vector<kit::Precision> precisions;
   if (!device.starts_with("NPU")) precisions.push_back({"f32", "f32", true});
-  if (contains(offered, "BF16")) precisions.push_back({"bf16", "f32", true});
-  if (contains(offered, "FP16")) precisions.push_back({"f16", "", true});
+  const auto native = [&](std::string_view precision) { return !is_cpu(device) || processor_has(precision); };
+  if (contains(offered, "BF16")) precisions.push_back({"bf16", "f32", native("bf16")});
+  if (contains(offered, "FP16")) precisions.push_back({"f16", "", native("f16")});
   if (is_cpu(device) && contains(offered, "INT8")) precisions.push_back({"int8", "i32", true});
   return precisions;
 }

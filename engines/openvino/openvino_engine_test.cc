@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "engine/testing/engine_case.h"
 
@@ -56,6 +58,21 @@ TEST_F(OpenVinoEngine, PromisesNothingBelowF32BeforeItIsLoaded) {
   asked.precision = "int8";
   AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict integers, engine_->support(asked));
   EXPECT_EQ(integers.graph.code, "PRECISION");
+}
+
+// The library takes bf16 on every processor with AVX-512, and only emulates it where there are no instructions for it.
+TEST_F(OpenVinoEngine, SaysWhetherBf16IsTheProcessorsOwn) {
+  std::ifstream in("/proc/cpuinfo");
+  const std::string text = (std::ostringstream() << in.rdbuf()).str();
+  const auto has = [&](const char* flag) { return text.find(std::string(" ") + flag) != std::string::npos; };
+  if (!has("avx2")) GTEST_SKIP() << "flags of x86 are what is compared";
+  AXLE_ASSERT_OK_AND_ASSIGN(const Capability capability, engine_->capability("cpu:0"));
+  for (const auto& precision : capability.precisions) {
+    bool native = true;
+    if (precision.name == "bf16") native = has("avx512_bf16") || has("amx_bf16") || has("avx_ne_convert");
+    if (precision.name == "f16") native = has("avx512_fp16") || has("amx_fp16") || has("avx_ne_convert");
+    EXPECT_EQ(precision.native, native) << precision.name;
+  }
 }
 
 TEST_F(OpenVinoEngine, RefusesOptionsItDoesNotHave) {

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace axle::openvino {
 namespace {
 
@@ -60,6 +64,22 @@ Settings parse_settings(const kit::Options& options) {
 }
 
 bool is_cpu(std::string_view device) { return device == "CPU"; }
+
+bool processor_has(std::string_view precision) {
+  if (precision != "bf16" && precision != "f16") return true;
+#if defined(__x86_64__)
+  // Intel's manual, volume 2A, CPUID: leaf 7, subleaves 0 and 1.
+  constexpr unsigned kAmxBf16 = 1u << 22, kAvx512Fp16 = 1u << 23;                       // EDX of 0
+  constexpr unsigned kAvx512Bf16 = 1u << 5, kAmxFp16 = 1u << 21, kAvxNeConvert = 1u << 5;  // EAX, EAX, EDX of 1
+  unsigned a = 0, b = 0, c = 0, d = 0, a1 = 0, b1 = 0, c1 = 0, d1 = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  if (__get_cpuid_count(7, 1, &a1, &b1, &c1, &d1) == 0) a1 = d1 = 0;
+  if ((d1 & kAvxNeConvert) != 0) return true;
+  return precision == "bf16" ? (d & kAmxBf16) != 0 || (a1 & kAvx512Bf16) != 0 : (d & kAvx512Fp16) != 0 || (a1 & kAmxFp16) != 0;
+#else
+  return true;  // the library asks the system
+#endif
+}
 
 Handle<ov_core_t> make_core(const Api& api) {
   return make<ov_core_t>(api, api.ov_core_free, "starting OpenVINO", [&](ov_core_t** out) { return api.ov_core_create(out); });

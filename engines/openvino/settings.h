@@ -20,6 +20,8 @@ std::vector<kit::Preset> preset_table();
 Settings parse_settings(const kit::Options& options);
 
 bool is_cpu(std::string_view device);
+// Whether this processor computes it as such. The library also takes bf16 where it only emulates it.
+bool processor_has(std::string_view precision);
 
 // A core of its own, because an imported blob takes its properties only from its core.
 Handle<ov_core_t> make_core(const Api& api);

@@ -63,6 +63,20 @@ TEST(Cores, SplitsWholeCores) {
   EXPECT_THAT(even_split(machine, machine.resources[0], 5), IsEmpty());
 }
 
+TEST(Precision, IsNativeWhereThereAreInstructionsForIt) {
+  Machine machine;
+  EXPECT_TRUE(has_instructions(machine, "bf16"));  // not known
+  machine.isa = {"avx2", "avx512_vnni", "avx512f"};
+  EXPECT_FALSE(has_instructions(machine, "bf16"));
+  EXPECT_FALSE(has_instructions(machine, "f16"));
+  EXPECT_TRUE(has_instructions(machine, "f32"));
+  EXPECT_TRUE(has_instructions(machine, "int8"));
+  for (const char* feature : {"avx512_bf16", "amx_bf16", "svebf16"}) {
+    machine.isa = {"avx2", feature};
+    EXPECT_TRUE(has_instructions(machine, "bf16")) << feature;
+  }
+}
+
 TEST(CostModel, MoreThreadsHelpLargeModelsOnly) {
   const Machine machine = machine_of(2);
   ModelFacts large, tiny;

@@ -1,6 +1,9 @@
 #include "planner/precision.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <vector>
 
 namespace axle {
 namespace {
@@ -32,6 +35,16 @@ int precision_distance(const ModelFacts& model, std::string_view precision) {
   const std::string own = own_precision(model);
   if (precision == own) return 0;
   return keeps_precision(model, precision) ? 1 : 2 + std::abs(width(own) - width(precision));
+}
+
+bool has_instructions(const Machine& machine, std::string_view precision) {
+  static const std::map<std::string_view, std::vector<std::string_view>> kNeeds = {
+      {"bf16", {"amx_bf16", "avx512_bf16", "avx_ne_convert", "bf16", "smeb16f32", "svebf16"}},
+      {"f16", {"amx_fp16", "asimdhp", "avx512_fp16", "avx_ne_convert", "fphp"}}};
+  const auto needs = kNeeds.find(precision);
+  if (needs == kNeeds.end() || machine.isa.empty()) return true;
+  return std::ranges::any_of(
+      needs->second, [&](std::string_view feature) { return std::ranges::find(machine.isa, feature) != machine.isa.end(); });
 }
 
 int precision_bits(std::string_view precision) {

@@ -265,8 +265,10 @@ Gate gate_precision_policy(const PlanningContext& context, const Demand& demand,
 
 Gate gate_precision_native(const PlanningContext& context, const Demand& demand, const Place& place,
                            const PrecisionSpec& precision) {
-  if (precision.native || keeps_precision(context.input.model, precision.name) || demand.precisions.size() == 1)
-    return std::nullopt;
+  // An engine speaks of the machine that it was opened on.
+  const bool elsewhere = context.input.what_if && !place.facts->assumed && place.resource->kind == ResourceKind::kCpu;
+  const bool native = precision.native && (!elsewhere || has_instructions(context.input.machine, precision.name));
+  if (native || keeps_precision(context.input.model, precision.name) || demand.precisions.size() == 1) return std::nullopt;
   return Rejection{
       "EMULATED", fmt::format("{} has no {} of its own and would only lose accuracy", place.name(), precision.name), {}};
 }

@@ -141,6 +141,50 @@ def test_one_precision_is_made_run_and_reported(axle, engines, small, tmp_path, 
     assert axle("cache", "stats", "--json").json["entries"] == cached["entries"]
 
 
+def test_a_list_with_bf16_is_judged_compiled_and_read_back(axle, engines, small, tmp_path):
+    if "openvino" not in engines:
+        pytest.skip("not installed: openvino")
+    samples = small.parent / "samples.npz"
+    flags = ("--engine", "openvino", "--inputs", samples)
+
+    def rules(bound: str, listed: str) -> Path:
+        return policy(small.parent, f"max_relative_error = {bound}", f"precision = [{listed}]")
+
+    def judged(listed: str, bound: str = "0.2") -> dict[str, str]:
+        decisions = axle("plan", small, "--policy", rules(bound, listed), *flags, "--json").json["decisions"]
+        return {d["candidate"].split("/")[1]: d["code"] for d in decisions if d["candidate"].startswith("openvino@cpu:0/")}
+
+    told = judged('"bf16", "f32"')
+    if told.get("bf16", "EMULATED") == "EMULATED":
+        pytest.skip("this processor has no bf16 of its own")
+    # Nobody has measured its error: f32, the next of the list, runs meanwhile.
+    assert told["bf16"] == "ACCURACY_UNKNOWN"
+    assert (
+        axle("plan", small, "--policy", rules("0.2", '"bf16", "f32"'), *flags, "--json").json["plan"]["partitions"][0]["precision"] == "f32"
+    )
+
+    tuned = axle("tune", small, "--policy", rules("0.2", '"bf16", "f16"'), *flags, "--budget", "3s", "--json")
+    assert tuned.code == 0, tuned.err
+    errors = [row["error"]["max_relative"] for row in tuned.json["candidates"] if row["error"] and "/bf16/" in row["candidate"]]
+    assert errors
+    assert all(0 < error < 0.2 for error in errors)
+    # Measured, the list is gated on what was found.
+    assert judged('"bf16", "f32"')["bf16"] not in ("ACCURACY", "ACCURACY_UNKNOWN")
+    assert judged('"bf16", "f32"', "1e-7")["bf16"] == "ACCURACY"
+
+    chosen = ("--policy", rules("0.2", '"bf16", "f16"'), *flags)
+    compiled = axle("compile", small, *chosen, "--json")
+    assert compiled.code == 0, compiled.err
+    answer = axle("run", small, *chosen, "--output-dir", tmp_path / "out", "--json")
+    assert answer.code == 0, answer.err
+    part = answer.json["plan"]["partitions"][0]
+    assert part["candidate"].startswith("openvino@cpu:0/bf16/")
+    assert part["cache"] == "hit"
+    assert part["effective"]["precision"] == "bf16"
+    assert part["effective"]["precision_read_back"]
+    assert "bf16" in {kernel["precision"] for kernel in part["effective"]["kernels"]}
+
+
 def test_f16_is_made_where_the_engine_does_not_convert(axle, engines, small):
     flags = ("--engine", "onnxruntime", "--precision", "f16", "--inputs", small.parent / "samples.npz", "--json")
     answer = axle("run", small, *flags)
