@@ -23,6 +23,8 @@ constexpr std::array kEnvironment = {
     Row{"AXLE_CUSTOM_OPS_PATH",
         "folders with libraries of custom operators, separated by colons; else ~/.local/share/axle/custom-ops"},
     Row{"AXLE_ALLOW_SIMULATED", "1: emulated devices count as devices everywhere, as with --allow-simulated"},
+    Row{"AXLE_WORKER_MEMORY", "what an engine in a process of its own may allocate: 2GiB; unset: no limit"},
+    Row{"AXLE_WORKER_TIMEOUT", "how long one call may take it before its process is ended: 30s; unset: no limit"},
     Row{"AXLE_NAME_LIBRARY",
         "the vendor library of engine NAME, for example AXLE_ONNXRUNTIME_LIBRARY=/opt/ort/libonnxruntime.so"},
     Row{"AXLE_LOG", "what is logged to stderr: LEVEL[,module=LEVEL], with the levels trace, debug, info, warning, error"},

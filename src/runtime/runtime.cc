@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/fork_guard.h"
 #include "base/logging.h"
+#include "base/text.h"
 #include "engine/worker_channel.h"
 #include "engine/worker_confine.h"
 #include "model/model_graph.h"
@@ -13,10 +14,33 @@
 
 namespace axle {
 
+namespace {
+
+// For programs that set no limits of their own. A word that is no limit is an error: else there would be none.
+Status limit_by_environment(const char* variable, Result<int64_t> (*parse)(std::string_view), int64_t& limit) {
+  const char* word = std::getenv(variable);
+  if (word == nullptr || word[0] == '\0' || limit != 0) return ok_status();
+  Result<int64_t> parsed = parse(word);
+  if (!parsed) return std::move(parsed).error().with_context(variable);
+  limit = *parsed;
+  return limit > 0 ? ok_status() : invalid_argument_error(std::string(variable) + " is \"" + word + "\", which is no limit");
+}
+
+Status limits_by_environment(RuntimeOptions& options) {
+  AXLE_RETURN_IF_ERROR(limit_by_environment("AXLE_WORKER_TIMEOUT", &parse_duration_ns, options.worker_timeout_ns));
+  auto memory = static_cast<int64_t>(options.worker_memory_bytes);
+  AXLE_RETURN_IF_ERROR(limit_by_environment("AXLE_WORKER_MEMORY", &parse_size_bytes, memory));
+  options.worker_memory_bytes = static_cast<uint64_t>(memory);
+  return ok_status();
+}
+
+}  // namespace
+
 Runtime::Runtime(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Runtime::~Runtime() = default;
 
 Result<std::shared_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
+  AXLE_RETURN_IF_ERROR(limits_by_environment(options));
   auto state = std::make_unique<State>();
   EngineRegistryOptions registry_options;
   registry_options.plugin_folders = options.engine_folders;
