@@ -29,7 +29,7 @@ def set_fault(folder: Path, word: str) -> None:
 
 
 def entries(axle) -> int:
-    return sum(entry["key"]["engine"].startswith("fakenpu") for entry in axle("cache", "ls", "--json").json["entries"])
+    return sum(entry["made_from"]["engine"].startswith("fakenpu") for entry in axle("cache", "ls", "--json").json["entries"])
 
 
 @pytest.mark.parametrize("engine", BOTH)
@@ -148,6 +148,7 @@ COMPILE_FAULTS = {
     "compile_half": ("DATA_LOSS", "step 'check' failed"),
     "compile_no_output": ("UNKNOWN", "its output program.fnpu is not there"),
     "compile_lie": ("UNKNOWN", "/npu_operators is 0, at least 1 is wanted"),
+    "compile_leak": ("RESOURCE_EXHAUSTED", "bad_alloc"),
     "compile_no_space": ("RESOURCE_EXHAUSTED", "No space left on device"),
     "compile_fails_after_output": ("UNKNOWN", "ended with exit code 1"),
 }
@@ -155,7 +156,7 @@ COMPILE_FAULTS = {
 
 @pytest.mark.parametrize("fault", COMPILE_FAULTS)
 def test_a_compiler_that_fails_leaves_nothing(axle, vendor, model, fault):
-    folder = vendor("fakenpu", ('timeout = "5s"\nmemory', 'timeout = "1s"\nmemory'))
+    folder = vendor("fakenpu", ('timeout = "5s"\nmemory = "1GiB"', 'timeout = "1s"\nmemory = "256MiB"'))
     set_fault(folder, fault)
     code, words = COMPILE_FAULTS[fault]
     answer = run(axle, model, "fakenpu")
@@ -193,6 +194,23 @@ def test_a_runtime_that_fails_is_an_error_of_this_run_only(axle, vendor, model, 
     answer = run(axle, model, engine)
     assert answer.code == 0, answer.out + answer.err
     np.testing.assert_allclose(np.load(model.parent / "out" / "y.npy"), expected(model), rtol=1e-5, atol=1e-6)
+
+
+def test_a_library_that_hangs_or_hoards_is_ended_at_the_limits_of_the_environment(axle, vendor, model):
+    folder = vendor("fakenpu")
+    assert run(axle, model, "fakenpu", AXLE_WORKER_TIMEOUT="20s", AXLE_WORKER_MEMORY="1GiB").code == 0
+    set_fault(folder, "run_hang")
+    hung = run(axle, model, "fakenpu", AXLE_WORKER_TIMEOUT="1s")
+    assert hung.code == 6, hung.out + hung.err
+    assert "did not answer within 1000 ms" in hung.json["error"]["message"]
+    set_fault(folder, "run_leak")
+    hoarder = run(axle, model, "fakenpu", AXLE_WORKER_MEMORY="24MiB")
+    assert hoarder.code == 7, hoarder.out + hoarder.err
+    assert "bad_alloc" in hoarder.json["error"]["message"]
+    for variable, word in (("AXLE_WORKER_TIMEOUT", "soon"), ("AXLE_WORKER_MEMORY", "0")):
+        refused = axle("plan", model, "--json", **{variable: word})
+        assert refused.code == 3, refused.out + refused.err
+        assert variable in refused.json["error"]["message"]
 
 
 def test_a_changed_artefact_is_noticed_before_the_vendor_sees_it(axle, vendor, model, tmp_path):

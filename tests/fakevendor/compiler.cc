@@ -91,6 +91,8 @@ Program translate(const std::string& bytes) {
 void misbehave_early(const std::string& fault) {
   if (fault == "compile_crash") std::abort();
   if (fault == "compile_no_space") throw std::runtime_error("FAKE error: write failed: No space left on device");
+  constexpr size_t kBytes = size_t{32} << 20;
+  while (fault == "compile_leak") std::memset(new char[kBytes], 1, kBytes);
   while (fault == "compile_hang") std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
 

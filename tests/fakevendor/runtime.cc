@@ -51,6 +51,10 @@ void misbehave(const char* verb) {
     std::ofstream(std::string(std::getenv("FAKENPU_FAULT_FILE")) + ".reached") << verb;  // a test waits for it
     for (;;) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  if (fault == std::string(verb) + "_leak") {
+    constexpr size_t kBytes = size_t{32} << 20;
+    std::memset(new char[kBytes], 1, kBytes);  // until there is no more
+  }
   if (fault == std::string(verb) + "_busy") throw std::runtime_error("FAKE error: device busy");
 }
 
