@@ -39,6 +39,8 @@ Result<BenchOptions> options_of(const BenchArguments& arguments, Runtime& runtim
   BenchOptions options;
   AXLE_ASSIGN_OR_RETURN(options.policy, arguments.choice.policy());
   AXLE_ASSIGN_OR_RETURN(options.duration_ns, duration_flag("--duration", arguments.duration));
+  if (options.duration_ns < 1'000'000)
+    return invalid_argument_error("--duration " + arguments.duration + ": 1 ms is the least");
   if (arguments.callers < 1 || arguments.callers > INT32_MAX) {
     return invalid_argument_error("--threads " + std::to_string(arguments.callers) + ": at least one caller is needed");
   }

@@ -185,6 +185,17 @@ Status run(const CacheArguments& arguments) {
   return set_pinned(cache, arguments);
 }
 
+// What was given and the action would not look at; "" = nothing.
+std::string surplus_of(const CacheArguments& arguments) {
+  const std::string& action = arguments.action;
+  const bool takes_none = action == "ls" || action == "stats" || action == "verify" || action == "gc" || action == "path";
+  if (takes_none && !arguments.what.empty()) return "axle cache " + action + " takes no '" + arguments.what + "'";
+  if (action == "rm" && !arguments.more.empty())
+    return "axle cache rm takes one key, '" + arguments.more.front() + "' is one too many";
+  if (action != "gc" && !arguments.max_size.empty()) return "--max-size goes with gc";
+  return action != "verify" && arguments.remove_bad ? "--remove goes with verify" : "";
+}
+
 }  // namespace
 
 int run_cache(int argc, char** argv) {
@@ -208,6 +219,8 @@ int run_cache(int argc, char** argv) {
   if (!known) {
     return report_usage("there is no 'axle cache " + arguments.action + "'", "axle cache --help", arguments.output.json);
   }
+  if (const std::string surplus = surplus_of(arguments); !surplus.empty())
+    return report_usage(surplus, "axle cache --help", arguments.output.json);
   const Status status = run(arguments);
   return status.ok() ? 0 : report_failure(status, arguments.output.json);
 }

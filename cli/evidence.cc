@@ -100,6 +100,18 @@ Status run(const EvidenceArguments& arguments) {
   return ok_status();
 }
 
+// What is missing, or was given and the action would not look at; "" = nothing.
+std::string misfit_of(const EvidenceArguments& arguments) {
+  const std::string& action = arguments.action;
+  if ((action == "ls" || action == "rm") && !arguments.file.empty())
+    return "axle evidence " + action + " takes no '" + arguments.file + "'; --model MODEL names the rows of a model";
+  if (action == "import" && arguments.file.empty()) return "axle evidence import needs a file";
+  if (action != "rm" && arguments.all) return "--all goes with rm";
+  if (action != "rm" && action != "ls" && arguments.stale) return "--stale goes with ls and rm";
+  const bool says_which = !arguments.model.empty() || !arguments.candidate.empty() || arguments.all || arguments.stale;
+  return action == "rm" && !says_which ? "axle evidence rm wants to know which: --model, --candidate, --stale or --all" : "";
+}
+
 }  // namespace
 
 int run_evidence(int argc, char** argv) {
@@ -119,6 +131,8 @@ int run_evidence(int argc, char** argv) {
   if (action != "ls" && action != "export" && action != "import" && action != "rm") {
     return report_usage("there is no 'axle evidence " + action + "'", "axle evidence --help", arguments.output.json);
   }
+  if (const std::string misfit = misfit_of(arguments); !misfit.empty())
+    return report_usage(misfit, "axle evidence --help", arguments.output.json);
   const Status status = run(arguments);
   return status.ok() ? 0 : report_failure(status, arguments.output.json);
 }

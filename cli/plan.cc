@@ -10,7 +10,6 @@
 #include "choice.h"
 #include "command.h"
 #include "console.h"
-#include "recording.h"
 
 namespace axle::cli {
 namespace {
@@ -28,7 +27,7 @@ struct PlanArguments {
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
-  ProfileFlag profile;
+  std::string profile;
 };
 
 Status write_lock(const PlanArguments& arguments, const Lock& lock) {
@@ -146,9 +145,9 @@ Status check_form(const PlanArguments& a) {
     return usage("--diff takes two locks and nothing else");
   if (forms > 0 && a.inputs.given()) return usage("inputs are for making a plan");
   if (forms == 0 && a.model.empty()) return usage("MODEL is missing");
-  if (a.profile.given()) {
+  if (!a.profile.empty()) {
     return invalid_argument_error("--profile: axle plan runs nothing that a trace could tell of")
-        .with_hint("axle run " + (a.model.empty() ? "MODEL" : a.model) + " --profile " + a.profile.file + " records a run");
+        .with_hint("axle run " + (a.model.empty() ? "MODEL" : a.model) + " --profile " + a.profile + " records a run");
   }
   return ok_status();
 }
@@ -162,7 +161,8 @@ void declare(Arguments& spec, PlanArguments& arguments) {
   spec.option(arguments.machine, "--machine", "MACHINE",
               "plan for, or check against, a machine by name (axle devices --profiles) or record");
   spec.option(arguments.lock, "-o,--output", "LOCK", "write the plan and everything it was made from");
-  arguments.profile.declare(spec, "with the commands that run a model: run, bench, tune, explain, deploy, compile");
+  spec.option(arguments.profile, "--profile", "FILE",
+              "refused: nothing is run; run, bench, tune, explain, deploy and compile write a trace");
   spec.group("Locks");
   spec.option(arguments.check, "--check", "LOCK", "does it hold here? names every field that drifted; with MODEL, that too");
   spec.option(arguments.waive, "--waive", "FIELD[,FIELD]", "fields whose drift --check tolerates");

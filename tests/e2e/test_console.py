@@ -52,6 +52,12 @@ def test_a_command_line_that_is_not_understood(axle, words):
         (("run", "m.onnx", "--random", "x"), "--random = x is no whole number"),
         (("bench", "m.onnx", "--compare"), "--compare wants a value: --compare ENGINE[,...]"),
         (("run",), "MODEL is missing"),
+        (("cache", "verify", "abc"), "axle cache verify takes no 'abc'"),
+        (("cache", "rm", "abc", "def"), "'def' is one too many"),
+        (("cache", "ls", "--max-size", "1GiB"), "--max-size goes with gc"),
+        (("evidence", "ls", "m.onnx"), "--model MODEL"),
+        (("evidence", "rm"), "--model, --candidate, --stale or --all"),
+        (("evidence", "import"), "needs a file"),
     ],
 )
 def test_what_is_wrong_with_a_command_line_is_said(axle, words, said):
