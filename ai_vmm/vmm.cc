@@ -106,7 +106,10 @@ class Deployment {
 
   // Plans and measurements are judged on the same shapes: the samples', else those of generated inputs.
   axle::Status take_samples(const Model::Impl& out, const TensorMap& samples) {
-    for (const auto& [name, tensor] : samples) samples_.push_back({name, tensor.to_axle()});
+    for (const auto& [name, tensor] : samples) {
+      // Numbers that a PyTorch model takes are constants of what it was converted to.
+      if (!out.model->metadata().contains("axle.fixed." + name)) samples_.push_back({name, tensor.to_axle()});
+    }
     if (!samples_.empty()) return axle::ok_status();
     axle::SampleOptions options;
     options.policy = out.policy;
