@@ -142,7 +142,8 @@ class Host {
   uint32_t abi_version() const noexcept { return api_->abi_version; }
 
   void log(LogLevel level, std::string_view module, std::string_view message) const noexcept {
-    if (api_->log != nullptr) api_->log(api_->host, static_cast<int32_t>(level), to_text(module), to_text(message));
+    if (api_ != nullptr && api_->log != nullptr)
+      api_->log(api_->host, static_cast<int32_t>(level), to_text(module), to_text(message));
   }
   bool cancelled(const axle_cancel_t* token) const noexcept {
     return token != nullptr && api_->cancelled(api_->host, token) != 0;
