@@ -18,7 +18,7 @@ AXLE_API bool needs_conversion(ModelFormat format) noexcept;
 
 struct ConvertOptions {
   std::vector<NamedTensor>
-      samples;  // whose names, dtypes and shapes TorchScript is converted for; the values are not looked at
+      samples;  // TorchScript is converted for their names, dtypes and shapes; a call that is recorded computes with their values
   ProgressCallback progress;
   CancelToken cancel = CancelToken::none();
 };
