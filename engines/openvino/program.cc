@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 constexpr const char* kBlobName = "model.blob";
 constexpr const char* kIoName = "io.bin";
 constexpr const char* kFormat = "openvino-blob";
+constexpr std::string_view kFixedInside = "fixed";
+constexpr std::string_view kOpenInside = "open";
 constexpr uint64_t kMaxIoEntries = 65536;
 constexpr int kMostFailures = 32;  // what failed stays in memory
 
@@ -221,6 +223,23 @@ void Program::fail(const std::shared_ptr<const Compiled>& failed) {
   generation_.fetch_add(1, std::memory_order_release);
 }
 
+bool Program::skipped(const std::shared_ptr<const Compiled>& by, const std::vector<std::vector<int64_t>>& shapes,
+                      bool same_as_good) {
+  constexpr size_t kMostShapes = 4096;
+  const std::lock_guard lock(mutex_);
+  if (compiled_ != by || failed_) return true;
+  const bool doubtful = skipped_;
+  // Freed after a run that skipped its nodes, it takes the next model of the process with it: it stays.
+  if (!doubtful) (void)new std::shared_ptr<const Compiled>(compiled_);
+  skipped_ = true;
+  if (!doubtful && !same_as_good && too_small_.size() < kMostShapes) too_small_.insert(shapes);
+  const bool whole = std::ranges::all_of(compiled_->inputs, [](const Port& port) { return static_cast<bool>(port); });
+  if (!doubtful || too_small_.contains(shapes) || failures_ >= kMostFailures || !whole) return false;
+  failed_ = true;
+  generation_.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
 void Program::replace() {
   const auto refuse = [](const std::string& why) {
     return kit::failed_precondition("OpenVINO failed in an earlier run, and what it gives after that cannot be trusted: " + why)
@@ -237,13 +256,13 @@ void Program::replace() {
     const std::string path = (folder.path() / kBlobName).string();
     check(*api_, api_->ov_compiled_model_export_model(compiled_->model.get(), path.c_str()),
           "exporting what was compiled, after a run that failed");
-    blob_ = std::make_shared<const BlobBytes>(kit::Blob{kBlobName, path, {}});
+    blob_ = std::make_shared<const BlobBytes>(kit::Blob{kBlobName, {}, path});
   }
   ov_compiled_model_t* model = nullptr;
   check(*api_, api_->ov_core_import_model(core_.get(), blob_->bytes().data(), blob_->bytes().size(), device_.c_str(), &model),
         "importing what was compiled, after a run that failed");
   take(model, io_, false);
-  failed_ = false;
+  failed_ = skipped_ = false;
 }
 
 std::shared_ptr<Program> Program::from_graph(std::shared_ptr<const Api> api, const kit::Graph& graph, const CompileFor& target,
@@ -254,6 +273,7 @@ std::shared_ptr<Program> Program::from_graph(std::shared_ptr<const Api> api, con
   ov_compiled_model_t* compiled = nullptr;
   check(a, a.ov_core_compile_model(program->core_.get(), model.get(), target.device.c_str(), 0, &compiled),
         "OpenVINO cannot compile the model");
+  program->open_inside_ = a.ov_model_is_dynamic(model.get());
   program->take(compiled, names_of(graph), graph.node_count() == 0);
   return program;
 }
@@ -271,8 +291,10 @@ std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, 
   kit::Io names;
   names.inputs = get_specs(text);
   names.outputs = get_specs(text);
+  const bool open_inside = text.peek() == std::istringstream::traits_type::eof() || get(text) != kFixedInside;
   const auto bytes = std::make_shared<const BlobBytes>(*model);
   std::shared_ptr<Program> program(new Program(std::move(api), target, scratch_folder));
+  program->open_inside_ = open_inside;
   program->blob_ = bytes;
   const Api& a = *program->api_;
   ov_compiled_model_t* compiled = nullptr;
@@ -299,6 +321,7 @@ kit::Manifest Program::write_artefact(const std::string& folder, const CompileFo
   std::ofstream out(folder + "/" + kIoName, std::ios::binary);
   put(out, io_.inputs);
   put(out, io_.outputs);
+  put(out, open_inside_ ? kOpenInside : kFixedInside);
   std::error_code error;
   const auto size = fs::file_size(blob, error);
   if (!out.flush() || error || size == 0) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,13 @@ class Program {
   uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
   // A run on `failed` failed.
   void fail(const std::shared_ptr<const Compiled>& failed);
+  // A run on `by` went well for the library and computed nothing: its inputs are too small, or they have the shapes of the last good run and the
+  // library takes them for done. True: another instance is there, which tells. `shapes` of the inputs; `same_as_good`: those of the
+  // context's last good run, so that they alone are not at fault.
+  bool skipped(const std::shared_ptr<const Compiled>& by, const std::vector<std::vector<int64_t>>& shapes, bool same_as_good);
   const kit::Io& io() const noexcept { return io_; }
+  // Some shape inside is known at run time only: what it leads to may have nothing to compute.
+  bool open_inside() const noexcept { return open_inside_; }
   std::atomic<uint64_t>& runs() noexcept { return runs_; }
 
   // Node by node what runs; needs settings.profiling at compile, no run.
@@ -66,12 +73,15 @@ class Program {
       blob_;  // what was imported, which the vendor reads from in place; null: compiled from a graph
   std::shared_ptr<ov_core_t> core_;
   std::string device_, scratch_folder_;
-  std::mutex mutex_;  // of the next three
+  std::mutex mutex_;  // of the next five
   std::shared_ptr<const Compiled> compiled_;
   bool failed_ = false;
   int failures_ = 0;
+  bool skipped_ = false;  // compiled_ did so
+  std::set<std::vector<std::vector<int64_t>>> too_small_;  // shapes at which an instance that had skipped nothing yet did
   std::atomic<uint64_t> generation_{0};
   kit::Io io_;
+  bool open_inside_ = true;
   std::atomic<uint64_t> runs_{0};
 };
 

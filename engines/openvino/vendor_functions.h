@@ -15,5 +15,5 @@
   X(ov_infer_request_cancel) X(ov_infer_request_set_tensor_by_const_port) \
   X(ov_infer_request_get_tensor_by_const_port) X(ov_infer_request_get_profiling_info) X(ov_profiling_info_list_free) \
   X(ov_tensor_create_from_host_ptr) X(ov_tensor_get_shape) X(ov_tensor_set_shape) X(ov_tensor_data) X(ov_tensor_free) \
-  X(ov_infer_request_start_async) X(ov_infer_request_wait_for)
+  X(ov_infer_request_start_async) X(ov_infer_request_wait_for) X(ov_model_is_dynamic)
 // clang-format on
