@@ -77,7 +77,7 @@ std::string with_names(std::string text, const std::vector<std::string>& names) 
 
 bool holds_everywhere(const kit::Verdict& verdict) {
   if (verdict.kind == kit::VerdictKind::kYes) return true;
-  constexpr std::array<std::string_view, 5> kCodes = {"UNSUPPORTED_OP", "DOMAIN", "OPSET", "DTYPE", "ATTRIBUTE"};
+  constexpr std::array<std::string_view, 4> kCodes = {"UNSUPPORTED_OP", "DOMAIN", "OPSET", "DTYPE"};
   return verdict.kind == kit::VerdictKind::kNo && std::ranges::find(kCodes, verdict.code) != kCodes.end();
 }
 

@@ -66,8 +66,9 @@ TEST_F(KnownNodesTest, DoNotHoldWhatIsTrueOfOneModelOnly) {
   KnownNodes known;
   known.add("\nk", no("shapes do not fit", "SHAPE"), {});
   known.add("\nl", no("what?", "OTHER"), {});
+  known.add("\nn", no("group is 3", "ATTRIBUTE"), {});
   known.add("\nm", {kit::VerdictKind::kUnknown, "OTHER", "?", -1}, {});
-  for (const char* key : {"\nk", "\nl", "\nm"}) EXPECT_FALSE(known.find(key, {}));
+  for (const char* key : {"\nk", "\nl", "\nm", "\nn"}) EXPECT_FALSE(known.find(key, {}));
 }
 
 TEST_F(KnownNodesTest, OtherOperatorsAreNotMixedIn) {

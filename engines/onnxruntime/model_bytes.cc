@@ -7,7 +7,14 @@ namespace {
 enum ModelField : uint64_t { kModelIr = 1, kModelGraph = 7, kModelOpset = 8, kModelFunctions = 25 };
 enum GraphField : uint64_t { kGraphNode = 1, kGraphName = 2, kGraphInitializer = 5, kGraphInput = 11, kGraphOutput = 12 };
 enum NodeField : uint64_t { kNodeName = 3, kNodeAttribute = 5 };
-enum TensorField : uint64_t { kTensorName = 8, kTensorExternal = 13 };
+enum AttributeField : uint64_t {
+  kAttributeName = 1,
+  kAttributeInt = 3,
+  kAttributeText = 4,
+  kAttributeTensor = 5,
+  kAttributeType = 20
+};
+enum TensorField : uint64_t { kTensorType = 2, kTensorName = 8, kTensorExternal = 13 };
 enum ValueField : uint64_t { kValueName = 1, kValueType = 2 };
 enum TypeField : uint64_t {
   kTypeTensor = 1,
@@ -151,6 +158,26 @@ std::string_view small_weight(const ModelParts& parts, std::string_view name) {
   return has_field(found->second, kTensorExternal) ? std::string_view() : found->second;
 }
 
+// Name and type of an attribute; its value where that is a word or an integer other than a count of groups or an axis: those choose types and
+// ways of computing. Of a tensor its element type.
+std::string choices_of(std::string_view attribute) {
+  const std::string_view name = first_text(attribute, kAttributeName);
+  std::string text(name);
+  Reader reader(attribute);
+  while (reader.next()) {
+    const bool number = reader.field() == kAttributeInt && name != "group" && name != "axis";
+    if (number || reader.field() == kAttributeType) text += '=' + std::to_string(reader.number());
+    if (reader.field() == kAttributeText) text += '=' + std::string(reader.text());
+    if (reader.field() == kAttributeTensor) {
+      Reader tensor(reader.text());
+      while (tensor.next()) {
+        if (tensor.field() == kTensorType) text += '=' + std::to_string(tensor.number());
+      }
+    }
+  }
+  return text;
+}
+
 // Shapes, axes and the like decide what follows from them; the name goes, which says nothing of the node.
 std::string integers_of(const kit::Value& value, std::string_view weight) {
   constexpr size_t kMost = 256;
@@ -223,22 +250,25 @@ std::optional<std::string> single_node_model(const ModelParts& parts, const kit:
   return model.str();
 }
 
-std::string node_signature(const ModelParts& parts, const kit::Node& node, bool with_sizes) {
+std::string node_signature(const ModelParts& parts, const kit::Node& node, bool exact) {
   std::string signature = std::string(node.domain()) + ':' + std::string(node.op_type()) + ':' + std::to_string(node.opset());
   for (uint32_t i = 0; i < node.input_count(); ++i) {
     const kit::Value value = node.input(i);
     signature += value.absent() ? std::string("|-") : "|" + std::to_string(value.dtype) + "," + std::to_string(value.rank);
     if (value.absent()) continue;
-    if (with_sizes) {
+    if (exact) {
       for (const axle_dim_t& dim : value.shape()) signature += ',' + std::to_string(dim.size);
     }
     const std::string_view weight = small_weight(parts, value.value_name());
-    if (!weight.empty()) signature += 'c' + integers_of(value, weight);
+    if (!weight.empty()) signature += 'c';
+    if (!weight.empty() && exact) signature += integers_of(value, weight);
   }
   signature += ">" + std::to_string(node.output_count()) + ">";
   Reader reader(parts.nodes.at(node.index()));
   while (reader.next()) {
-    if (reader.field() == kNodeAttribute) signature.append(reader.text()).push_back(';');
+    if (reader.field() != kNodeAttribute) continue;
+    signature += exact ? std::string(reader.text()) : choices_of(reader.text());
+    signature += ';';
   }
   // A function of the model's own is what its body says.
   for (const std::string_view function : parts.functions) signature.append(function);

@@ -28,8 +28,9 @@ std::optional<ModelParts> split_model(std::string_view model);
 // cannot stand alone (a tensor without a type).
 std::optional<std::string> single_node_model(const ModelParts& parts, const kit::Node& node);
 
-// What decides support of a node: op, domain, opset, types and ranks of inputs, which inputs are constants (and what small ones
-// of integers hold), attributes, the model's functions. No names. `with_sizes`: also the sizes of the inputs' axes, on which some providers' answers hang.
-std::string node_signature(const ModelParts& parts, const kit::Node& node, bool with_sizes = false);
+// What decides support of a node: op, domain, opset, types and ranks of inputs, which inputs are constants, attributes that choose a type or a
+// way of computing, the model's functions. No names. `exact`: also sizes, every attribute, and what small constants of integers hold, on
+// which some providers' answers hang.
+std::string node_signature(const ModelParts& parts, const kit::Node& node, bool exact = false);
 
 }  // namespace axle::ort

@@ -46,12 +46,13 @@ TEST_F(OnnxRuntimeEngine, NamesTheNodeItCannotRun) {
 
 // Another engine of the same library stands for another process: what it is given was found with another model, and is not tried again.
 TEST_F(OnnxRuntimeEngine, TriesNoKindOfNodeTwiceForTheWholeLibrary) {
-  const auto model = [](const std::string& node) {
+  const auto model = [](const std::string& node, const std::string& alpha) {
     return graph_of_text(R"(<ir_version: 8, opset_import: ["": 17, "vendor.test": 1]>
       g (float[n] x) => (float[n] y) { )" +
-                         node + R"(_a = Relu(x)  b = Neg()" + node + R"(_a)  y = vendor.test.Gizmo(b) })");
+                         node + R"(_a = LeakyRelu <alpha = )" + alpha + R"(> (x)  b = Neg()" + node +
+                         R"(_a)  y = vendor.test.Gizmo(b) })");
   };
-  EngineLoadRequest first = request(model("first"));
+  EngineLoadRequest first = request(model("first", "0.1"));
   first.scratch_folder = scratch_.path();
   const std::string file = scratch_.path() + "/known-nodes";
   AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict found, engine_->support(first));
@@ -71,7 +72,7 @@ TEST_F(OnnxRuntimeEngine, TriesNoKindOfNodeTwiceForTheWholeLibrary) {
   std::ofstream(file) << notes;
   AXLE_ASSERT_OK_AND_ASSIGN(const auto registry, registry_of("onnxruntime"));
   AXLE_ASSERT_OK_AND_ASSIGN(const auto other, registry->open("onnxruntime"));
-  const auto graph = model("second");
+  const auto graph = model("second", "0.2");
   EngineLoadRequest second = request(graph);
   second.scratch_folder = scratch_.path();
   AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, other->support(second));

@@ -117,12 +117,15 @@ std::string probe_key(const Settings& settings, std::string_view precision, cons
 }  // namespace
 
 kit::Verdict Supporter::probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args,
-                              std::map<std::string, kit::Verdict>& local) {
+                              std::map<std::string, kit::Verdict>& local, bool alone) {
   if (node.has_subgraph()) return unknown("a node with a subgraph is judged with the whole model only");
   const Settings settings = parse_settings(args.options);
-  const std::string key = probe_key(settings, args.precision, node_signature(parts, node, settings.provider != "cpu"));
+  const std::string kind = probe_key(settings, args.precision, node_signature(parts, node, settings.provider != "cpu"));
   const std::vector<std::string> names = quoted_names(node);
-  if (const auto known = known_.find(key, names)) return *known;
+  if (!alone) {
+    if (const auto known = known_.find(kind, names)) return *known;
+  }
+  const std::string key = node_signature(parts, node, true);
   if (const auto found = local.find(key); found != local.end()) return found->second;
   const std::optional<std::string> model = single_node_model(parts, node);
   if (!model) return unknown("an input's element type is not known before compiling");
@@ -130,7 +133,7 @@ kit::Verdict Supporter::probe(const ModelParts& parts, const kit::Node& node, co
   source.bytes = *model;
   const std::optional<kit::Error> error = try_load(source, args);
   kit::Verdict verdict = error ? refusal(*error) : kit::Verdict{kit::VerdictKind::kYes, "", "", -1};
-  known_.add(key, verdict, names);
+  if (!alone) known_.add(kind, verdict, names);
   return local.emplace(key, std::move(verdict)).first->second;
 }
 
@@ -138,9 +141,18 @@ void Supporter::probe_all(const ModelParts& parts, const kit::SupportArgs& args,
   const std::string folder(args.scratch_folder), prefix = key_prefix(parse_settings(args.options));
   known_.read(folder, prefix);
   std::map<std::string, kit::Verdict> tried;
-  for (const kit::Node& node : args.graph.nodes()) {
-    kit::Verdict verdict = probe(parts, node, args, tried);
-    if (verdict.kind != kit::VerdictKind::kYes) support.nodes.push_back({node.index(), std::move(verdict)});
+  const auto refused = [&] {
+    return std::ranges::any_of(support.nodes,
+                               [](const kit::NodeVerdict& n) { return n.verdict.kind == kit::VerdictKind::kNo; });
+  };
+  // What others of its kind have shown need not hold for a node's sizes and numbers: where none is refused by that, each speaks for itself.
+  for (const bool alone : {false, true}) {
+    support.nodes.clear();
+    for (const kit::Node& node : args.graph.nodes()) {
+      kit::Verdict verdict = probe(parts, node, args, tried, alone);
+      if (verdict.kind != kit::VerdictKind::kYes) support.nodes.push_back({node.index(), std::move(verdict)});
+    }
+    if (refused()) break;
   }
   known_.write(folder, prefix);
   runtime_->host().log(kit::LogLevel::kDebug, "onnxruntime",

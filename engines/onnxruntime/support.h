@@ -39,9 +39,9 @@ class Supporter {
  private:
   // Loads without optimising; no value: fine, else the vendor's failure. Throws CANCELLED and RESOURCE_EXHAUSTED.
   std::optional<kit::Error> try_load(const ModelSource& source, const kit::SupportArgs& args);
-  // `local`: of this question, by signature, whatever does not hold for other models too. Counts what is tried.
+  // `local`: of this question, by exact signature. `alone`: whatever other nodes of its kind have shown.
   kit::Verdict probe(const ModelParts& parts, const kit::Node& node, const kit::SupportArgs& args,
-                     std::map<std::string, kit::Verdict>& local);
+                     std::map<std::string, kit::Verdict>& local, bool alone);
   void probe_all(const ModelParts& parts, const kit::SupportArgs& args, kit::Support& support);
 
   std::shared_ptr<const Runtime> runtime_;
