@@ -52,8 +52,16 @@ int64_t shrunk(int64_t permille, int32_t models) {
   return low;
 }
 
+// As far from 1 as three of four of the models are at least: where they lie on both sides, one says nothing of the next.
+int64_t agreed(std::vector<int64_t> values) {
+  std::sort(values.begin(), values.end());
+  const size_t quarter = (values.size() - 1) / 4;
+  const int64_t low = values[quarter], high = values[values.size() - 1 - quarter];
+  return low > 1000 ? low : std::min<int64_t>(high, 1000);
+}
+
 template <typename Wanted>
-Learned learn(const PlannerInput& input, Wanted wanted) {
+Learned learn(const PlannerInput& input, int64_t (*summary)(std::vector<int64_t>), Wanted wanted) {
   Learned found;
   std::vector<int64_t> ratios;
   std::set<std::string_view> models;
@@ -64,7 +72,7 @@ Learned learn(const PlannerInput& input, Wanted wanted) {
     found.candidates = std::min(found.candidates + std::min(ratio.candidates, kMostCandidates), kMostCandidates);
   }
   if (ratios.empty()) return {};
-  found.permille = std::max<int64_t>(median(std::move(ratios)), 1);
+  found.permille = std::max<int64_t>(summary(std::move(ratios)), 1);
   found.models = static_cast<int32_t>(models.size());
   return found;
 }
@@ -79,6 +87,8 @@ int64_t Learned::apply(int64_t estimate_ns) const {
 
 std::string Learned::text() const {
   if (!known()) return "";
+  if (permille == 1000 && models > 1)
+    return fmt::format("not scaled: {} measurements of {} models lie on both sides of their estimates", candidates, models);
   return fmt::format("scaled by {:.3g}, learned from {} measurement{} of {} model{}", static_cast<double>(permille) / 1000.0,
                      candidates, candidates == 1 ? "" : "s", models, models == 1 ? "" : "s");
 }
@@ -86,7 +96,7 @@ std::string Learned::text() const {
 Learned learned(const PlannerInput& input, std::string_view engine, ResourceKind kind, std::string_view precision) {
   if (input.policy.tuning.evidence == EvidenceUse::kIgnore) return {};
   const auto of = [&](bool own, bool any_precision) {
-    return learn(input, [&](const EstimateRatio& ratio) {
+    return learn(input, own ? &median : &agreed, [&](const EstimateRatio& ratio) {
       return ratio.engine == engine && ratio.resource_kind == kind && (any_precision || ratio.precision == precision) &&
              (ratio.model_digest == input.model.digest) == own;
     });

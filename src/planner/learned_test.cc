@@ -13,19 +13,19 @@ PlannerInput measured_on() {
   PlannerInput input;
   input.model.digest = "sha256:mine";
   input.estimate_ratios = {{"sha256:a", "fast", ResourceKind::kCpu, "f32", 3000, 4},
-                           {"sha256:b", "fast", ResourceKind::kCpu, "f32", 1000, 2},
+                           {"sha256:b", "fast", ResourceKind::kCpu, "f32", 1500, 2},
                            {"sha256:c", "fast", ResourceKind::kCpu, "f32", 2000, 1},
                            {"sha256:a", "fast", ResourceKind::kGpu, "f32", 9000, 4}};
   return input;
 }
 
-// 2 to the power of 3/4.
-TEST(Learned, IsTheMedianOverTheOtherModelsDrawnTowardsTheEstimate) {
+// 1.5 to the power of 3/4.
+TEST(Learned, IsWhatTheOtherModelsAgreeOnDrawnTowardsTheEstimate) {
   const Learned found = learned(measured_on(), "fast", ResourceKind::kCpu, "f32");
-  EXPECT_EQ(found.permille, 1682);
+  EXPECT_EQ(found.permille, 1356);
   EXPECT_EQ(found.models, 3);
-  EXPECT_EQ(found.text(), "scaled by 1.68, learned from 7 measurements of 3 models");
-  EXPECT_EQ(found.apply(1500), 2523);
+  EXPECT_EQ(found.text(), "scaled by 1.36, learned from 7 measurements of 3 models");
+  EXPECT_EQ(found.apply(1500), 2034);
   EXPECT_EQ(found.apply(0), 0);
   EXPECT_EQ(found.apply(int64_t{1} << 61), int64_t{1} << 61);
 }
@@ -36,6 +36,20 @@ TEST(Learned, ThisModelsOwnRatioGoesFirst) {
   const Learned found = learned(input, "fast", ResourceKind::kCpu, "f32");
   EXPECT_EQ(found.permille, 700);
   EXPECT_EQ(found.text(), "scaled by 0.7, learned from 1 measurement of 1 model");
+}
+
+// Convolutions in twice their estimate and small models in half of it say nothing of the next model; one that stands alone does not count.
+TEST(Learned, ModelsOnBothSidesOfTheirEstimatesTeachNothing) {
+  PlannerInput input;
+  for (const int64_t permille : {400, 500, 600, 2000, 2500, 3000})
+    input.estimate_ratios.push_back({"sha256:" + std::to_string(permille), "fast", ResourceKind::kCpu, "f32", permille, 2});
+  const Learned torn = learned(input, "fast", ResourceKind::kCpu, "f32");
+  EXPECT_EQ(torn.permille, 1000);
+  EXPECT_EQ(torn.text(), "not scaled: 12 measurements of 6 models lie on both sides of their estimates");
+  EXPECT_EQ(torn.apply(1500), 1500);
+  for (EstimateRatio& ratio : input.estimate_ratios)
+    ratio.permille = ratio.permille < 1000 ? 500 : ratio.permille == 3000 ? 3000 : 600;
+  EXPECT_NEAR(learned(input, "fast", ResourceKind::kCpu, "f32").permille, 645, 1);  // 0.6 to the power of 6/7
 }
 
 TEST(Learned, FewModelsSayLessThanMany) {
