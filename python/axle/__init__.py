@@ -12,6 +12,7 @@ precision or kernel than the policy allows is an error (`axle.Error`); what may 
 from axle import errors as errors
 from axle import explain as explain
 from axle._core import (
+    AUTO_BATCH,
     BUILD_LOG_NAME,
     MAX_PRESETS,
     SIMULATED_TAG,
@@ -191,6 +192,7 @@ from axle.session import Session
 __version__ = build_info().version
 
 __all__ = [
+    "AUTO_BATCH",
     "BUILD_LOG_NAME",
     "MAX_PRESETS",
     "SIMULATED_TAG",

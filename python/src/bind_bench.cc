@@ -184,6 +184,7 @@ void bind_report(nb::module_& module) {
       .def_prop_ro("noisy_machine", field(&BenchReport::noisy_machine),
                    "more blocks were disturbed than not: then none is left out")
       .def_prop_ro("elapsed_ns", field(&BenchReport::elapsed_ns), "of measuring")
+      .def_prop_ro("batching", field(&BenchReport::batching), "of our calls while measuring")
       .def_prop_ro("rivals", field(&BenchReport::rivals), "in the order asked for")
       .def_prop_ro("notes", field(&BenchReport::notes))
       .def("to_json", &json_of, "Canonical JSON (docs/formats/bench-document.md).")

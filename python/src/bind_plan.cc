@@ -119,7 +119,8 @@ void bind_plan(nb::module_& module) {
       .def_ro("rows", &Batching::rows, "of one run, at most; 1 = each request is computed alone")
       .def_ro("wait_ns", &Batching::wait_ns, "how long the first of them waits for others")
       .def_ro("runs", &Batching::runs, "at a time")
-      .def_ro("axis", &Batching::axis, "the first one of every input and output, by its symbol");
+      .def_ro("axis", &Batching::axis, "the first one of every input and output, by its symbol")
+      .def_prop_ro("on", &Batching::on, "whether requests are joined at all");
   nb::class_<Plan>(module, "Plan", "What runs where, and why not otherwise.")
       .def_ro("model_digest", &Plan::model_digest)
       .def_ro("policy_digest", &Plan::policy_digest)

@@ -99,7 +99,8 @@ void bind_rules(nb::module_& module) {
       .def_rw("each", &ScheduleRules::each, "what each replica is: SINGLE, PIPELINE or SPLIT")
       .def_rw("groups", &ScheduleRules::groups, "selectors of the resources of each replica that is cut; empty = pairs")
       .def_rw("batch", &ScheduleRules::batch,
-              "rows of waiting requests computed together at most; 1 = each alone, 0 = \"auto\"")
+              "rows of waiting requests computed together at most; 1 = each alone, AUTO_BATCH = as many as were measured to "
+              "serve more")
       .def_rw("batch_wait_ns", &ScheduleRules::batch_wait_ns, "how long the first of them waits for others");
   nb::class_<TuningRules>(module, "TuningRules", "How much may be measured, and what measurements are worth.")
       .def_rw("budget_ns", &TuningRules::budget_ns, "0 = do not measure")
@@ -173,6 +174,7 @@ void bind_policy_class(nb::module_& module) {
 }  // namespace
 
 void bind_policy(nb::module_& module) {
+  module.attr("AUTO_BATCH") = kAutoBatch;
   bind_enums(module);
   bind_demands(module);
   bind_rules(module);
