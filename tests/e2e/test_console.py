@@ -112,9 +112,9 @@ def test_an_object_array_is_bad_input(axle, model, tmp_path):
 
 
 def test_random_values_of_a_type_that_is_not_generated_are_bad_input(axle, tmp_path):
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT8E4M3FN, [2]) for name in "xy"]
+    ports = [helper.make_tensor_value_info(name, TensorProto.COMPLEX64, [2]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"], name="same")], "g", ports[:1], ports[1:])
-    path = save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9), tmp_path / "f8.onnx")
+    path = save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9), tmp_path / "complex.onnx")
     told = axle("run", path, "--random", "1")
     assert told.code == 3, told.err
     assert "--random" in told.err and "--inputs" in told.err

@@ -66,7 +66,7 @@ def test_each_batch_size_is_compiled_once_and_chosen_by_the_call(axle, vendor, b
         answer = axle("run", batched, "--inputs", tmp_path / "in.npz", "--policy", tmp_path / "policy.toml", "--json",
                       "--output-dir", tmp_path / "out")  # fmt: skip
         if batch == 3:
-            assert answer.code == 4
+            assert answer.code == 3
             assert "batch=3" in answer.json["error"]["message"]
             assert "1, 4, 8" in answer.json["error"]["message"]
             break
