@@ -174,7 +174,15 @@ std::vector<PartChanges> parts_of(const PlanDiff& diff) {
   return parts;
 }
 
+// "up to 4 rows of axis batch, 2 runs at a time" before and after; "" = each request alone.
+std::string batching_sentence(const PlanChange& change) {
+  if (change.after.empty()) return fmt::format("Each request is computed alone now; before, together: {}.", change.before);
+  const std::string now = "Requests that wait are computed together now: " + change.after;
+  return change.before.empty() ? now + "." : fmt::format("{}; before: {}.", now, change.before);
+}
+
 std::string work_sentence(const PlanChange& change, bool verbose) {
+  if (change.area == "schedule" && change.where == "batching") return batching_sentence(change);
   if (change.area == "schedule") {
     const std::string what = change.where.empty()     ? "schedule"
                              : change.where == "each" ? "cut of each replica"
