@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "testing/recorded_library.h"
+#include "testing/thrown_error.h"
 
 namespace axle::ort {
 namespace {
@@ -43,13 +44,7 @@ class FallbackTest : public ::testing::Test {
     return load_executable(runtime, providers, args).effective;
   }
   kit::Error error_of(bool allow_cpu_fallback) const {
-    try {
-      load(allow_cpu_fallback);
-    } catch (const kit::Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return kit::Error(AXLE_OK, "");
+    return testing::error_of([&] { load(allow_cpu_fallback); });
   }
 
   Recording* said_ = nullptr;

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "testing/recorded_library.h"
+#include "testing/thrown_error.h"
 
 namespace axle::ort {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::error_of;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
@@ -58,16 +60,6 @@ class ProvidersTest : public ::testing::Test {
     kit::CreateArgs args;
     args.library_path = AXLE_ORT_RECORDED_LIBRARY;
     return args;
-  }
-  template <typename Call>
-  static kit::Error error_of(Call&& call) {
-    try {
-      call();
-    } catch (const kit::Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return kit::Error(AXLE_OK, "");
   }
 
   Recording* said_ = nullptr;
