@@ -1,13 +1,10 @@
 // What can go wrong with a closed compiler and a closed runtime, and what becomes of it: an engine by description and one by a C plugin,
 // both over the FAKE vendor, both in processes of their own. Each fault is a clear status, nothing is poisoned, the next call is well.
 #include <gmock/gmock.h>
-#include <signal.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
-#include <random>
 #include <thread>
 
 #include "axle/cache.h"
@@ -15,6 +12,7 @@
 #include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "model/testing/model_builder.h"
+#include "runtime/testing/random_kills.h"
 
 namespace axle {
 namespace {
@@ -260,15 +258,9 @@ TEST_P(BlackBoxFaults, ADamagedArtefactIsNeverGivenOut) {
   EXPECT_GE(damaged, 2 * kRegions);
 }
 
-double pid_of(const Session& session) {
-  const auto counters = session.counters().front();
-  return counters.contains("worker_pid") ? counters.at("worker_pid") : -1;
-}
-
 // AXLE_TEST_KILLS says how often.
 TEST_P(BlackBoxFaults, KilledAtRandomUnderLoadNoRequestIsLost) {
-  const char* asked = std::getenv("AXLE_TEST_KILLS");
-  const int kills = asked == nullptr ? 6 : std::atoi(asked);
+  const int kills = testing::kills_asked_for(6);
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, load(true));
   std::atomic<bool> over{false};
   std::atomic<int64_t> answered{0}, lost{0};
@@ -284,18 +276,7 @@ TEST_P(BlackBoxFaults, KilledAtRandomUnderLoadNoRequestIsLost) {
       }
     });
   }
-  std::mt19937 random(11);
-  std::uniform_int_distribution<int> pause(3, 30);
-  int64_t seen = 0;
-  int killed = 0;
-  for (double last = 0; killed < kills && lost == 0;) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(pause(random)));
-    const double pid = pid_of(session);
-    if (pid <= 0 || pid == last || answered < seen + 10) continue;  // a life in which nothing was answered is another matter
-    seen = answered;
-    last = pid;
-    killed += ::kill(static_cast<pid_t>(pid), SIGKILL) == 0 ? 1 : 0;
-  }
+  const int killed = testing::kill_at_random(session, kills, 10, answered, lost);
   over = true;
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(killed, kills);

@@ -1,10 +1,8 @@
 // Sessions whose engine runs in axle-worker.
-// Long file: the life of one process, from its start to its end, on one kind of session.
 #include <gmock/gmock.h>
 #include <signal.h>
 
 #include <atomic>
-#include <random>
 #include <set>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "base/testing/status_matchers.h"
 #include "runtime/session_impl.h"
 #include "runtime/testing/fake_engines.h"
+#include "runtime/testing/random_kills.h"
 
 namespace axle {
 namespace {
@@ -217,8 +216,7 @@ TEST(Isolation, SessionAndBindingOutliveTheProcess) {
 // Kills the process again and again while four threads call and a fifth runs a binding: with rebalance every request is answered, and
 // rightly. AXLE_TEST_KILLS says how often.
 TEST(Isolation, NoRequestIsLostWhenTheProcessIsKilled) {
-  const char* asked = std::getenv("AXLE_TEST_KILLS");
-  const int kills = asked == nullptr ? 15 : std::atoi(asked);
+  const int kills = testing::kills_asked_for(15);
   Policy policy;
   policy.execution.isolation = Isolation::kProcess;
   policy.schedule.rebalance = true;
@@ -258,19 +256,7 @@ TEST(Isolation, NoRequestIsLostWhenTheProcessIsKilled) {
       judge(status, y.as<float>(), value);
     }
   });
-  std::mt19937 random(7);
-  std::uniform_int_distribution<int> pause(3, 30);
-  int killed = 0;
-  int64_t seen = 0;
-  for (double last = 0; killed < kills && lost == 0;) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(pause(random)));
-    const double pid = counter(session, "worker_pid");
-    // A life in which nothing was answered is the engine's failure to start, not what is tested here.
-    if (pid <= 0 || pid == last || answered < seen + 20) continue;
-    seen = answered;
-    last = pid;
-    killed += ::kill(static_cast<pid_t>(pid), SIGKILL) == 0 ? 1 : 0;
-  }
+  const int killed = testing::kill_at_random(session, kills, 20, answered, lost);
   over = true;
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(killed, kills);
