@@ -32,6 +32,12 @@ size_t element_count(std::span<const int64_t> shape) {
   return count;
 }
 
+std::string shape_text(std::span<const int64_t> shape) {
+  std::string text;
+  for (const int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
 void check_host_memory(const kit::IoSpec& spec, const axle_tensor_t& tensor) {
   if (tensor.memory_space == 3) throw kit::unimplemented("tensor '" + spec.name + "' is in device memory; bind host memory");
 }
@@ -228,11 +234,13 @@ void OrtContext::run(const kit::RunArgs& args) {
   }
   check(api(), status, "ONNX Runtime failed to run the model");
   session_->runs().fetch_add(1, std::memory_order_relaxed);
-  ran_ = true;
-  if (indirect_ == 0) return;
-  for (uint32_t i = 0; i < outputs_.size(); ++i) {
-    if (!outputs_[i].direct()) collect(i);
+  if (indirect_ > 0) {
+    ran_ = false;  // what cannot be collected is not stated as an output
+    for (uint32_t i = 0; i < outputs_.size(); ++i) {
+      if (!outputs_[i].direct()) collect(i);
+    }
   }
+  ran_ = true;
 }
 
 void OrtContext::read_shape(const OrtValue* value, std::vector<int64_t>& shape) const {
@@ -254,14 +262,19 @@ void OrtContext::read_shape(const OrtValue* value, std::vector<int64_t>& shape) 
   check(api(), api()->GetDimensions(info.get(), shape.data(), rank), "reading an output's shape");
 }
 
-void OrtContext::copy_to_caller(uint32_t index, const void* data, size_t needed) {
-  const Bound& caller = outputs_[index].caller;
-  if (caller.size_bytes < needed) {
-    throw kit::out_of_range("output '" + session_->io().outputs[index].name + "' needs " + std::to_string(needed) + " bytes, " +
-                            std::to_string(caller.size_bytes) + " are bound")
+// What is bound must be of the result's shape: every output is declared exact.
+void OrtContext::check_fits(uint32_t index, size_t needed) const {
+  const Output& output = outputs_[index];
+  const std::string& name = session_->io().outputs[index].name;
+  if (output.caller.size_bytes < needed) {
+    throw kit::out_of_range("output '" + name + "' needs " + std::to_string(needed) + " bytes, " +
+                            std::to_string(output.caller.size_bytes) + " are bound")
         .required_bytes(needed);
   }
-  if (needed > 0) std::memcpy(caller.data, data, needed);
+  if (output.shape == output.caller.shape) return;
+  throw kit::out_of_range("output '" + name + "' of this run is " + shape_text(output.shape) + ", and " +
+                          shape_text(output.caller.shape) + " is bound")
+      .hint("bind a tensor of the result's shape, or none: then the engine's is read with output()");
 }
 
 void OrtContext::collect(uint32_t index) {
@@ -270,19 +283,20 @@ void OrtContext::collect(uint32_t index) {
   if (output.produced == nullptr) throw kit::internal("ONNX Runtime produced no value for output " + std::to_string(index));
   read_shape(output.produced.get(), output.shape);
   const size_t needed = static_cast<size_t>(kit::dense_size_bytes(dtype, output.shape));
+  if (output.caller.bound) check_fits(index, needed);
   if (dtype == kString) {
     read_strings(api(), output.produced.get(), element_count(output.shape), output.strings);
-    if (output.caller.bound) copy_to_caller(index, output.strings.texts.data(), needed);
-  } else if (output.caller.bound) {
+    if (output.caller.bound && needed > 0) std::memcpy(output.caller.data, output.strings.texts.data(), needed);
+  } else if (output.caller.bound && needed > 0) {
     void* data = nullptr;
     check(api(), api()->GetTensorMutableData(output.produced.get(), &data), "reading an output");
-    copy_to_caller(index, data, needed);
+    std::memcpy(output.caller.data, data, needed);
   }
 }
 
 axle_tensor_t OrtContext::output(uint32_t index) {
   if (index >= outputs_.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
-  if (!ran_) throw kit::failed_precondition("output before the first run");
+  if (!ran_) throw kit::failed_precondition("there is no output: nothing ran, or the last run failed");
   Output& output = outputs_[index];
   const std::vector<int64_t>& shape = output.direct() ? output.caller.shape : output.shape;
   axle_tensor_t tensor{};

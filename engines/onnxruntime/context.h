@@ -56,7 +56,7 @@ class OrtContext final : public kit::Context {
   OrtStatus* run_profiled(const kit::RunArgs& args, bool all_direct);
   bool copy_open_outputs(bool copy);
   void collect(uint32_t index);
-  void copy_to_caller(uint32_t index, const void* data, size_t needed);
+  void check_fits(uint32_t index, size_t needed) const;
   void read_shape(const OrtValue* value, std::vector<int64_t>& shape) const;
 
   std::shared_ptr<Session> session_;

@@ -98,6 +98,7 @@ kit::IoSpec Session::read_spec(bool input, size_t index) const {
         what);
   kit::IoSpec spec;
   spec.name = name;
+  spec.exact = !input;  // ONNX Runtime compares with what is bound, and OrtContext what it copies
   check(api(), api()->AllocatorFree(runtime_->allocator(), name), what);
   const auto type = make<OrtTypeInfo>(api(), api()->ReleaseTypeInfo, what, [&](OrtTypeInfo** out) {
     return input ? api()->SessionGetInputTypeInfo(get(), index, out) : api()->SessionGetOutputTypeInfo(get(), index, out);

@@ -219,6 +219,7 @@ struct EngineIo {
   std::vector<IoSpec> inputs;  // in bind order
   std::vector<IoSpec> outputs;
   std::vector<OutputMode> output_modes;  // one per output
+  std::vector<bool> exact_outputs;  // one per output: the engine fails a run whose result has another shape than what is bound
   friend bool operator==(const EngineIo&, const EngineIo&) = default;
 };
 

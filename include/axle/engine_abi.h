@@ -317,7 +317,8 @@ typedef struct axle_engine_api_t {
   /* effective: JSON of the values really in force (precision, threads, cpu_set, kernels, options). */
   axle_error_t* (*load)(axle_engine_t* engine, const axle_load_args_t* args, axle_executable_t** out, axle_buffer_t* effective);
   void (*unload)(axle_executable_t* executable);
-  /* JSON: inputs and outputs in bind order, each with name, dtype, dims with symbols, and its output mode. */
+  /* JSON: inputs and outputs in bind order, each with name, dtype, dims with symbols, and its output mode. An output
+     that is "exact" makes a run fail whose result has another shape than the bound tensor; of others the host asks after each run. */
   axle_error_t* (*io)(axle_executable_t* executable, axle_buffer_t* out);
 
   axle_error_t* (*context_create)(axle_executable_t* executable, axle_context_t** out);

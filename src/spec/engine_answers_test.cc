@@ -68,11 +68,14 @@ TEST(EngineAnswers, ReadWhatTheKitWrites) {
   io.inputs[1].rank_known = false;
   io.outputs = {io.inputs[0]};
   io.outputs[0].mode = kit::OutputMode::kEngine;
+  io.outputs.push_back(io.inputs[1]);
+  io.outputs[1].exact = true;
   AXLE_ASSERT_OK_AND_ASSIGN(const EngineIo read_io, parse_engine_io(kit::to_json(io), AnswerKeys::kStrict));
   EXPECT_EQ(read_io.inputs.at(0).shape.at(0), (Dim{-1, "batch"}));
   EXPECT_EQ(read_io.inputs.at(0).shape.at(2), (Dim{-1, ""}));
   EXPECT_FALSE(read_io.inputs.at(1).rank_known);
   EXPECT_EQ(read_io.output_modes.at(0), OutputMode::kEngine);
+  EXPECT_EQ(read_io.exact_outputs, (std::vector<bool>{false, true}));
 }
 
 TEST(EngineAnswers, WrittenDocumentsReadBackEqual) {

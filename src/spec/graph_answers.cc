@@ -71,7 +71,13 @@ bool is_inside_path(const std::string& path) {
   return true;
 }
 
-Result<IoSpec> io_spec_from_json(const Json& json, const std::string& where, AnswerKeys keys, OutputMode* mode) {
+// What is said of an output alone.
+struct OutputTraits {
+  OutputMode mode = OutputMode::kEither;
+  bool exact = false;
+};
+
+Result<IoSpec> io_spec_from_json(const Json& json, const std::string& where, AnswerKeys keys, OutputTraits* output) {
   JsonReader reader(json, where);
   IoSpec spec;
   spec.name = answers::required_text(reader, "name");
@@ -92,15 +98,17 @@ Result<IoSpec> io_spec_from_json(const Json& json, const std::string& where, Ans
       return ok_status();
     });
   }
-  if (mode != nullptr)
-    *mode = answers::word(reader, "mode", kModeWords, std::optional(OutputMode::kEither));
-  else
+  if (output != nullptr) {
+    output->mode = answers::word(reader, "mode", kModeWords, std::optional(OutputMode::kEither));
+    output->exact = reader.boolean_or("exact", false);
+  } else {
     spec.optional = reader.boolean_or("optional", false);
+  }
   AXLE_RETURN_IF_ERROR(finish(reader, keys));
   return spec;
 }
 
-Json io_spec_to_json(const IoSpec& spec, const OutputMode* mode) {
+Json io_spec_to_json(const IoSpec& spec, const OutputTraits* output) {
   Json json = {{"name", spec.name}, {"dtype", std::string(answers::word_of_data_type(spec.dtype))}};
   Json shape = nullptr;
   if (spec.rank_known) {
@@ -115,10 +123,12 @@ Json io_spec_to_json(const IoSpec& spec, const OutputMode* mode) {
     }
   }
   json["shape"] = std::move(shape);
-  if (mode != nullptr)
-    json["mode"] = std::string(answers::word_of(kModeWords, *mode));
-  else
+  if (output == nullptr) {
     json["optional"] = spec.optional;
+    return json;
+  }
+  json["mode"] = std::string(answers::word_of(kModeWords, output->mode));
+  if (output->exact) json["exact"] = true;
   return json;
 }
 
@@ -256,10 +266,11 @@ Result<EngineIo> parse_engine_io(std::string_view text, AnswerKeys keys) {
     return ok_status();
   });
   each(reader, "outputs", kMaxTensors, true, [&](const Json& item, const std::string& where) -> Status {
-    OutputMode mode = OutputMode::kEither;
-    AXLE_ASSIGN_OR_RETURN(IoSpec spec, io_spec_from_json(item, where, keys, &mode));
+    OutputTraits traits;
+    AXLE_ASSIGN_OR_RETURN(IoSpec spec, io_spec_from_json(item, where, keys, &traits));
     io.outputs.push_back(std::move(spec));
-    io.output_modes.push_back(mode);
+    io.output_modes.push_back(traits.mode);
+    io.exact_outputs.push_back(traits.exact);
     return ok_status();
   });
   AXLE_RETURN_IF_ERROR(finish(reader, keys));
@@ -269,7 +280,10 @@ Result<EngineIo> parse_engine_io(std::string_view text, AnswerKeys keys) {
 Json engine_io_to_json(const EngineIo& io) {
   Json inputs = Json::array(), outputs = Json::array();
   for (const IoSpec& spec : io.inputs) inputs.push_back(io_spec_to_json(spec, nullptr));
-  for (size_t i = 0; i < io.outputs.size(); ++i) outputs.push_back(io_spec_to_json(io.outputs[i], &io.output_modes[i]));
+  for (size_t i = 0; i < io.outputs.size(); ++i) {
+    const OutputTraits traits{io.output_modes[i], io.exact_outputs[i]};
+    outputs.push_back(io_spec_to_json(io.outputs[i], &traits));
+  }
   return {{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}};
 }
 

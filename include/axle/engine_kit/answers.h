@@ -333,6 +333,7 @@ inline void write(JsonWriter& out, const IoSpec& spec, bool output) {
   }
   if (output) {
     out.member("mode", name_of(spec.mode));
+    if (spec.exact) out.member("exact", true);
   } else {
     out.member("optional", spec.optional);
   }

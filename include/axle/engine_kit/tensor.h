@@ -68,6 +68,7 @@ struct IoSpec {
   std::vector<Dim> shape;
   bool optional = false;                      // inputs: may stay unbound
   OutputMode mode = OutputMode::kEither;      // outputs
+  bool exact = false;                         // outputs: a run whose result has another shape than the bound tensor fails
 };
 
 // Throws INVALID_ARGUMENT (dtype, rank, static size), OUT_OF_RANGE with required_bytes (too little memory). Allocates

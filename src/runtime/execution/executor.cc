@@ -127,7 +127,8 @@ Status Execution::bind_output(size_t index, Tensor& tensor) {
   AXLE_RETURN_IF_ERROR(contexts_[static_cast<size_t>(source.partition)].bind_output(source.index, tensor));
   std::erase_if(open_outputs_, [&](const OpenOutput& open) { return open.index == index; });
   const EngineIo& io = plan_->partitions[static_cast<size_t>(source.partition)].executable->io();
-  if (!is_fixed(io.outputs[source.index])) open_outputs_.push_back({index, source, tensor.shape()});
+  if (!is_fixed(io.outputs[source.index]) && !io.exact_outputs[source.index])
+    open_outputs_.push_back({index, source, tensor.shape()});
   return ok_status();
 }
 
