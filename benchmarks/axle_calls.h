@@ -1,6 +1,7 @@
 // Calls of axle in programs that end when one fails: its error becomes an exception, which run_main prints.
 #pragma once
 
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -34,11 +35,25 @@ inline std::vector<axle::NamedTensor> feeds_of(std::vector<FlatTensor>& inputs) 
   return feeds;
 }
 
+// Copies of the inputs in memory that a process of its own sees too.
+inline std::vector<axle::NamedTensor> shared_feeds_of(std::vector<FlatTensor>& inputs) {
+  std::vector<axle::NamedTensor> feeds;
+  for (const axle::NamedTensor& feed : feeds_of(inputs)) {
+    axle::Tensor shared = value_of(axle::Tensor::allocate_shared(feed.tensor.dtype(), feed.tensor.shape()));
+    std::memcpy(shared.mutable_data(), feed.tensor.data(), feed.tensor.size_bytes());
+    feeds.push_back({feed.name, std::move(shared)});
+  }
+  return feeds;
+}
+
+enum class Memory { kOwn, kShared };  // of inputs and outputs: this process's alone, or seen by a process of its own too
+
 // A session with everything bound: what a careful caller has before the first request that counts. The inputs must outlive it.
 class BoundSession {
  public:
-  BoundSession(const std::string& model, axle::SessionOptions options, std::vector<FlatTensor>& inputs)
-      : feeds_(feeds_of(inputs)) {
+  BoundSession(const std::string& model, axle::SessionOptions options, std::vector<FlatTensor>& inputs,
+               Memory memory = Memory::kOwn)
+      : feeds_(memory == Memory::kShared ? shared_feeds_of(inputs) : feeds_of(inputs)) {
     options.samples = feeds_;
     session_.emplace(value_of(axle::Session::create(model, std::move(options))));
     binding_.emplace(value_of(session_->make_binding()));
@@ -46,7 +61,8 @@ class BoundSession {
     check(binding_->run());
     for (size_t i = 0; i < session_->outputs().size(); ++i) {
       const axle::Tensor made = value_of(binding_->output(i));
-      outputs_.push_back(value_of(axle::Tensor::allocate(made.dtype(), made.shape())));
+      outputs_.push_back(value_of(memory == Memory::kShared ? axle::Tensor::allocate_shared(made.dtype(), made.shape())
+                                                            : axle::Tensor::allocate(made.dtype(), made.shape())));
     }
     for (size_t i = 0; i < outputs_.size(); ++i) check(binding_->bind_output(i, outputs_[i]));
   }

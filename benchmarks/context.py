@@ -201,4 +201,8 @@ def core_speeds(context: Context) -> list[str]:
 
 def conditions(document: dict[str, Any]) -> str:
     """What must be known to believe a pair."""
-    return f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed" + (" and counted" if document["noisy"] else "")
+    return (
+        f"{document['rounds']} rounds, {document['disturbed_rounds']} disturbed"
+        + (" and counted" if document["noisy"] else "")
+        + (f", {document['processes']} processes" if "processes" in document else "")
+    )

@@ -1,8 +1,9 @@
 // Times axle's plan of a model against engines' own C APIs, interleaved in this process; prints one JSON document.
-//   axle_benchmark_pair MODEL INPUTS.flat [--engine NAME] [--threads N] [--precision P] [--policy FILE.toml] [--session] [--itself]
+//   axle_benchmark_pair MODEL INPUTS.flat [--engine NAME] [--threads N] [--precision P] [--policy FILE.toml] [--session] [--itself] [--swap]
 //     [--peer NAME=LIBRARY:T[,T...]]... [--rounds N] [--block-ms N] [--limit-s N] [--core-speeds FILE]
 // A peer with several thread counts races with each of them. --itself: a second session of the same plan takes turns too; what the two
-// differ by is what the machine and the placing of memory do to any comparison here.
+// differ by is what the machine and the placing of memory do to any comparison here. --swap: the peers are opened first, so that over
+// several processes neither side always finds the emptier memory.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -36,6 +37,7 @@ struct Arguments {
   std::vector<std::pair<std::string, std::string>> flags;  // choice flags, laid over the policy
   bool through_session = false;
   bool against_itself = false;
+  bool swapped = false;
   std::vector<PeerWish> peers;
   PairedOptions paired;
 };
@@ -65,6 +67,10 @@ Arguments parse(int argc, char** argv) {
     }
     if (word == "--itself") {
       arguments.against_itself = true;
+      continue;
+    }
+    if (word == "--swap") {
+      arguments.swapped = true;
       continue;
     }
     if (i + 1 >= argc) throw std::runtime_error(word + " wants a value");
@@ -143,23 +149,31 @@ Json row_of(const Contender& ours, const Contender& theirs, int threads, double 
 int run(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
   std::vector<FlatTensor> inputs = read_flat(arguments.inputs);
-  BoundSession ours(arguments.model, session_options(arguments), inputs);
-  std::optional<BoundSession> again;
-  if (arguments.against_itself) again.emplace(arguments.model, session_options(arguments), inputs);
+  std::optional<BoundSession> first, second;
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::vector<int> threads;
+  std::vector<Contender> of_peers;
+  const auto open_peers = [&] {
+    for (const PeerWish& wish : arguments.peers) {
+      for (const int count : wish.threads) {
+        peers.push_back(open_ready(wish, count, arguments.model, inputs));
+        of_peers.push_back({wish.name, [raw = peers.back().get()] { raw->run(); }, {}});
+        threads.push_back(count);
+      }
+    }
+  };
+  if (arguments.swapped) open_peers();
+  first.emplace(arguments.model, session_options(arguments), inputs);
+  if (arguments.against_itself) second.emplace(arguments.model, session_options(arguments), inputs);
+  if (!arguments.swapped) open_peers();
+  BoundSession& ours = arguments.swapped && second ? *second : *first;
   std::vector<Contender> contenders;
   contenders.push_back({"axle", [&] { ours.run_bound(); }, {}});
   if (arguments.through_session) contenders.push_back({"axle session", [&] { ours.run_session(); }, {}});
-  if (again) contenders.push_back({"axle again", [&] { again->run_bound(); }, {}});
-  std::vector<std::unique_ptr<Peer>> peers;
-  std::vector<int> threads;
-  for (const PeerWish& wish : arguments.peers) {
-    for (const int count : wish.threads) {
-      auto peer = open_ready(wish, count, arguments.model, inputs);
-      contenders.push_back({wish.name, [raw = peer.get()] { raw->run(); }, {}});
-      peers.push_back(std::move(peer));
-      threads.push_back(count);
-    }
+  if (second) {
+    contenders.push_back({"axle again", [again = &ours == &*first ? &*second : &*first] { again->run_bound(); }, {}});
   }
+  std::ranges::move(of_peers, std::back_inserter(contenders));
   leave_slow_threads(contenders, peers, threads, arguments.paired);
   const PairedResult paired = run_paired(contenders, arguments.paired);
   ours.run_bound();
@@ -183,7 +197,7 @@ int run(int argc, char** argv) {
     const Difference added = paired_difference(contenders[0].block_ns, contenders[1].block_ns);
     document["session"] = {{"call_ns", axle::median(contenders[1].block_ns)}, {"added_to_bound_ns", added.median_ns}};
   }
-  if (again) {
+  if (second) {
     const axle::RatioInterval itself = axle::paired_ratio(contenders[0].block_ns, contenders[first_peer - 1].block_ns);
     document["itself"] = {{"ratio", itself.ratio}, {"interval", {itself.low, itself.high}}};
   }

@@ -17,7 +17,6 @@ namespace axle_benchmarks {
 namespace {
 
 constexpr int64_t kFewestCalls = 5;
-constexpr int kDroppedRounds = 2;
 constexpr int64_t kFewestRounds = 6;
 constexpr double kSlowCore = 1.25;
 constexpr size_t kMostCores = 16;
@@ -152,7 +151,8 @@ PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions&
   PairedResult result;
   std::vector<std::vector<double>> left_out;
   const int64_t started = now_ns();
-  for (int64_t i = 0; result.rounds < options.rounds && now_ns() - started < options.limit_ns; ++i) {
+  // However long a round takes, one is counted.
+  for (int64_t i = 0; result.rounds < options.rounds && (i <= options.dropped || now_ns() - started < options.limit_ns); ++i) {
     std::vector<double> times(contenders.size());
     bool disturbed = false;
     for (size_t place = 0; place < contenders.size(); ++place) {
@@ -161,7 +161,7 @@ PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions&
       times[which] = block.call_ns;
       disturbed = disturbed || block.disturbed;
     }
-    if (i < kDroppedRounds) continue;
+    if (i < options.dropped) continue;
     if (disturbed) {
       ++result.disturbed;
       left_out.push_back(std::move(times));
@@ -181,6 +181,7 @@ PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions&
 
 std::vector<double> look_ns(std::vector<Contender> contenders, PairedOptions options) {
   options.rounds = 2;
+  options.dropped = 1;
   options.block_ns /= 4;
   options.limit_ns /= 10;
   run_paired(contenders, options);

@@ -21,6 +21,7 @@ struct Contender {
 struct PairedOptions {
   int64_t block_ns = 100'000'000;  // and at least 5 calls
   int64_t rounds = 16;             // that count
+  int64_t dropped = 2;             // before them
   int64_t limit_ns = 30'000'000'000;
   std::string
       core_speeds;  // file of the least times of each core (runtime/core_speed.h), read and brought up to date; "" = none
@@ -35,7 +36,6 @@ struct PairedResult {
   bool noisy = false;  // too few rounds were undisturbed, so the disturbed ones count as well: the interval shows it
 };
 
-// The first two rounds are not counted.
 PairedResult run_paired(std::vector<Contender>& contenders, const PairedOptions& options);
 
 // Time per call of each contender by two short rounds: who is far behind need not take turns for long.

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 from context import Context, RealModel, Report, Row, SkipError, bootstrap, conditions, core_speeds, met, microseconds, progress, ratio_text
+from placements import each_process, merged, over_processes
 
 ENGINE = "onnxruntime"
 MODELS = ("efficientnet-lite0", "all-minilm-l6-v2", "basic-pitch")
@@ -118,22 +119,27 @@ def worker_models(context: Context) -> Report:
     """Models of over 1 ms in axle-worker against the same plan in this process: one request at a time, and the rate of two callers."""
     report = Report("worker_models")
     seconds, rounds = (1.0, 3) if context.quick else (3.0, 8)
-    limits = ["--rounds", "6" if context.quick else "30", "--block-ms", "100", "--limit-s", "60", *core_speeds(context)]
+    limits = ["--rounds", "4" if context.quick else "12", "--block-ms", "100", "--limit-s", "10", *core_speeds(context)]
     policies = {isolation: str(isolated_policy(context, isolation)) for isolation in ("process", "none")}
     for model in [m for m in context.real_models() if m.name in MODELS]:
         cache = context.cache(f"worker-{model.name}")
         program = [str(context.program("isolated")), str(model.model), str(model.flat), policies["process"]]
-        found = context.call([*program, *limits], cache=cache)
-        ratio = [found["ratio"], *found["interval"]]
-        times = [microseconds(found[side]) for side in ("call_ns", "in_process_ns")]
-        report.rows.append(isolated_row(f"{model.name}, one request at a time", *times, ratio, 0.98, conditions(found)))
+        latencies = {}
+        for memory, flags in (("tensors of the caller's own", []), ("tensors that both see", ["--shared"])):
+            documents = each_process(context, [*program, *flags, *limits], cache)
+            found = merged(documents, "call_ns", "in_process_ns")
+            found["ratio"], found["interval"] = over_processes([document["ratio"] for document in documents])
+            ratio = [found["ratio"], *found["interval"]]
+            times = [microseconds(found[side]) for side in ("call_ns", "in_process_ns")]
+            report.rows.append(isolated_row(f"{model.name}, one at a time, {memory}", *times, ratio, 0.98, conditions(found)))
+            latencies[memory] = found
         sides = {side: [bench(context, model, seconds, "--policy", path, "--threads", "2")] for side, path in policies.items()}
         rates = in_turns(context, sides, rounds, cache)
         per_s = [f"{statistics.median(rates[side]):.1f}/s" for side in ("process", "none")]
         ratio = list(rate_ratio(rates["process"], rates["none"]))
         note = f"{rounds} rounds of {seconds:.0f} s, 2 callers"
         report.rows.append(isolated_row(f"{model.name}, throughput", *per_s, ratio, 0.98, note))
-        report.data.append({"model": model.name, "latency": found, "calls_per_s": rates})
+        report.data.append({"model": model.name, "latency": latencies, "calls_per_s": rates})
     return report
 
 

@@ -27,6 +27,7 @@ from context import (
     ratio_text,
 )
 from inputs import write_add, write_mlp
+from placements import each_process, merged_pair
 from prediction_suite import prediction
 from process_suites import cold_warm_start, memory
 
@@ -155,15 +156,15 @@ def tuned_pair(context: Context, model: RealModel, cache: Path, policy: Path) ->
     peers = [argument for engine in ENGINES for argument in peer(context, engine, threads)]
     limits = [
         "--rounds",
-        "6" if context.quick else "30",
+        "4" if context.quick else "8",
         "--block-ms",
         "100",
         "--limit-s",
-        "20" if context.quick else "90",
+        "6" if context.quick else "14",
         *core_speeds(context),
     ]
     arguments = [*map(str, (context.program("pair"), model.model, model.flat)), "--policy", str(policy), "--itself", *peers, *limits]
-    document = context.call(arguments, cache=cache)
+    document = merged_pair(each_process(context, arguments, cache))
     return {**document, "tune": {key: tuned[key] for key in ("candidates", "elapsed_ms", "noisy_machine", "notes")}}
 
 
