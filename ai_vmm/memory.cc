@@ -114,12 +114,12 @@ Tensor MemoryManager::allocate(std::vector<int64_t> shape, DataType dtype, const
 }
 
 void MemoryManager::prefetch(const Tensor& tensor) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(tensor.to_axle().data()) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(tensor.to_axle().data()) + tensor.size_bytes();
-  if (end <= begin || tensor.to_axle().data() == nullptr) return;
+  const void* data = tensor.to_axle().data();
+  if (data == nullptr || tensor.size_bytes() == 0) return;
+  const size_t into_page = reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  char* const first_page = const_cast<char*>(static_cast<const char*>(data)) - into_page;
   // Advice only: a kernel that takes none leaves the pages to their first use.
-  const bool taken = ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED) == 0;
+  const bool taken = ::madvise(first_page, into_page + tensor.size_bytes(), MADV_WILLNEED) == 0;
   const std::lock_guard lock(state_->mutex);
   ++state_->counts.prefetches;
   if (taken) state_->counts.bytes_prefetched += tensor.size_bytes();

@@ -48,8 +48,9 @@ std::string unexpected(const CommandDescription& command, const std::vector<std:
 }
 
 // The parser's words, where ours say more.
-std::string said_of(const CLI::ParseError& error, const CommandDescription& command, std::vector<std::string> left_over) {
-  const std::string text = error.what();
+std::string said_of(const CLI::ParseError& error, const CommandDescription& command,
+                    const std::vector<std::string>& left_over) {
+  std::string text = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !left_over.empty()) return unexpected(command, left_over);
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     constexpr std::string_view kRequired = " is required";
