@@ -13,6 +13,6 @@ function(axle_front_door NAME)
   endif()
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${exports})
   set_target_properties(${target} PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION} INSTALL_RPATH "$ORIGIN"
-    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+    BUILD_WITH_INSTALL_RPATH ON LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
   add_library(axle::${NAME} ALIAS ${target})
 endfunction()

@@ -15,7 +15,8 @@ target_include_directories(axle_engine_kit INTERFACE
 set_target_properties(axle_engine_kit PROPERTIES EXPORT_NAME engine_kit)
 install(TARGETS axle_engine_kit EXPORT axle_targets)
 
-set_target_properties(axle PROPERTIES INSTALL_RPATH "$ORIGIN")
+# The build tree is laid out as the installed one. A path that installing replaces ends in an empty element: the working directory.
+set_target_properties(axle PROPERTIES INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
 target_compile_features(axle INTERFACE cxx_std_20)
 install(TARGETS axle EXPORT axle_targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET axle_ai_vmm)
