@@ -23,6 +23,8 @@ Status check_location(const std::string& location, const std::string& tensor) {
     return invalid_argument_error(fmt::format("external data of tensor '{}' has no location", tensor)).with_hint(kLocationHint);
   }
   if (location.find('\0') != std::string::npos) return refuse("holds a zero byte");
+  // Engines that are handed the file take it for an address, whatever file of that name lies there.
+  if (location.find("_ORT_MEM_ADDR_") != std::string::npos) return refuse("stands for an address in memory");
   const fs::path path(location);
   if (path.is_absolute()) return refuse("is absolute");
   if (std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; })) {

@@ -267,6 +267,14 @@ TEST_F(ExternalDataTest, RefusesRangesPastTheEnd) {
   EXPECT_THAT(load_with("."), StatusIs(StatusCode::kInvalidArgument, "regular file"));
 }
 
+// ONNX Runtime and OpenVINO read the offset as an address then: there must not be a file that makes it pass for data.
+TEST_F(ExternalDataTest, RefusesTheNameThatStandsForAnAddress) {
+  fs::create_directories(scratch_->file("model/*/_ORT_MEM_ADDR_"));
+  ASSERT_THAT(write_file_atomic(scratch_->file("model/*/_ORT_MEM_ADDR_/*"), std::string(64, 'x')), IsOk());
+  for (const char* name : {"*/_ORT_MEM_ADDR_/*", "./*/_ORT_MEM_ADDR_/*", "c:*/_ORT_MEM_ADDR_/*"})
+    EXPECT_THAT(load_with(name, 8, 8), StatusIs(StatusCode::kPermissionDenied, "an address in memory"));
+}
+
 TEST_F(ExternalDataTest, RefusesEscapesInsideNodeBodies) {
   ModelBuilder builder;
   builder.input("go", onnx::TensorProto::BOOL, {}).output("y", kF32, {2});
