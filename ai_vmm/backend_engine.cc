@@ -64,6 +64,11 @@ bool stays_on(std::span<const int32_t> cpus) {
 
 kit::Verdict no(std::string code, std::string text) { return {kit::VerdictKind::kNo, std::move(code), std::move(text), -1}; }
 
+// A simulated device must not take the id of a real one.
+std::string id_of(const HardwareCapabilities& has) {
+  return lower(hardware_type_name(has.type)) + (has.simulated ? ":9" : ":0");
+}
+
 class BackendEngine : public kit::Engine {
  public:
   explicit BackendEngine(const Registered& owner) : owner_(owner) {}
@@ -148,10 +153,7 @@ class BackendEngine : public kit::Engine {
   }
 
  private:
-  std::string resource_id() const {
-    // A simulated device must not take the id of a real one.
-    return lower(hardware_type_name(owner_.capabilities.type)) + (owner_.capabilities.simulated ? ":9" : ":0");
-  }
+  std::string resource_id() const { return id_of(owner_.capabilities); }
 
   void check_resource(std::string_view resource) const {
     if (resource != resource_id()) {
@@ -280,6 +282,15 @@ axle::Status register_backend_engine(std::shared_ptr<ComputeBackend> backend, co
     return status;
   }
   return axle::resource_exhausted_error("a process can register at most 16 backends");
+}
+
+std::vector<std::string> simulated_devices() {
+  std::vector<std::string> ids;
+  for (const auto& place : slots().taken) {
+    const Registered* const owner = place.load();
+    if (owner != nullptr && owner->capabilities.simulated) ids.push_back(id_of(owner->capabilities));
+  }
+  return ids;
 }
 
 }  // namespace ai_vmm

@@ -86,8 +86,6 @@ axle::Result<axle::Policy> policy_of(const DeploymentConstraints& constraints) {
     policy.execution.targets = constraints.preferred_hardware;
     policy.fallback.resource = {"auto"};  // a preference: whatever stands in is in the plan's ledger
   }
-  // Here a simulated device is one of a backend that the program itself registered.
-  policy.resources.allow_simulated = !policy.execution.targets.empty();
   policy.resources.deny = constraints.excluded_hardware;
   set_schedule(constraints.strategy, policy.schedule);
   AXLE_RETURN_IF_ERROR(axle::check_policy(policy));

@@ -44,6 +44,21 @@ axle::Status with_reason(axle::Status status) {
   return status;
 }
 
+// A kind that is asked for means the simulated devices of backends that this program registered, too; any other simulator must be
+// named itself ("pim:0#sim").
+void name_own_simulators(std::vector<std::string>& targets) {
+  std::vector<std::string> named;
+  for (const std::string& target : targets) {
+    named.push_back(target);
+    for (const std::string& id : simulated_devices()) {
+      const std::string selector = id + "#sim";
+      const bool meant = target == id || target == id.substr(0, id.find(':'));
+      if (meant && std::find(named.begin(), named.end(), selector) == named.end()) named.push_back(selector);
+    }
+  }
+  targets = std::move(named);
+}
+
 // One deployment: reads, judges, measures where nothing is known, loads.
 class Deployment {
  public:
@@ -52,6 +67,7 @@ class Deployment {
 
   axle::Status run(const std::string& path, const TensorMap& samples, Model::Impl& out) {
     AXLE_ASSIGN_OR_RETURN(out.policy, policy_of(constraints_));
+    name_own_simulators(out.policy.execution.targets);
     out.runtime = options_.runtime;
     if (!out.runtime) {
       AXLE_ASSIGN_OR_RETURN(out.runtime, axle::default_runtime());
