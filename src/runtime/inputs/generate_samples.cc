@@ -17,6 +17,7 @@ namespace axle {
 namespace {
 
 constexpr const char* kRemembered = "sample-size";
+constexpr const char* kGeneratedKind = "generated-samples";
 constexpr int64_t kUsual = 16;
 // What unknown axes are given, one after the other, until a run gives something: 576 are 36 ms of sound at 16 kHz with what went
 // before, 16000 a second of it; all are multiples of 32, for what halves its input over and over.
@@ -180,7 +181,13 @@ bool gives_nothing(std::span<const NamedTensor> inputs, std::span<const NamedTen
   return std::ranges::any_of(outputs, is_empty) && std::ranges::none_of(inputs, is_empty);
 }
 
-Result<GeneratedSamples> generate_samples(Runtime& runtime, const Model& model, const SampleOptions& options) {
+bool is_generated(Runtime& runtime, const Model& model, const std::string& digest) {
+  return runtime.state().recall(kGeneratedKind, model.digest() + digest).has_value();
+}
+
+namespace {
+
+Result<GeneratedSamples> generate_at_size(Runtime& runtime, const Model& model, const SampleOptions& options) {
   GenerateOptions generate;
   generate.seed = options.seed;
   generate.axes = first_prepared_sizes(options.policy);
@@ -192,6 +199,15 @@ Result<GeneratedSamples> generate_samples(Runtime& runtime, const Model& model, 
   const auto known = known_size(runtime, memo_key(model, generate));
   if (known || !options.may_run) return samples_at(model, generate, known.value_or(kUsual));
   return search(runtime, model, options, generate);
+}
+
+}  // namespace
+
+Result<GeneratedSamples> generate_samples(Runtime& runtime, const Model& model, const SampleOptions& options) {
+  AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, generate_at_size(runtime, model, options));
+  // A caller may hand them over as its own: they are no better for it. Those of seed 0 are made anew to compare.
+  if (options.seed != 0) runtime.state().remember(kGeneratedKind, model.digest() + samples_digest(samples.tensors), "1");
+  return samples;
 }
 
 std::string known_sample_size(Runtime& runtime, const Model& model, const Policy& policy) {

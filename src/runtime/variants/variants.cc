@@ -19,6 +19,7 @@
 #include "runtime/facts/engine_memo.h"
 #include "runtime/facts/model_facts.h"
 #include "runtime/facts/planner_inputs.h"
+#include "runtime/inputs/generate_inputs.h"
 #include "runtime/runtime_state.h"
 #include "runtime/variants/calibration.h"
 #include "runtime/variants/converter.h"
@@ -126,11 +127,12 @@ Result<GeneratedSamples> generated_samples(Runtime& runtime, const Model& model,
   return generate_samples(runtime, model, options);
 }
 
-// Who has no inputs hands over what generate_samples makes: that is no better than none.
+// Who has no inputs hands over what generate_samples makes, of whatever seed: that is no better than none.
 std::string given_digest(Runtime& runtime, const Model& model, const PlanRequest& request) {
   if (request.samples.empty()) return kGenerated;
-  const auto generated = generated_samples(runtime, model, request);
   std::string digest = samples_digest(request.samples);
+  if (is_generated(runtime, model, digest)) return kGenerated;
+  const auto generated = generated_samples(runtime, model, request);
   return generated && digest == samples_digest(generated->tensors) ? kGenerated : digest;
 }
 

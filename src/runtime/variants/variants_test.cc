@@ -188,6 +188,17 @@ TEST_F(Variants, CalibratedOnGeneratedInputsMakeRoomForRealOnes) {
   EXPECT_EQ(conversions(), 2u);
 }
 
+TEST_F(Variants, GeneratedInputsOfAnotherSeedAreNotTakenForReal) {
+  const VariantFacts first = prepared();
+  SampleOptions random;
+  random.seed = 7;
+  AXLE_ASSERT_OK_AND_ASSIGN(const GeneratedSamples samples, generate_samples(*runtime_, *model_, random));
+  request_.samples = samples.tensors;
+  EXPECT_EQ(prepared().variant, first.variant);
+  EXPECT_THAT(found().note, ::testing::HasSubstr("generated inputs"));
+  EXPECT_EQ(conversions(), 1u);
+}
+
 // ---- a converter that fails
 
 struct Misdeed {
