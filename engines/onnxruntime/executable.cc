@@ -111,7 +111,9 @@ kit::Effective effective_values(const Session& session, const kit::LoadArgs& arg
   kit::Effective effective;
   // The CPU provider never lowers a type: float kernels compute in the model's types or wider. Others are taken at their word.
   effective.precision = args.precision == "int8" && !integer_kernels ? "f32" : std::string(args.precision);
-  effective.precision_read_back = settings.provider == "cpu";
+  // A narrow float type is stored, and computed in f32 wherever a kernel for it is missing: which ones are is not told.
+  const bool narrow = args.precision == "f16" || args.precision == "bf16";
+  effective.precision_read_back = settings.provider == "cpu" && !narrow;
   effective.threads = parallel ? args.threads : session.threads().count() + 1;  // the caller's thread works too
   effective.spin = get_entry(api, session.options(), "session.force_spinning_stop") == "0" && session.threads().count() > 0;
   effective.cpu_set_honoured = session.threads().confined();

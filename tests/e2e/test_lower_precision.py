@@ -191,6 +191,8 @@ def test_f16_is_made_where_the_engine_does_not_convert(axle, engines, small):
     assert answer.code == 0, answer.err
     part = answer.json["plan"]["partitions"][0]
     assert (part["precision"], part["variant"]["kind"]) == ("f16", "f16")
+    # It is stored narrow; in what each kernel computes the library does not tell.
+    assert part["effective"]["precision_read_back"] is False
 
 
 def test_a_lock_holds_where_the_copy_is(axle, engines, small, tmp_path):
