@@ -109,6 +109,14 @@ void print_modelled(const RunDocument& document) {
   }
 }
 
+// What a lower precision costs here: who forced it is told without asking.
+void print_accuracy(const Plan& plan) {
+  for (const std::string& note : plan.notes) {
+    const bool tells = note.starts_with("error of ") || note.find("calibrated on") != std::string::npos;
+    if (tells) std::printf("note: %s\n", note.c_str());
+  }
+}
+
 Status report(const RunArguments& arguments, const RunDocument& document) {
   if (arguments.output.json) {
     AXLE_ASSIGN_OR_RETURN(const std::string json, render_run_json(document));
@@ -122,6 +130,7 @@ Status report(const RunArguments& arguments, const RunDocument& document) {
                   taken.allowed_by.c_str(), taken.reason.c_str());
     }
     print_modelled(document);
+    if (!arguments.profile.given() && !arguments.output.verbose) print_accuracy(*document.plan);
     // What was changed for recording is among them.
     if (arguments.profile.given()) {
       for (const std::string& note : document.plan->notes) std::printf("note: %s\n", note.c_str());

@@ -39,7 +39,8 @@ std::vector<Call> calls_of(const DeployDocument& document) {
             " --output-dir out"}},
           {"c++",
            {"const auto model = axle::Model::load(" + model + ");", "const auto lock = axle::load_lock(" + lock + ");",
-            "const auto session = axle::Session::load(*model, lock->plan);", "const auto outputs = session->run(feeds);"}},
+            "auto session = axle::Session::load(model.value(), lock.value());  // value() throws what went wrong",
+            "const auto outputs = session.value().run(feeds);"}},
           {"python", {"session = axle.Session.load(" + model + ", " + lock + ")", "outputs = session.run({name: array})"}}};
 }
 

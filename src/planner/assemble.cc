@@ -98,14 +98,19 @@ std::string reason_about(const std::vector<Decision>& refused, const std::vector
     const std::string name = selector.substr(0, selector.find('#'));  // "npu#sim"
     for (const Decision& decision : refused) {
       if (decision.candidate == name || decision.candidate.starts_with(name + "@") ||
-          decision.candidate.find("@" + name) != std::string::npos) {
+          decision.candidate.starts_with(name + ":") || decision.candidate.find("@" + name) != std::string::npos) {
         return decision.reason;
       }
     }
   }
-  const auto telling =
-      std::ranges::find_if(refused, [](const Decision& d) { return d.code != "EXAMPLE" && d.code != "POLICY"; });
-  return telling == refused.end() ? std::string("nothing could run it") : telling->reason;
+  // An engine that is not installed says least of why another serves.
+  for (const bool absent_too : {false, true}) {
+    const auto telling = std::ranges::find_if(refused, [&](const Decision& d) {
+      return d.code != "EXAMPLE" && d.code != "POLICY" && (absent_too || d.code != "ABSENT");
+    });
+    if (telling != refused.end()) return telling->reason;
+  }
+  return "nothing could run it";
 }
 
 // What a fallback runs of a model that otherwise runs as demanded.

@@ -192,7 +192,8 @@ class Chooser {
     if (by_rate(context_)) choice_.notes.push_back(rate_note(context_, chosen, costs_[choice_.chosen].value));
     if (chosen.evidence.timing == nullptr) {
       choice_.notes.push_back(
-          chosen.learned.known() ? "chosen by estimate: nothing of this model was measured here; `axle tune` measures"
+          chosen.learned.known()
+              ? "chosen by estimate: nothing was measured here of this model on inputs of these shapes; `axle tune` measures"
           : chosen.estimate_ns > 0
               ? "chosen by estimate, which cannot tell engines apart: nothing was measured here; `axle tune` measures"
               : "chosen without measurement or estimate; `axle tune` measures");
@@ -210,6 +211,11 @@ class Chooser {
                        : by_requests_                                          ? "most requests per second"
                                                                                : "fastest";
     if (admitted_.size() == 1) return "the only candidate that passed every gate";
+    const auto measured = std::ranges::count_if(costs_, [](const auto& cost) { return cost.measured; });
+    if (costs_[choice_.chosen].measured && static_cast<size_t>(measured) < admitted_.size()) {
+      return measured == 1 ? fmt::format("the only one measured of {} candidates", admitted_.size())
+                           : fmt::format("{} of the {} that were measured, of {} candidates", what, measured, admitted_.size());
+    }
     if (costs_[choice_.chosen].measured) return fmt::format("{} of {} candidates by measurement", what, admitted_.size());
     if (chosen.estimate_ns == 0 && !by_memory(context_))
       return fmt::format("simplest of {} candidates; none was measured", admitted_.size());

@@ -253,7 +253,10 @@ Gate gate_precision_policy(const PlanningContext& context, const Demand& demand,
   });
   if (pinned && !context.judges_parts) return std::nullopt;
   if (precision.name.starts_with("int")) {
-    return Rejection{"PRECISION", fmt::format("{} is for models that are quantised, and this one is not", precision.name), {}};
+    return Rejection{
+        "PRECISION",
+        fmt::format("the model is not quantised: ask for {} with --precision, which makes a copy that is", precision.name),
+        {}};
   }
   if (input.policy.accuracy.present()) return std::nullopt;
   return Rejection{
