@@ -12,6 +12,8 @@ from pathlib import Path
 # Folders whose own subfolders are listed one by one.
 OPENED = {"src", "include", "engines", "tests", "docs"}
 README_LINES = 30
+# Modules that are not folders of src/ or engines/.
+OTHER_MODULES = ("cli", "ai_vmm", "rm_abstract")
 
 
 def has_file(folder: Path) -> bool:
@@ -54,7 +56,8 @@ def check_folders(root: Path) -> Iterator[str]:
 
 def check_readmes(root: Path) -> Iterator[str]:
     """Modules without a README, and READMEs that are no longer short."""
-    for module in sorted([*(root / "src").iterdir(), *(root / "engines").iterdir()]):
+    others = [root / name for name in OTHER_MODULES]
+    for module in sorted([*(root / "src").iterdir(), *(root / "engines").iterdir(), *others]):
         if not module.is_dir() or not has_file(module):
             continue
         readme = module / "README.md"

@@ -1,5 +1,6 @@
 """check_architecture.py finds folders, READMEs and dependencies that the documents do not follow."""
 
+import shutil
 import sys
 import tempfile
 import unittest
@@ -17,6 +18,7 @@ class CheckArchitecture(unittest.TestCase):
         self.write("src/base/README.md", "# base\n")
         self.write("engines/null/README.md", "# null\n")
         self.write("cli/main.cc", "")
+        self.write("cli/README.md", "# cli\n")
         self.write("ARCHITECTURE.md", "| `src/base/` | x |\n| `engines/null/` | x |\n| `cli/` | x |\n")
 
     def write(self, name: str, text: str) -> None:
@@ -32,7 +34,7 @@ class CheckArchitecture(unittest.TestCase):
 
     def test_finds_unlisted_and_stale_folders(self):
         self.write("src/model/a.cc", "")
-        (self.root / "cli" / "main.cc").unlink()
+        shutil.rmtree(self.root / "cli")
         complaints = list(check_architecture.check_folders(self.root))
         self.assertEqual(len(complaints), 2, complaints)
         self.assertIn("'src/model/' is in the tree", complaints[0])
@@ -45,6 +47,10 @@ class CheckArchitecture(unittest.TestCase):
         self.assertEqual(len(complaints), 2, complaints)
         self.assertIn("31 lines", complaints[0])
         self.assertIn("src/model/README.md: missing", complaints[1])
+
+    def test_finds_a_front_door_without_a_readme(self):
+        (self.root / "cli" / "README.md").unlink()
+        self.assertIn("cli/README.md: missing", " ".join(check_architecture.check_readmes(self.root)))
 
     def test_finds_dependencies_without_a_line(self):
         self.write("requirements/run.in", "# words\n-c other.txt\nnumpy==1\nmagika==2\n")
