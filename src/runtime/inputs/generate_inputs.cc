@@ -8,6 +8,8 @@
 #include <set>
 
 #include "axle/tune.h"
+#include "base/logging.h"
+#include "model/flat_bodies.h"
 #include "model/graph.h"
 #include "model/model_graph.h"
 #include "runtime/inputs/generate_values.h"
@@ -55,6 +57,14 @@ std::shared_ptr<const Graph> at_shapes(const Model& model, std::shared_ptr<const
   return bound ? *std::move(bound) : graph;
 }
 
+// What bodies ask of a value that they capture counts as well. Where one cannot be looked into, the rest still does.
+std::shared_ptr<const Graph> with_bodies(const std::shared_ptr<const Graph>& graph) {
+  auto flat = flat_bodies(graph);
+  if (flat) return *std::move(flat);
+  AXLE_LOG(kInfo, "runtime", "what bodies ask of generated inputs is not known: {}", flat.error().to_string());
+  return graph;
+}
+
 }  // namespace
 
 std::vector<Shape> generated_shapes(const Model& model, const GenerateOptions& options) {
@@ -74,7 +84,7 @@ Result<std::vector<NamedTensor>> generate_inputs(const Model& model, const Gener
   }
   AXLE_ASSIGN_OR_RETURN(const auto whole, graph_of(model));
   std::vector<Shape> shapes = generated_shapes(model, options);
-  const std::shared_ptr<const Graph> graph = at_shapes(model, whole, shapes);
+  const std::shared_ptr<const Graph> graph = with_bodies(at_shapes(model, whole, shapes));
   const InputDemands demands(*graph, options.inner_axis_size);
   size_t next = 0;
   std::mt19937_64 random(options.seed);

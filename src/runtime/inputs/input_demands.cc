@@ -7,6 +7,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "model/flat_bodies.h"
 #include "runtime/inputs/operand_ask.h"
 
 namespace axle {
@@ -26,7 +27,12 @@ constexpr auto kElsewhere = std::to_array<std::string_view>(
 
 bool is_in(std::span<const std::string_view> ops, std::string_view op) { return std::ranges::find(ops, op) != ops.end(); }
 
+bool stays_in_order(const Node& node) {
+  return node.domain == kFlowDomain ? node.op_type == kFlowSame : is_in(kInOrder, node.op_type);
+}
+
 bool passes(const Node& node, size_t operand) {
+  if (node.domain == kFlowDomain) return node.op_type == kFlowSame || node.op_type == kFlowMoved;
   if (is_in(kInOrder, node.op_type) || is_in(kElsewhere, node.op_type)) return operand == 0;
   if (node.op_type == "Where") return operand > 0;
   return node.op_type == "Concat" || node.op_type == "Min" || node.op_type == "Max";
@@ -108,7 +114,7 @@ void InputDemands::walk(ValueId value, std::pair<int64_t, int64_t> added, bool i
       next = {least + constant->least, most + constant->most};
     else if (!passes(node, operand))
       continue;
-    const bool kept = in_order && is_in(kInOrder, node.op_type);
+    const bool kept = in_order && stays_in_order(node);
     for (const ValueId output : node.outputs) {
       if (output >= 0) walk(output, next, kept, depth + 1, state);
     }

@@ -35,7 +35,7 @@ struct InputDemand {
 
 class InputDemands {
  public:
-  // `graph` at the sizes that the inputs will have; it must outlive this. `usual_size`: of what only inputs decide the size of.
+  // `graph` at the sizes that the inputs will have, its bodies laid open (model/flat_bodies.h); it must outlive this. `usual_size`: of what only inputs decide the size of.
   InputDemands(const Graph& graph, int64_t usual_size);
   InputDemand of(const IoSpec& spec, const Shape& shape) const;
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string_view>
 
+#include "model/flat_bodies.h"
 #include "runtime/inputs/input_demands.h"
 #include "runtime/inputs/operand_ask.h"
 
@@ -329,6 +330,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"Split", 1, split_sizes},
     {"SplitToSequence", 1, always<1>},
     {"Loop", 0, always<2>},
+    {"Loop", 0, always<2>, kFlowDomain},
     {"NonMaxSuppression", 2, usual},
     {"NonMaxSuppression", 3, fraction},
     {"NonMaxSuppression", 4, fraction},
