@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -156,12 +157,17 @@ const Resource* whole_cpu(const Machine& machine) {
   return nullptr;
 }
 
-Status keep(Runtime& runtime, const Machine& machine, const Resource& cpu, const MachineFigures& figures) {
-  const std::string path = machine_figures_path(runtime, machine);
-  if (path.empty()) return failed_precondition_error("there is no cache folder to keep the figures in");
-  AXLE_ASSIGN_OR_RETURN(const std::string json, device_profile_to_json(profile_from(machine, cpu, figures)));
-  AXLE_RETURN_IF_ERROR(make_dirs(path.substr(0, path.rfind('/')), 0700));
-  return write_file_atomic(path, json + "\n", kPrivateFileMode);
+// What writers that were killed left in the folder. A writer that lives needs its own for less than a second.
+void sweep_leftovers(const std::string& folder) {
+  constexpr int64_t kOldNs = 3600 * 1'000'000'000LL;
+  const auto entries = list_dir(folder);
+  if (!entries) return;
+  for (const DirEntry& entry : *entries) {
+    if (!entry.is_file || !entry.name.ends_with(".tmp")) continue;
+    const std::string path = folder + "/" + entry.name;
+    const auto stamp = FileStamp::of_path(path);
+    if (stamp && stamp->mtime_ns < system_time_ns() - kOldNs) ::unlink(path.c_str());
+  }
 }
 
 }  // namespace
@@ -176,10 +182,21 @@ std::string machine_figures_path(Runtime& runtime, const Machine& machine) {
   return folder.empty() ? "" : folder + "/" + machine.fingerprint().substr(7) + ".json";
 }
 
+Status keep_machine_figures(Runtime& runtime, const Machine& machine, const MachineFigures& figures) {
+  const std::string folder = machine_figures_folder(runtime);
+  if (folder.empty()) return failed_precondition_error("there is no cache folder to keep the figures in");
+  const Resource* cpu = whole_cpu(machine);
+  if (cpu == nullptr) return failed_precondition_error("this machine has no CPU that figures could be of");
+  AXLE_ASSIGN_OR_RETURN(const std::string json, device_profile_to_json(profile_from(machine, *cpu, figures)));
+  AXLE_RETURN_IF_ERROR(make_dirs(folder, 0700));
+  AXLE_RETURN_IF_ERROR(write_file_atomic(machine_figures_path(runtime, machine), json + "\n", kPrivateFileMode));
+  sweep_leftovers(folder);
+  return ok_status();
+}
+
 Result<MachineFigures> measure_machine(Runtime& runtime, const CancelToken& cancel) {
   AXLE_ASSIGN_OR_RETURN(const Machine machine, runtime.machine());
-  const Resource* cpu = whole_cpu(machine);
-  if (cpu == nullptr) return failed_precondition_error("this machine has no CPU to measure");
+  if (whole_cpu(machine) == nullptr) return failed_precondition_error("this machine has no CPU to measure");
   MachineFigures figures;
   figures.machine = machine.fingerprint();
   figures.recorded_unix_s = unix_seconds();
@@ -202,7 +219,7 @@ Result<MachineFigures> measure_machine(Runtime& runtime, const CancelToken& canc
   std::erase_if(figures.peaks, [](const PeakFigure& one) { return one.megaflops == 0; });
   if (figures.nodes.empty() || figures.peaks.empty())
     return unavailable_error("this process cannot keep threads on the machine's cores: nothing was measured");
-  if (const Status kept = keep(runtime, machine, *cpu, figures); !kept.ok())
+  if (const Status kept = keep_machine_figures(runtime, machine, figures); !kept.ok())
     figures.notes.push_back("the figures are not kept, and plans do not use them: " + kept.message());
   return figures;
 }
@@ -215,7 +232,8 @@ void use_machine_figures(Runtime& runtime, const Machine& machine, std::vector<R
   if (!text) return;  // never measured
   auto measured = parse_device_profile(*text);
   if (!measured) {
-    AXLE_LOG(kWarning, "runtime", "the measured figures of this machine are not used: {}: {}", path,
+    AXLE_LOG(kWarning, "runtime",
+             "the measured figures of this machine are not used: {}: {}; axle devices --measure makes them anew", path,
              measured.error().to_string());
     return;
   }
