@@ -182,6 +182,21 @@ void OpenVinoContext::vacate() {
   }
 }
 
+void OpenVinoContext::refuse_reductions_of_nothing() const {
+  const std::vector<kit::IoSpec>& inputs = program_->io().inputs;
+  for (const OpenReduction& one : program_->reductions()) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const auto& bound = inputs_[i].bound_shape;
+      for (size_t axis = 0; axis < inputs[i].shape.size() && axis < bound.size(); ++axis) {
+        if (bound[axis] != 0 || inputs[i].shape[axis].symbol != one.symbol) continue;
+        throw kit::unimplemented("node '" + one.node + "' (" + one.op + ") would reduce nothing, since '" + one.symbol +
+                                 "' of input '" + inputs[i].name + "' is 0: OpenVINO would give something else than ONNX says")
+            .hint("give at least one element, or use another engine for empty inputs");
+      }
+    }
+  }
+}
+
 ov_status_e OpenVinoContext::infer(const kit::RunArgs& args) {
   if (!args.cancel.possible()) return api().ov_infer_request_infer(request_.get());
   args.cancel.check();
@@ -248,7 +263,10 @@ std::vector<std::vector<int64_t>> OpenVinoContext::input_shapes() const {
 
 void OpenVinoContext::run_once(const kit::RunArgs& args) {
   if (generation_ != program_->generation()) make_request();
-  if (other_shapes_) vacate();
+  if (other_shapes_) {
+    refuse_reductions_of_nothing();
+    vacate();
+  }
   if (const ov_status_e status = marks_ ? infer_marked(args) : infer(args); status != OK) {
     program_->fail(compiled_);
     check(api(), status, "OpenVINO failed to run the model");

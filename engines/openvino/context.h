@@ -39,6 +39,8 @@ class OpenVinoContext final : public kit::Context {
   void set(const Port& port, const ov_tensor_t* tensor, const kit::IoSpec& spec);
   void use_own(uint32_t index);
   void vacate();
+  // Throws when an input is empty along an axis that a node reduces, for which the library would make something up.
+  void refuse_reductions_of_nothing() const;
   ov_status_e infer(const kit::RunArgs& args);
   // One run from inputs to outputs. Throws NothingWritten.
   void run_once(const kit::RunArgs& args);

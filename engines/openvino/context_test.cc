@@ -1,4 +1,5 @@
 // The plugin's contexts through the C ABI: tensors in and out, shapes, memory, recording, cancellation, several at once.
+#include <array>
 #include <cstring>
 
 #include "engine/testing/engine_case.h"
@@ -131,6 +132,37 @@ TEST_F(OpenVinoContext, RefusesOutputsOfFixedShapeThatNothingWrote) {
         }
         AXLE_ASSERT_OK_AND_ASSIGN(const OutputView view, context.output(0));
         EXPECT_EQ(*static_cast<const float*>(view.data), 64.0f);
+      }
+    }
+  }
+}
+
+// Guards: the largest of no elements was the least finite number, where ONNX says minus infinity.
+TEST_F(OpenVinoContext, RefusesToReduceNothingWhereItMakesSomethingUp) {
+  const auto asked = request(graph_of_text(R"(<ir_version: 8, opset_import: ["": 18]>
+      g (float[B, N, 3] x, float[K] k) => (float[B, 3] y, float[K] z) <int64[1] axis = {1}>
+      { r = Relu(x) y = ReduceMax <keepdims = 0> (r, axis) z = Neg(k) })"));
+  for (const auto& executable : {load(asked), load_artefact(asked)}) {
+    ASSERT_NE(executable, nullptr);
+    AXLE_ASSERT_OK_AND_ASSIGN(Context context, executable->make_context());
+    // Elsewhere nothing is by right: no rows to reduce, nothing to negate.
+    for (const auto& [rows, length, others] :
+         std::vector<std::array<int64_t, 3>>{{2, 4, 1}, {2, 0, 1}, {0, 4, 1}, {2, 4, 0}, {2, 0, 0}, {1, 1, 1}}) {
+      const Tensor x = float_tensor({rows, length, 3}, std::vector<float>(static_cast<size_t>(rows * length) * 3, 5.0f));
+      const Tensor k = float_tensor({others}, std::vector<float>(static_cast<size_t>(others), 1.0f));
+      ASSERT_THAT(context.bind_input(0, x), IsOk());
+      ASSERT_THAT(context.bind_input(1, k), IsOk());
+      const Status done = context.run();
+      if (length == 0) {
+        EXPECT_THAT(done,
+                    StatusIs(StatusCode::kUnimplemented, "(ReduceMax) would reduce nothing, since 'N' of input 'x' is 0"));
+        continue;
+      }
+      ASSERT_THAT(done, IsOk()) << rows << " " << length << " " << others;
+      AXLE_ASSERT_OK_AND_ASSIGN(const OutputView y, context.output(0));
+      EXPECT_EQ(Shape(y.shape.begin(), y.shape.end()), (Shape{rows, 3}));
+      if (rows > 0) {
+        EXPECT_EQ(*static_cast<const float*>(y.data), 5.0f);
       }
     }
   }

@@ -296,6 +296,13 @@ kit::Support OpenVinoEngine::support(const kit::SupportArgs& args) {
   if (args.precision == "int8" && args.graph.node_count() > 0 && !is_quantised(args.graph)) {
     return all(verdict(kNo, "PRECISION", "the model is not quantised, and OpenVINO does not quantise at load"));
   }
+  if (const Reductions reductions = reductions_of(args.graph); !reductions.of_nothing.empty()) {
+    support.graph =
+        verdict(kNo, "SHAPE", "it reduces an axis of size 0, for which OpenVINO would give something else than ONNX says");
+    support.otherwise = verdict(kUnknown, "OTHER", "judged with the whole model only");
+    for (const uint32_t node : reductions.of_nothing) support.nodes.push_back({node, support.graph});
+    return support;
+  }
   const std::optional<std::string> reason = refusal(args);
   if (!reason) {
     if (args.precision == "f32") return all(verdict(kYes, "", ""));

@@ -41,6 +41,33 @@ TEST_F(OpenVinoEngine, NamesTheNodeItCannotRun) {
   EXPECT_THAT(verdict.of_node(1).text, ::testing::HasSubstr("Gizmo"));
 }
 
+// Guards: it answered the least finite number where ONNX says minus infinity, and what happened to be in memory.
+TEST_F(OpenVinoEngine, RefusesReductionsOfNothingThatItMakesUp) {
+  const auto reduction = [](const char* input, const char* node) {
+    return graph_of_text(std::string(R"(<ir_version: 8, opset_import: ["": 20]> g ()") + input +
+                         " x) => (y) <int64[1] first = {0}, int64[0] none = {}> { s = Identity(x) y = " + node + " }");
+  };
+  struct Case {
+    const char *input, *node;
+    bool runs;
+  };
+  for (const auto& [input, node, runs] :
+       {Case{"float[0, 3]", "ReduceMax(s, first)", false}, Case{"double[0, 3]", "ReduceMin(s)", false},
+        Case{"int64[3, 0]", "ReduceMax(s, none)", false}, Case{"float[0, 3]", "ArgMax(s)", false},
+        Case{"float[3, 0]", "ArgMin <axis = -1> (s)", false}, Case{"float[1, 2, 0]", "GlobalAveragePool(s)", false},
+        Case{"float[3, 0]", "ReduceMax(s, first)", true}, Case{"float[0, 3]", "ArgMax <axis = 1> (s)", true},
+        Case{"float[0, 3]", "ReduceMax <noop_with_empty_axes = 1> (s)", true}, Case{"int32[0, 3]", "ReduceMax(s, first)", true},
+        Case{"float[0, 3]", "ReduceMean(s, first)", true}, Case{"float[n, 3]", "ReduceMax(s, first)", true}}) {
+    AXLE_ASSERT_OK_AND_ASSIGN(const GraphVerdict verdict, engine_->support(request(reduction(input, node))));
+    EXPECT_EQ(verdict.graph.kind, runs ? VerdictKind::kYes : VerdictKind::kNo) << input << " " << node << verdict.graph.text;
+    if (runs) continue;
+    EXPECT_EQ(verdict.graph.code, "SHAPE");
+    EXPECT_EQ(verdict.of_node(0).kind, VerdictKind::kUnknown);
+    EXPECT_EQ(verdict.of_node(1).kind, VerdictKind::kNo);
+    EXPECT_THAT(verdict.of_node(1).text, ::testing::HasSubstr("axis of size 0"));
+  }
+}
+
 TEST_F(OpenVinoEngine, PromisesNothingBelowF32BeforeItIsLoaded) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Capability capability, engine_->capability("cpu:0"));
   EngineLoadRequest asked = request(graph_of_text(kMlp));

@@ -128,6 +128,21 @@ std::vector<kit::IoSpec> get_specs(std::istream& in) {
   return specs;
 }
 
+void put(std::ostream& out, const std::vector<OpenReduction>& reductions) {
+  put(out, std::to_string(reductions.size()));
+  for (const OpenReduction& one : reductions) {
+    for (const std::string* text : {&one.node, &one.op, &one.symbol}) put(out, *text);
+  }
+}
+
+std::vector<OpenReduction> get_reductions(std::istream& in) {
+  std::vector<OpenReduction> reductions(get_count(in));
+  for (OpenReduction& one : reductions) {
+    for (std::string* text : {&one.node, &one.op, &one.symbol}) *text = get(in);
+  }
+  return reductions;
+}
+
 std::string instruction_set() {
   std::string text;
 #if defined(__x86_64__)
@@ -274,6 +289,7 @@ std::shared_ptr<Program> Program::from_graph(std::shared_ptr<const Api> api, con
   check(a, a.ov_core_compile_model(program->core_.get(), model.get(), target.device.c_str(), 0, &compiled),
         "OpenVINO cannot compile the model");
   program->open_inside_ = a.ov_model_is_dynamic(model.get());
+  program->reductions_ = reductions_of(graph).open;
   program->take(compiled, names_of(graph), graph.node_count() == 0);
   return program;
 }
@@ -291,10 +307,13 @@ std::shared_ptr<Program> Program::from_artefact(std::shared_ptr<const Api> api, 
   kit::Io names;
   names.inputs = get_specs(text);
   names.outputs = get_specs(text);
-  const bool open_inside = text.peek() == std::istringstream::traits_type::eof() || get(text) != kFixedInside;
+  const auto at_end = [&] { return text.peek() == std::istringstream::traits_type::eof(); };
+  const bool open_inside = at_end() || get(text) != kFixedInside;
+  std::vector<OpenReduction> reductions = at_end() ? std::vector<OpenReduction>() : get_reductions(text);
   const auto bytes = std::make_shared<const BlobBytes>(*model);
   std::shared_ptr<Program> program(new Program(std::move(api), target, scratch_folder));
   program->open_inside_ = open_inside;
+  program->reductions_ = std::move(reductions);
   program->blob_ = bytes;
   const Api& a = *program->api_;
   ov_compiled_model_t* compiled = nullptr;
@@ -322,6 +341,7 @@ kit::Manifest Program::write_artefact(const std::string& folder, const CompileFo
   put(out, io_.inputs);
   put(out, io_.outputs);
   put(out, open_inside_ ? kOpenInside : kFixedInside);
+  put(out, reductions_);
   std::error_code error;
   const auto size = fs::file_size(blob, error);
   if (!out.flush() || error || size == 0) {

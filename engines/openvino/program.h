@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ports.h"
+#include "reductions.h"
 
 namespace axle::openvino {
 
@@ -57,6 +58,8 @@ class Program {
   const kit::Io& io() const noexcept { return io_; }
   // Some shape inside is known at run time only: what it leads to may have nothing to compute.
   bool open_inside() const noexcept { return open_inside_; }
+  // Axes of inputs that must not be empty.
+  const std::vector<OpenReduction>& reductions() const noexcept { return reductions_; }
   std::atomic<uint64_t>& runs() noexcept { return runs_; }
 
   // Node by node what runs; needs settings.profiling at compile, no run.
@@ -82,6 +85,7 @@ class Program {
   std::atomic<uint64_t> generation_{0};
   kit::Io io_;
   bool open_inside_ = true;
+  std::vector<OpenReduction> reductions_;
   std::atomic<uint64_t> runs_{0};
 };
 
