@@ -1,6 +1,7 @@
 // axle explain: why this plan.
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 
@@ -20,7 +21,7 @@ struct ExplainArguments {
   std::string subject;
   std::string format = "table";
   std::string output_file;
-  int64_t runs = kRecordedRuns;
+  std::optional<int64_t> runs;
   ChoiceFlags choice;
   InputFlags inputs;
   OutputFlags output;
@@ -58,7 +59,7 @@ Status render(const ExplainArguments& arguments, const RunDocument& document, co
 }
 
 Status explain_lock(const ExplainArguments& arguments) {
-  if (arguments.format == "perfetto" || arguments.profile.given() || arguments.inputs.given()) {
+  if (arguments.format == "perfetto" || arguments.profile.given() || arguments.inputs.given() || arguments.runs) {
     return invalid_argument_error("a lock holds no model to run")
         .with_hint("axle run MODEL --locked " + arguments.subject + " --inputs in.npz --profile trace.json records its run");
   }
@@ -85,8 +86,8 @@ Status explain_model(const ExplainArguments& arguments) {
   request.policy = policy;
   request.progress = options.progress;
   request.keep_input = arguments.format == "html";
-  const bool runs =
-      arguments.format == "perfetto" || arguments.profile.given() || (arguments.format == "html" && arguments.inputs.given());
+  const bool runs = arguments.runs || arguments.format == "perfetto" || arguments.profile.given() ||
+                    (arguments.format == "html" && arguments.inputs.given());
   AXLE_ASSIGN_OR_RETURN(GeneratedSamples samples, runs ? arguments.inputs.load_to_measure(*runtime, model, policy)
                                                        : arguments.inputs.load(*runtime, model, policy));
   request.samples = std::move(samples.tensors);
@@ -98,9 +99,12 @@ Status explain_model(const ExplainArguments& arguments) {
   document.plan = &report.plan;
   std::optional<Recording> recording;
   if (runs) {
-    AXLE_ASSIGN_OR_RETURN(recording, record_runs(model, report.plan, std::move(options), request.samples, arguments.runs));
+    AXLE_ASSIGN_OR_RETURN(recording, record_runs(model, report.plan, std::move(options), request.samples,
+                                                 arguments.runs.value_or(kRecordedRuns)));
     AXLE_RETURN_IF_ERROR(arguments.profile.write(recording->session));
     document.plan = &recording->session.plan();  // with a note on what recording changed
+    document.effective_json = recording->session.effective_json();
+    AXLE_ASSIGN_OR_RETURN(document.kernels, kernel_times(recording->session));
     document.first_run_ns = recording->first_run_ns;
     document.run_ns = recording->run_ns;
   }
@@ -113,7 +117,8 @@ Status explain(const ExplainArguments& arguments) {
   if (format != "table" && format != "json" && format != "html" && format != "perfetto") {
     return invalid_argument_error("--format '" + format + "' is none of table, json, html and perfetto");
   }
-  if (arguments.runs < 1 || arguments.runs > 1000) return invalid_argument_error("--runs must be 1 to 1000");
+  if (arguments.runs && (*arguments.runs < 1 || *arguments.runs > 1000))
+    return invalid_argument_error("--runs must be 1 to 1000");
   return arguments.subject.ends_with(".lock") ? explain_lock(arguments) : explain_model(arguments);
 }
 
@@ -121,6 +126,8 @@ Status explain(const ExplainArguments& arguments) {
 
 int run_explain(int argc, char** argv) {
   ExplainArguments arguments;
+  constexpr int64_t kNotGiven = INT64_MIN;
+  int64_t runs = kNotGiven;
   Arguments spec("explain", "Why this plan: what runs where, every candidate turned down and the reason.");
   spec.positional(arguments.subject, "SUBJECT", "model file or folder, or a .lock file");
   spec.option(arguments.format, "--format", "FORMAT",
@@ -128,7 +135,9 @@ int run_explain(int argc, char** argv) {
               "perfetto (runs the model, writes its trace)");
   spec.option(arguments.output_file, "-o,--output", "FILE", "write there instead of the terminal");
   arguments.profile.declare(spec, "of a few runs beside the explanation");
-  spec.option(arguments.runs, "--runs", "N", "runs that are recorded (default 3; html shows the last)");
+  spec.option(
+      runs, "--runs", "N",
+      "run it so often, and tell in which precision each node computes (3 where only --profile, perfetto or html runs it)");
   arguments.inputs.declare(spec);
   arguments.choice.declare(spec);
   arguments.output.declare(spec);
@@ -136,6 +145,7 @@ int run_explain(int argc, char** argv) {
   spec.example("axle explain model.lock --format json", "what a lock holds, for scripts");
   if (const int code = spec.parse(argc, argv); code >= 0) return code;
   arguments.inputs.finish(spec);
+  if (runs != kNotGiven) arguments.runs = runs;
   if (arguments.output.json) arguments.format = "json";
   const Status status = explain(arguments);
   return status.ok() ? 0 : report_failure(status, arguments.output.json);

@@ -5,6 +5,7 @@
 #include "axle/explain.h"
 #include "base/text.h"
 #include "explain/decision_words.h"
+#include "explain/effective_text.h"
 #include "explain/error_table.h"
 #include "explain/text_table.h"
 #include "spec/batching_text.h"
@@ -268,6 +269,7 @@ std::string render_plan_text(const RunDocument& document, const TextStyle& style
   if (document.policy != nullptr) out += policy_text(*document.policy, style);
   out += "\n";
   add_partitions(plan, style, out);
+  out += render_effective_text(document, style);
   add_transfers(plan, style, out);
   add_decisions(plan, document.policy == nullptr || !document.policy->execution.targets.empty(), style, out);
   add_errors(plan, style, out);
@@ -281,6 +283,7 @@ std::string render_plan_line(const RunDocument& document) {
   const Plan& plan = *document.plan;
   std::string line = places_of(plan);
   if (document.run_ns > 0) line += " in " + format_duration(document.run_ns);
+  if (const std::string words = effective_words(document); !words.empty()) line += " (" + words + ")";
   if (const Decision* rival = nearest_rival(plan); rival != nullptr && plan.expected_ns > 0) {
     line += fmt::format("; nearest other: {} at {:.2f}x", rival->candidate,
                         static_cast<double>(rival->evidence->p50_ns) / static_cast<double>(plan.expected_ns));

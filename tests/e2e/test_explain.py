@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 
 import pytest
 
@@ -90,6 +91,29 @@ def test_a_lock_becomes_a_page_and_says_how_to_get_a_trace(axle, small, tmp_path
     refused = axle("explain", lock, "--format", "perfetto")
     assert refused.code == 3
     assert "--profile" in refused.err
+
+
+def test_what_each_node_computes_in_is_read_back(axle, small):
+    call = ["explain", small / "model.onnx", "--inputs", small / "input.npz", "--engine", "openvino", "--precision", "bf16"]
+    planned = axle(*call, "--json")
+    if planned.code in (4, 6):
+        pytest.skip("no openvino here, or no bf16")
+    assert planned.code == 0, planned.err
+    assert "effective" not in planned.json["plan"]["partitions"][0], "without --runs nothing is loaded"
+    answer = axle(*call, "--runs", "1", "--json")
+    assert answer.code == 0, answer.err
+    effective = answer.json["plan"]["partitions"][0]["effective"]
+    assert effective["precision_read_back"]
+    precisions = {kernel["node"]: kernel["precision"] for kernel in effective["kernels"] if kernel["precision"]}
+    assert "bf16" in precisions.values()
+    assert answer.json["kernels"], "the recorded run's times"
+    brief, whole = axle(*call, "--runs", "1").out, axle(*call, "--runs", "1", "-v").out
+    assert "read back after load" in brief and "add -v" in brief
+    assert all(node in whole for node in precisions), whole
+    ran = axle("run", small / "model.onnx", "--inputs", small / "input.npz", "--engine", "openvino", "--precision", "bf16")
+    count = list(precisions.values()).count("bf16")
+    assert re.search(rf"\b{count} (nodes? )?in bf16\b", ran.out), ran.out
+    assert axle(*call, "--runs", "0").code == 3
 
 
 def test_an_unknown_format_is_refused(axle, small):
