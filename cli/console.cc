@@ -157,13 +157,18 @@ Status write_text_file(const std::string& path, const std::string& text) {
   std::string temporary = target + ".XXXXXX";
   const int fd = replaces ? ::mkostemp(temporary.data(), O_CLOEXEC) : ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   std::FILE* file = fd < 0 ? nullptr : ::fdopen(fd, "w");
-  if (file == nullptr) return permission_denied_error("cannot write '" + path + "': " + std::strerror(errno));
+  if (file == nullptr) {
+    return permission_denied_error("cannot write '" + path + "': " + std::strerror(errno))
+        .with_hint("check the path, and that you may write there");
+  }
   if (replaces) {
     const mode_t mask = ::umask(0);
     ::umask(mask);
     ::fchmod(fd, 0666 & ~mask);
   }
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  // On the disk before it takes the other's place: a machine that goes down leaves the one or the other.
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 &&
+                       (!replaces || ::fsync(fd) == 0);
   const bool closed = std::fclose(file) == 0;
   if (closed && written && (!replaces || std::rename(temporary.c_str(), target.c_str()) == 0)) return ok_status();
   const std::string reason = std::strerror(errno);

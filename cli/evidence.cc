@@ -90,8 +90,11 @@ Status run(const EvidenceArguments& arguments) {
   }
   if (arguments.action == "import") {
     AXLE_ASSIGN_OR_RETURN(const std::string json, read_text_file(arguments.file));
-    AXLE_ASSIGN_OR_RETURN(const uint64_t added, store.import_json(json));
-    tell(arguments, "added", added, "new rows");
+    auto added = store.import_json(json);
+    if (!added) {
+      return std::move(added).error().with_context(arguments.file).with_hint("it takes what `axle evidence export FILE` wrote");
+    }
+    tell(arguments, "added", *added, "new rows");
     return ok_status();
   }
   AXLE_ASSIGN_OR_RETURN(const uint64_t removed,

@@ -51,7 +51,10 @@ Result<std::vector<OutputFile>> write_outputs(const std::vector<NamedTensor>& ou
   if (!folder.empty()) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    if (error) return permission_denied_error("cannot make the output folder '" + folder + "': " + error.message());
+    if (error) {
+      return permission_denied_error("cannot make the output folder '" + folder + "': " + error.message())
+          .with_hint("check the path, and that you may write there");
+    }
   }
   for (const NamedTensor& output : outputs) {
     OutputFile file{output.name, output.tensor.dtype(), output.tensor.shape(), ""};

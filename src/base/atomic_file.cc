@@ -63,6 +63,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, uint32_t mode) {
     std::string temporary = temporary_name(path);
     UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (file) return AtomicFile(path, std::move(temporary), std::move(file));
+    if (errno == ENOENT) return failed(ENOENT).with_hint("check the path: its folder must be there");
     if (errno != EEXIST || attempt == 3) return failed(errno);
   }
 }

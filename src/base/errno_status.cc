@@ -32,6 +32,10 @@ StatusCode code_of(int error) {
 
 const char* hint_of(int error) {
   switch (error) {
+    case ENOTDIR: return "check the path: a part of it is a file";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "check the permissions there, or choose another place";
     case ENOSPC:
     case EDQUOT: return "free space there, or choose another folder";
     case EFBIG: return "raise the file size limit (ulimit -f), or choose another folder";

@@ -13,7 +13,7 @@ namespace {
 Result<std::string> absolute(const std::string& path) {
   std::error_code error;
   const std::string whole = std::filesystem::canonical(path, error).string();
-  if (error) return not_found_error(fmt::format("{}: {}", path, error.message()));
+  if (error) return not_found_error(fmt::format("{}: {}", path, error.message())).with_hint("check the path");
   return whole;
 }
 

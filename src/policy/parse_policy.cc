@@ -361,8 +361,12 @@ Result<Policy> parse_policy(std::string_view toml, const std::string& origin) {
 }
 
 Result<Policy> load_policy(const std::string& path) {
-  AXLE_ASSIGN_OR_RETURN(const std::string text, read_file(path, kMaxPolicyBytes));
-  return parse_policy(text, path);
+  Result<std::string> text = read_file(path, kMaxPolicyBytes);
+  if (!text) {
+    Status failure = std::move(text).error();
+    return failure.code() == StatusCode::kNotFound ? std::move(failure).with_hint("check the path") : failure;
+  }
+  return parse_policy(*text, path);
 }
 
 }  // namespace axle

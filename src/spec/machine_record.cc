@@ -279,7 +279,10 @@ Result<Machine> parse_machine(std::string_view json) {
 Result<Machine> load_machine(const std::string& path) {
   AXLE_ASSIGN_OR_RETURN(const std::string text, read_file(path, kMaxRecordBytes));
   Result<Machine> machine = parse_machine(text);
-  if (!machine) return std::move(machine).error().with_context(path);
+  if (!machine) {
+    Status error = std::move(machine).error().with_context(path);
+    return error.hint().empty() ? std::move(error).with_hint("`axle devices --record FILE` writes such a record") : error;
+  }
   if (machine->recorded_name.empty()) machine->recorded_name = std::filesystem::path(path).stem().string();
   return machine;
 }

@@ -283,4 +283,19 @@ def test_hostile_documents_are_refused(axle, tmp_path, model, feeds):
     broken = tmp_path / "broken.npz"
     broken.write_bytes(feeds.read_bytes()[:100])
     is_clear(axle("run", model, "--inputs", broken), 3, "broken.npz")
-    is_clear(axle("plan", model, "--machine", deep), 3, "deep.lock")
+    is_clear(axle("plan", model, "--machine", deep), 3, "deep.lock", "axle devices --record")
+    is_clear(axle("evidence", "import", broken), 3, "broken.npz", "axle evidence export")
+
+
+def test_a_place_that_cannot_be_written_says_what_to_do(axle, tmp_path, model, feeds):
+    nowhere = tmp_path / "nowhere" / "file"
+    for call in [
+        ("plan", model, "-o", nowhere),
+        ("devices", "--record", nowhere),
+        ("evidence", "export", nowhere),
+        ("run", model, "--inputs", feeds, "--profile", nowhere),
+    ]:
+        answer = axle(*call)
+        assert answer.code == 3, answer.err
+        assert "check the path" in answer.err, answer.err
+    is_clear(axle("run", model, "--inputs", feeds, "--policy", nowhere), 3, str(nowhere), "check the path")
