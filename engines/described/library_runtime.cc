@@ -81,14 +81,14 @@ class LibraryRuntimeAdapter final : public BinaryRuntimeAdapter {
   Status find_functions() {
     for (const auto& [name, calls] : spec_.functions) {
       for (const Signature& call : calls) {
-        AXLE_ASSIGN_OR_RETURN(VendorFunction function, find_function(call));
-        functions_[name].push_back(std::move(function));
+        AXLE_ASSIGN_OR_RETURN(const VendorFunction function, find_function(call));
+        functions_[name].push_back(function);
       }
     }
     for (const auto& [name, signature] : {std::pair{"data", &spec_.tensors.data}, std::pair{"size", &spec_.tensors.size}}) {
       if (signature->symbol.empty()) continue;
-      AXLE_ASSIGN_OR_RETURN(VendorFunction function, find_function(*signature));
-      functions_[name].push_back(std::move(function));
+      AXLE_ASSIGN_OR_RETURN(const VendorFunction function, find_function(*signature));
+      functions_[name].push_back(function);
     }
     return ok_status();
   }

@@ -105,7 +105,7 @@ Result<Outcome> VendorFunction::call(CallValues& values) const {
     pointers[i] = &slots[i];
   }
   const std::string& returns = signature_->returns;
-  ffi_cif cif{};
+  ffi_cif cif;  // ffi_prep_cif fills it
   if (ffi_prep_cif(&cif, FFI_DEFAULT_ABI, static_cast<unsigned>(count), result_type(returns), types.data()) != FFI_OK)
     return internal_error(fmt::format("cannot call {}", signature_->symbol));
   // libffi widens small integers to a register.

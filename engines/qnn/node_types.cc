@@ -94,6 +94,7 @@ std::string to_line(const NodeTypes& types) {
 std::optional<NodeTypes> from_line(std::string_view line) {
   NodeTypes types;
   const std::string text(line.substr(0, 200));
+  // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): what is read must give the same line again
   if (std::sscanf(text.c_str(), "fixed8 %d fixed16 %d floats %d others %d", &types.fixed8, &types.fixed16, &types.floats,
                   &types.others) != 4 ||
       to_line(types) != line)

@@ -105,7 +105,8 @@ pid_t make_child(Spawn& spawn) {
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): what it may not do it does not
+  // NOLINTNEXTLINE(bugprone-unsafe-functions,clang-analyzer-security.insecureAPI.vfork): what it may not do it does not
+  const pid_t pid = ::vfork();
   if (pid == 0) become_program(spawn);
   const int error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -118,7 +118,7 @@ Drawing drawing_of(size_t boxes, std::span<const LayoutEdge> edges, const Layout
     if (const int32_t before = last_before(drawing, edge); before >= 0) join(drawing, before, edge.to);
   }
   const int32_t last = rows.empty() ? -1 : *std::max_element(rows.begin(), rows.end());
-  drawing.rows.resize(static_cast<size_t>(last + 1));
+  drawing.rows.resize(static_cast<size_t>(last) + 1);
   for (size_t i = 0; i < drawing.items.size(); ++i) {
     drawing.rows[static_cast<size_t>(drawing.items[i].row)].push_back(static_cast<int32_t>(i));
   }

@@ -27,7 +27,7 @@ std::string title_of(const RunDocument& document) {
   const std::string& path = document.model->path();
   if (path.empty()) return document.model->name();
   const size_t last = path.find_last_not_of('/');
-  const std::string trimmed = path.substr(0, last + 1);
+  std::string trimmed = path.substr(0, last + 1);
   // The folder is part of the name when the file says nothing: "resnet/model.onnx".
   const size_t slash = trimmed.rfind('/');
   if (slash == std::string::npos || slash == 0) return trimmed;

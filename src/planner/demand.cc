@@ -58,12 +58,12 @@ std::vector<Demand> demands_of(const Policy& policy) {
   for (const std::string& engine : engines) {
     Demand demand = written;
     relax_engine(demand, engine);
-    add(std::move(demand));
+    add(demand);
   }
   for (const std::string& resource : resources) {
     Demand demand = written;
     relax_resource(demand, resource);
-    add(std::move(demand));
+    add(demand);
   }
   return demands;
 }

@@ -140,7 +140,7 @@ class Refusals {
 
 }  // namespace
 
-Decision mixed_rejection(std::string candidate, std::string code, std::string reason, std::vector<NodeReason> nodes) {
+Decision mixed_rejection(std::string candidate, std::string code, const std::string& reason, std::vector<NodeReason> nodes) {
   Decision decision;
   decision.candidate = std::move(candidate);
   decision.code = std::move(code);

@@ -10,7 +10,8 @@
 
 namespace axle {
 
-Decision mixed_rejection(std::string candidate, std::string code, std::string reason, std::vector<NodeReason> nodes = {});
+Decision mixed_rejection(std::string candidate, std::string code, const std::string& reason,
+                         std::vector<NodeReason> nodes = {});
 
 // For units that no place takes: one decision on mixing, and one for each pin that has a part in it.
 std::vector<Decision> explain_uncovered(const PlanningContext& context, const std::vector<PartPlace>& places,

@@ -49,7 +49,7 @@ const Decision* nearest_decision(const Plan& plan, const std::string& candidate)
 std::string why_replaced(const Plan& after, const std::string& was, const std::string& is) {
   const Decision* on_was = nearest_decision(after, was);
   const std::string gone = on_was == nullptr ? "" : on_was->candidate + " is " + reason_of(on_was);
-  const std::string chosen = reason_of(nearest_decision(after, is));
+  std::string chosen = reason_of(nearest_decision(after, is));
   if (gone.empty()) return chosen;
   return chosen.empty() ? gone : gone + "; " + is + " is " + chosen;
 }
