@@ -191,7 +191,9 @@ TEST_F(Backend, ASimulatedDeviceRunsOnlyWhenItIsNamed) {
   const auto model = vmm.deploy(path, constraints);
   EXPECT_TRUE(model.session().plan().partitions.front().simulated);
   EXPECT_THAT(model.execute(kInput).values<float>(), ElementsAre(0, 2, 0, 4, 0, 6));
-  EXPECT_FALSE(model.session().policy().resources.allow_simulated) << "others' simulators would be let in, too";
+  const auto lock = model.session().lock();
+  ASSERT_TRUE(lock.ok()) << lock.status().to_string();
+  EXPECT_FALSE(axle::locked_policy(*lock)->resources.allow_simulated) << "others' simulators would be let in, too";
 }
 
 }  // namespace
