@@ -31,7 +31,7 @@ from axle._core import (
     Runtime,
     TuneReport,
 )
-from axle.policy import Choice, PolicyLike, make_policy
+from axle.policy import Choice, PolicyLike, make_policy, split_words
 from axle.session import ModelLike, Progress, Session, open_model
 
 
@@ -265,7 +265,7 @@ def bench(
     made = make_policy(policy, **choice)
     runtime = runtime or Runtime.default()
     opened = open_model(model, runtime)
-    engines = compare.split(",") if isinstance(compare, str) else list(compare)
+    engines = split_words(compare)
     return _core.bench_model(
         runtime,
         opened,

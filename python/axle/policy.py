@@ -72,6 +72,13 @@ def make_policy(
     return made
 
 
+def split_words(given: Words) -> list[str]:
+    """Give words as a list: those of a text between its commas, where an empty one is none; None is none."""
+    if given is None:
+        return []
+    return [word.strip() for word in given.split(",") if word.strip()] if isinstance(given, str) else list(given)
+
+
 def _base_policy(policy: PolicyLike) -> Policy:
     if policy is None:
         return Policy()

@@ -16,7 +16,7 @@ import numpy as np
 from axle import _core
 from axle._core import CancelToken, KernelTime, Lock, Model, Plan, QosViolation, Runtime
 from axle.errors import InvalidArgumentError
-from axle.policy import Choice, PolicyLike, Words, make_policy
+from axle.policy import Choice, PolicyLike, Words, make_policy, split_words
 
 ModelLike = Model | str | os.PathLike[str] | bytes
 Progress = Callable[[str, float], object]
@@ -142,13 +142,13 @@ class Session(_core.SessionCore):
         """
         runtime = runtime or Runtime.default()
         opened = open_model(model, runtime, verify)
+        fields = split_words(waive)
         if isinstance(plan, str | os.PathLike):
             plan = _core.load_lock(os.fspath(plan))
         if isinstance(plan, Plan):
-            if waive:
+            if fields:
                 raise InvalidArgumentError("a plan has no fields to waive", hint="load the lock it is in")
             return cls(opened, _core.Policy(), None, runtime, plan, None, verify, profile, progress, cancel)
-        fields = waive.split(",") if isinstance(waive, str) else list(waive or ())
         # Without a policy of the caller's the lock's own holds.
         return cls(opened, _core.Policy(), None, runtime, None, plan, verify, profile, progress, cancel, fields)
 

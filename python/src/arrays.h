@@ -36,6 +36,9 @@ Tensor keeping(Converted converted);
 // A dict with the mapping's items. TypeError when it is none.
 nanobind::dict as_dict(nanobind::handle mapping);
 
+// The text of a mapping's key. TypeError when it is another thing; `what` ("inputs") is for the message.
+std::string name_of(nanobind::handle key, std::string_view what = "inputs");
+
 // {name: array} as named tensors that keep their arrays. `specs` give the element types; a name that is not among them keeps
 // its own. None = empty.
 std::vector<NamedTensor> to_named_tensors(nanobind::handle mapping, const std::vector<IoSpec>& specs);

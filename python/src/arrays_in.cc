@@ -201,12 +201,20 @@ nb::dict as_dict(nb::handle mapping) {
   return nb::steal<nb::dict>(copy);
 }
 
+std::string name_of(nb::handle key, std::string_view what) {
+  if (!PyUnicode_Check(key.ptr())) throw nb::type_error((std::string(what) + " are named by str").c_str());
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+  if (text == nullptr) throw nb::python_error();
+  return {text, static_cast<size_t>(size)};
+}
+
 std::vector<NamedTensor> to_named_tensors(nb::handle mapping, const std::vector<IoSpec>& specs) {
   std::vector<NamedTensor> tensors;
   if (!mapping.is_valid() || mapping.is_none()) return tensors;
   const nb::dict entries = as_dict(mapping);
   for (const auto& [key, value] : entries) {
-    NamedTensor named{nb::cast<std::string>(key), {}};
+    NamedTensor named{name_of(key), {}};
     DataType wanted = DataType::kUndefined;
     for (const IoSpec& spec : specs) {
       if (spec.name == named.name) wanted = spec.dtype;

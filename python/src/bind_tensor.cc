@@ -206,8 +206,8 @@ void bind_tensor_class(nb::module_& module) {
 std::vector<NamedTensor> named(const nb::dict& tensors) {
   std::vector<NamedTensor> all;
   for (const auto& [key, value] : tensors) {
-    all.push_back(
-        {nb::cast<std::string>(key), keeping(to_tensor(value, DataType::kUndefined, nb::cast<std::string>(key), "array"))});
+    const std::string name = name_of(key, "arrays");
+    all.push_back({name, keeping(to_tensor(value, DataType::kUndefined, name, "array"))});
   }
   return all;
 }

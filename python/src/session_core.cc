@@ -118,10 +118,10 @@ void SessionCore::give_back(std::unique_ptr<Lane> lane) noexcept {
 }
 
 void SessionCore::refuse_name(nb::handle key) const {
-  if (!PyUnicode_Check(key.ptr())) throw nb::type_error("inputs are named by str");
+  const std::string name = name_of(key);
   Binding binding = take(session_->make_binding());
   // Its refusal names the nearest input.
-  check(binding.bind_input(nb::cast<std::string>(key), Tensor()));
+  check(binding.bind_input(name, Tensor()));
   raise_status(internal_error("an input was found by one way and not by the other"));
 }
 

@@ -54,6 +54,13 @@ def test_drift_is_named_refused_and_can_be_waived(add_model, elsewhere, feeds):
     np.testing.assert_array_equal(session.run(feeds)["z"], [1, 2, 3, 4])
 
 
+def test_no_words_waive_nothing(add_model, lock, elsewhere):
+    assert axle.Session.load(add_model, lock, waive="").substitutions == []
+    assert axle.Session.load(add_model, lock.plan, waive="").substitutions == []
+    with pytest.raises(axle.AbortedError):
+        axle.Session.load(add_model, elsewhere, waive="")
+
+
 def test_a_field_that_is_none_is_named(lock):
     assert "driver" in axle.drift_fields()
     with pytest.raises(axle.InvalidArgumentError, match="no field of a lock"):

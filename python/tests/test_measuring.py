@@ -39,6 +39,7 @@ def test_bench_measures_in_turns_and_its_sessions_run(add_model, feeds):
     assert str(report) == axle.explain.render_bench_text(report)
     with pytest.raises(axle.InvalidArgumentError):
         axle.bench(add_model, engine="onnxruntime", duration=1.0, callers=0)
+    assert axle.bench(add_model, engine="onnxruntime", threads=1, duration=0.1, compare="").rivals == []
 
 
 def test_violations_of_a_bench_are_told_on_the_calling_thread(tmp_path):

@@ -8,12 +8,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import axle
 from axle import errors
 from axle._toml import dumps
-from axle.policy import Choice
+from axle.policy import Choice, split_words
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,6 +134,23 @@ def test_mappings_become_toml():
     }
     assert tomllib.loads(dumps(document)) == document
     assert tomllib.loads(dumps({"a": None, "b": {"c": None}})) == {"b": {}}
+
+
+def test_numbers_of_numpy_are_numbers_of_a_policy():
+    document = {"accuracy": {"max_relative_error": np.float64(0.01)}, "shapes": {"N": [np.int64(4)]}, "execution": {"threads": np.uint8(2)}}
+    policy = axle.make_policy(document)
+    assert policy.accuracy.max_relative_error == 0.01
+    assert (policy.shapes, policy.execution.threads) == ({"N": [4]}, 2)
+    assert tomllib.loads(dumps({"half": np.float32(0.5)})) == {"half": 0.5}
+    with pytest.raises(TypeError, match="cannot hold"):
+        dumps({"array": np.zeros(2)})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [("", []), (None, []), ("a", ["a"]), ("a,b", ["a", "b"]), (" a, ,b,", ["a", "b"]), (("a", "b"), ["a", "b"])]
+)
+def test_words_in_a_text_stand_between_its_commas(given, words):
+    assert split_words(given) == words
 
 
 def test_every_status_code_has_its_exception():

@@ -84,6 +84,18 @@ def test_refuses_what_does_not_fit_and_goes_on_working(add_session, feeds, chang
     np.testing.assert_array_equal(add_session.run(good)["z"], [1, 2, 3, 4])
 
 
+@pytest.mark.parametrize("name", [1, None, b"x"])
+def test_samples_are_named_by_str_too(add_model, feeds, tmp_path, name):
+    wrong = {name: feeds["x"]}
+    for call in (axle.plan, axle.tune, axle.bench, axle.Session.create):
+        with pytest.raises(TypeError, match="inputs are named by str"):
+            call(add_model, samples=wrong, device="cpu")
+    with pytest.raises(TypeError, match="arrays are named by str"):
+        axle.save_npz(str(tmp_path / "x.npz"), wrong)
+    with pytest.raises(UnicodeEncodeError):
+        axle.plan(add_model, samples={"\ud800": feeds["x"]})
+
+
 DTYPES = {
     TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64, TensorProto.FLOAT16: np.float16, TensorProto.INT8: np.int8,
     TensorProto.UINT8: np.uint8, TensorProto.INT16: np.int16, TensorProto.UINT16: np.uint16, TensorProto.INT32: np.int32,
