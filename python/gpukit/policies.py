@@ -138,6 +138,12 @@ def _sizes_of(wanted: int | Iterable[int], what: str) -> list[int]:
     return sizes
 
 
+def batch_axes(inputs: Iterable[axle.IoSpec]) -> list[str]:
+    """Give the open first axes of the inputs, each once, by symbol or place: one is the batch axis, several are none."""
+    first = [(spec.name, spec.shape[0]) for spec in inputs if spec.shape]
+    return list(dict.fromkeys(f"{name}[0]" if axis is None else axis for name, axis in first if not isinstance(axis, int)))
+
+
 def _batch_axis(inputs: Iterable[axle.IoSpec] | None, wanted: list[int]) -> str | None:
     """Give the open first axis that the inputs share; None where it is fixed at just the size that is wanted."""
     if inputs is None:
@@ -145,9 +151,9 @@ def _batch_axis(inputs: Iterable[axle.IoSpec] | None, wanted: list[int]) -> str 
             "batch_size says nothing without a model: which axis it is depends on it",
             hint='give the model too, or name the axis: shapes={"batch": [1, 4, 8]}',
         )
-    first = [(spec.name, spec.shape[0]) for spec in inputs if spec.shape]
-    fixed = {size for _, size in first if isinstance(size, int)}
-    names = list(dict.fromkeys(f"{name}[0]" if axis is None else axis for name, axis in first if not isinstance(axis, int)))
+    specs = list(inputs)
+    fixed = {spec.shape[0] for spec in specs if spec.shape and isinstance(spec.shape[0], int)}
+    names = batch_axes(specs)
     if len(names) == 1:
         return names[0]
     if names:

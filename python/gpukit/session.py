@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 
 import axle
-from axle.session import open_model
+from axle.session import ModelLike, open_model
 from gpukit.engines import engine_choice, engine_of, engines_of
-from gpukit.policies import ExecutionPolicy, KernelPolicy, words_of
+from gpukit.policies import ExecutionPolicy, KernelPolicy, batch_axes, words_of
 
 _ORT_TYPES = {
     "f32": "float", "f64": "double", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64",
     "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64", "bool": "bool", "string": "string",
 }  # fmt: skip
+
+
+_NO_SIZES = "execution.static_shape: the model leaves"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ def make_policy(
     policy: axle.Policy | str | os.PathLike[str] | Mapping[str, object] | None = None,
     partition: Mapping[str, str] | None = None,
     model: axle.Model | None = None,
+    backend: str | Sequence[str] | None = None,
 ) -> axle.Policy:
     """Translate gpukit's words into an `axle.Policy`; `policy` is what they lie over. Arguments as in `InferenceSession`.
 
@@ -55,6 +61,7 @@ def make_policy(
 
     """
     wanted = exec_policy or ExecutionPolicy()
+    engine = _one_engine(engine, backend)
     parts = {op: engine_of(name, f"partition of {op}") for op, name in (partition or {}).items()}
     engines, choice = engines_of(words_of(engine))
     stray = [op for op, name in parts.items() if engines and name not in engines]
@@ -137,6 +144,29 @@ def _one_engine(engine: str | Sequence[str] | None, backend: str | Sequence[str]
     return engine
 
 
+@contextmanager
+def sizes_as_arguments(model: ModelLike, policy: axle.Policy, runtime: axle.Runtime) -> Iterator[None]:
+    """Say in a refusal for want of sizes the arguments to write here, where axle says the lines of a policy file."""
+    try:
+        yield
+    except axle.FailedPreconditionError as error:
+        if error.message.startswith(_NO_SIZES):
+            specs = open_model(model, runtime).inputs
+            axes = _sizeless(specs, policy)
+            # Only where this is what axle found too.
+            if f"{', '.join(axes)} open, and nothing gives" in error.message:
+                batch = "batch_size=1 or " if len(axes) == 1 and axes == batch_axes(specs) else ""
+                shapes = ", ".join(f"{json.dumps(axis, ensure_ascii=False)}: 1" for axis in axes)
+                error.hint = f"name the sizes to prepare: ExecutionPolicy({batch}shapes={{{shapes}}}, ...); or give samples of that shape"
+        raise
+
+
+def _sizeless(specs: Iterable[axle.IoSpec], policy: axle.Policy) -> list[str]:
+    """Give the open axes, by symbol or place, whose size the policy does not give; samples would give them all."""
+    named = [f"{spec.name}[{i}]" if axis is None else axis for spec in specs for i, axis in enumerate(spec.shape or ())]
+    return list(dict.fromkeys(axis for axis in named if not isinstance(axis, int) and axis not in policy.shapes))
+
+
 def _precision(precision: str | Iterable[str] | None, fp16: bool) -> str | list[str] | None:
     words = None if precision is None else words_of(precision)
     if not fp16:
@@ -144,6 +174,11 @@ def _precision(precision: str | Iterable[str] | None, fp16: bool) -> str | list[
     if words is not None and words not in (["fp16"], ["f16"], ["float16"]):
         raise axle.InvalidArgumentError(f"fp16=True forces f16, the execution policy says {words}", hint="leave one of them out")
     return "f16"
+
+
+def _provider(part: axle.Partition) -> str:
+    name = f"{part.candidate.engine}@{part.candidate.resource}"
+    return f"{name} (simulated)" if part.simulated else name
 
 
 class InferenceSession:
@@ -194,9 +229,8 @@ class InferenceSession:
         waive: str | Sequence[str] | None = None,
         partition: Mapping[str, str] | None = None,
     ):
-        engine = _one_engine(engine, backend)
         if locked is not None:
-            if any((device, engine, kernel_policy, exec_policy, fp16, policy, samples, partition)):
+            if any((device, engine, backend, kernel_policy, exec_policy, fp16, policy, samples, partition)):
                 raise axle.InvalidArgumentError("a lock holds every choice already", hint="leave the other arguments out, or the lock")
             self._session = axle.Session.load(model, locked, runtime=runtime, profile=profile, waive=waive)
             return
@@ -205,8 +239,9 @@ class InferenceSession:
         runtime = runtime or axle.Runtime.default()
         opened = open_model(model, runtime) if exec_policy is not None and exec_policy.batch_size is not None else model
         known = opened if isinstance(opened, axle.Model) else None
-        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition, known)
-        self._session = axle.Session.create(opened, made, samples=samples, profile=profile, runtime=runtime)
+        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition, known, backend)
+        with sizes_as_arguments(opened, made, runtime):
+            self._session = axle.Session.create(opened, made, samples=samples, profile=profile, runtime=runtime)
 
     @property
     def session(self) -> axle.Session:
@@ -231,10 +266,11 @@ class InferenceSession:
     @overload
     def run(self, feeds: Mapping[str, Any], /) -> dict[str, np.ndarray]: ...
     @overload
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, Any], run_options: None = None, /) -> list[np.ndarray]: ...
-    def run(self, first: Any, feeds: Any = None, run_options: Any = None, /) -> dict[str, np.ndarray] | list[np.ndarray]:
-        """Run once: ``run({name: array})`` gives ``{name: array}``; ``run(names or None, {name: array})`` gives a list.
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: None = None) -> list[np.ndarray]: ...
+    def run(self, output_names: Any = None, input_feed: Any = None, run_options: Any = None) -> dict[str, np.ndarray] | list[np.ndarray]:
+        """Run once: ``run({name: array})`` gives ``{name: array}``; ``run(output_names, {name: array})`` gives a list, as ONNX Runtime.
 
+        Without names (None, ``[]``) the list has every output. The keywords are ONNX Runtime's: ``run(None, input_feed={...})``.
         Inputs have the dtype and shape of `get_inputs`; outputs are fresh arrays with those of `get_outputs`. A strided input is
         copied, counted and said once (`axle.CopyWarning`); nothing is ever cast.
 
@@ -246,15 +282,17 @@ class InferenceSession:
         """
         if run_options is not None:
             raise axle.UnimplementedError("run_options are not supported", hint="pass None; timeouts: session.run(feeds, timeout_ns=...)")
-        if feeds is None:
-            return self._session.run(first)
-        results = self._session.run(feeds)
-        if first is None:
+        if input_feed is None and not isinstance(output_names, Mapping):
+            raise TypeError("inputs are given as a mapping {name: array}: run(feeds) or run(output_names, input_feed)")
+        if input_feed is None:
+            return self._session.run(output_names)
+        results = self._session.run(input_feed)
+        if not output_names:
             return list(results.values())
-        unknown = [name for name in first if name not in results]
+        unknown = [name for name in output_names if name not in results]
         if unknown:
             raise axle.InvalidArgumentError(f"the model has no output '{unknown[0]}'", hint=f"it has: {', '.join(results)}")
-        return [results[name] for name in first]
+        return [results[name] for name in output_names]
 
     def get_inputs(self) -> list[NodeArg]:
         """Give the inputs' names, types and shapes."""
@@ -265,9 +303,8 @@ class InferenceSession:
         return [NodeArg.of(spec) for spec in self._session.outputs]
 
     def get_providers(self) -> list[str]:
-        """Give what runs the model, ``engine@resource`` per partition."""
-        parts = (part.candidate for part in self.plan.partitions)
-        return list(dict.fromkeys(f"{candidate.engine}@{candidate.resource}" for candidate in parts))
+        """Give what runs the model, ``engine@resource`` per partition; "pim@pim:0 (simulated)" where no device computes."""
+        return list(dict.fromkeys(_provider(part) for part in self.plan.partitions))
 
     def explain(self, verbose: bool = False, width: int = 100) -> str:
         """Say in words what runs where, why, and what was turned down."""

@@ -134,6 +134,12 @@ def test_the_calls_of_onnx_runtime(model, x):
         results = sess.run(names, {"input": x})
         assert isinstance(results, list)
         np.testing.assert_allclose(results[0], expected[0], rtol=1e-4, atol=1e-4)
+    keywords = [{"output_names": None}, {"output_names": []}, {"output_names": ["logits"], "run_options": None}, {}]
+    for results in (sess.run([], {"input": x}), *(sess.run(input_feed={"input": x}, **names) for names in keywords)):
+        assert isinstance(results, list)
+        np.testing.assert_allclose(results[0], expected[0], rtol=1e-4, atol=1e-4)
+    with pytest.raises(TypeError, match="mapping"):
+        sess.run()
     with pytest.raises(axle.InvalidArgumentError, match="no output 'nope'"):
         sess.run(["nope"], {"input": x})
     with pytest.raises(NotImplementedError):

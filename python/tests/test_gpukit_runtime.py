@@ -1,7 +1,9 @@
 """gpukit.runtime: devices, memory, streams, registries, the dispatcher and the profiler."""
 
+import gc
 import json
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -55,6 +57,19 @@ def test_a_device_that_is_not_here_is_an_error_that_names_what_is(device):
             ask(device)
     with pytest.raises(axle.InvalidArgumentError, match="unknown kind"):
         manager.find("tpux")
+
+
+def test_simulated_devices_are_found_by_their_tag_and_not_by_their_kind():
+    manager = runtime.DeviceManager()
+    simulated = [device for device in manager.devices() if device.simulated]
+    if not simulated:
+        pytest.skip("no engine brings a simulated device here")
+    for device in simulated:
+        for word in (device.id, f"{device.id}#sim", f"{device.kind}#sim"):
+            assert manager.find(word).id == device.id
+        assert device.id not in [other.id for other in manager.devices(device.kind)]
+        assert manager.engines(f"{device.kind}#sim")
+    assert manager.devices("cpu#sim") == []
 
 
 # ---- memory
@@ -178,6 +193,63 @@ def test_one_stream_waits_for_the_event_of_another():
     assert manager.streams == []
 
 
+def test_an_event_that_is_recorded_anew_is_reached_anew():
+    manager = runtime.StreamManager()
+    with manager.stream() as first, manager.stream() as second:
+        start, event = first.record(), first.record()
+        event.synchronize()
+        gate, order = threading.Event(), []
+        first.submit(gate.wait)
+        first.submit(order.append, "first")
+        assert first.record(event) is event
+        assert not event.query(), "what it was recorded for before does not count"
+        with pytest.raises(axle.DeadlineExceededError):
+            event.synchronize(timeout=0.01)
+        with pytest.raises(axle.FailedPreconditionError, match="once both were reached"):
+            start.elapsed_time(event)
+        second.wait_event(event)
+        second.submit(order.append, "second")
+        assert not second.query()
+        gate.set()
+        second.synchronize()
+        assert order == ["first", "second"]
+        assert event.query() and start.elapsed_time(event) >= 10  # milliseconds: the wait above
+
+
+def test_a_stream_waits_for_the_place_that_an_event_has_then():
+    manager = runtime.StreamManager()
+    with manager.stream() as first, manager.stream() as second, manager.stream() as third:
+        event, gate = runtime.Event(), threading.Event()
+        third.wait_event(event)  # not recorded yet: the first recording is meant
+        before = third.submit(event.query)
+        first.record(event)
+        event.synchronize()
+        second.wait_event(event)
+        first.submit(gate.wait)
+        first.record(event)
+        second.synchronize()
+        third.synchronize()
+        assert before.done() and not event.query(), "recorded anew after they came to wait"
+        gate.set()
+        event.synchronize()
+    with pytest.raises(axle.FailedPreconditionError, match="closed"):
+        first.record(event)
+    assert event.query(), "as it was: nothing was recorded"
+
+
+def test_a_closed_stream_is_let_go():
+    manager = runtime.StreamManager()
+    refs = []
+    for _ in range(3):
+        with manager.stream() as stream:
+            stream.submit(int)
+        refs.append(weakref.ref(stream))
+    del stream
+    gc.collect()
+    assert [ref() for ref in refs] == [None, None, None]
+    assert manager.streams == []
+
+
 def test_a_failure_is_in_its_future_and_said_by_synchronize_once(session, feeds):
     with runtime.StreamManager().stream() as stream:
         failed = stream.run(session, {"x": feeds["x"]})
@@ -236,6 +308,10 @@ def test_the_dispatcher_decides_as_a_session_does(add_model, feeds):
     sess = gk.InferenceSession(add_model, device="cpu", engine="onnxrt", samples=feeds)
     assert planned.plan.digest() == sess.plan.digest()
     assert "onnxruntime@cpu:0" in str(planned)
+    again = runtime.Dispatcher().dispatch(add_model, feeds, device="cpu", backend="onnxrt")
+    assert again.plan.digest() == planned.plan.digest()
+    with pytest.raises(axle.InvalidArgumentError, match="contradictory"):
+        runtime.Dispatcher().dispatch(add_model, engine="onnxrt", backend="openvino")
     with pytest.raises(axle.FailedPreconditionError, match="the policy allows 1 B"):
         runtime.Dispatcher().dispatch(add_model, feeds, policy={"constraints": {"memory": "1B"}})
     with pytest.raises(axle.FailedPreconditionError, match="none to be had for matmul") as caught:

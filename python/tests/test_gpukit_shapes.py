@@ -1,5 +1,7 @@
 """gpukit on models whose batch is open: sizes that are named, and none that is guessed."""
 
+import json
+
 import numpy as np
 import pytest
 from conftest import save_model
@@ -36,10 +38,33 @@ def test_an_open_batch_axis_without_a_size_is_refused_with_the_line_to_write(bat
     policy = gk.ExecutionPolicy(static_shape=True)
     with pytest.raises(axle.FailedPreconditionError, match="leaves axis N open") as caught:
         gk.InferenceSession(batched, device="cpu", engine="onnxrt", exec_policy=policy)
-    assert "[shapes] N = [1]" in caught.value.hint
+    assert 'ExecutionPolicy(batch_size=1 or shapes={"N": 1}, ...)' in caught.value.hint
+    assert "[shapes]" not in str(caught.value)
+    with pytest.raises(axle.FailedPreconditionError) as dispatched:
+        gk.runtime.Dispatcher().dispatch(batched, device="cpu", engine="onnxrt", exec_policy=policy)
+    assert dispatched.value.hint == caught.value.hint
     for sizes in ({"batch_size": 1}, {"shapes": {"N": 1}}):
         sess = gk.InferenceSession(batched, device="cpu", exec_policy=gk.ExecutionPolicy(static_shape=True, **sizes))
         assert [part.axes for part in sess.plan.partitions] == [{"N": 1}]
+
+
+def test_the_sizes_of_several_axes_are_named_as_arguments(tmp_path):
+    specs = [(name, TensorProto.FLOAT, [None, 'odd "axis" \\', "N"]) for name in "xyz"]
+    model = save_model(tmp_path / "open.onnx", [helper.make_node("Add", ["x", "y"], ["z"])], specs[:2], specs[2:])
+    with pytest.raises(axle.FailedPreconditionError, match="leaves axes") as caught:
+        gk.InferenceSession(model, device="cpu", exec_policy=gk.ExecutionPolicy(static_shape=True, shapes={"N": 2}))
+    assert "batch_size" not in caught.value.hint
+    sizes = json.loads(caught.value.hint.split("shapes=")[1].split(", ...)")[0])
+    assert sizes == {"x[0]": 1, "y[0]": 1, 'odd "axis" \\': 1}
+    gk.InferenceSession(model, device="cpu", exec_policy=gk.ExecutionPolicy(static_shape=True, shapes={**sizes, "N": 2}))
+
+
+def test_a_dispatcher_knows_the_batch_axis_of_its_model(batched):
+    policy = gk.ExecutionPolicy(batch_size=[1, 4])
+    planned = gk.runtime.Dispatcher().dispatch(batched, device="cpu", engine="onnxrt", exec_policy=policy)
+    assert [part.axes for part in planned.partitions] == [{"N": 1}, {"N": 4}, {}]
+    sess = gk.InferenceSession(batched, device="cpu", engine="onnxrt", exec_policy=policy)
+    assert planned.plan.digest() == sess.plan.digest()
 
 
 def test_batch_sizes_that_make_no_sense_are_refused(batched, add_model, tmp_path):

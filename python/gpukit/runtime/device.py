@@ -19,7 +19,7 @@ class DeviceManager:
     def devices(self, device: str | None = None) -> list[axle.Resource]:
         """Give the devices that a selector matches, none if none does; None = all, in the order of their ids.
 
-        Simulated devices, which engines bring, are in the list of all and are found by id.
+        Simulated devices, which engines bring, are in the list of all and are found by id or by their tag: ``"pim#sim"``.
 
         Raises:
             InvalidArgumentError: a malformed selector.
@@ -28,8 +28,15 @@ class DeviceManager:
         found = axle.devices(self._runtime)
         if device is None:
             return found
-        matching = set(self._runtime.machine().select(device))
-        return [resource for resource in found if resource.id in matching or resource.id == device]
+        selector = axle.parse_selector(device)
+        matching = set(self._runtime.machine().select(selector))
+        # As a policy reads it: what is simulated is never found by its kind alone.
+        wanted = axle.SIMULATED_TAG in selector.tags
+        return [
+            resource
+            for resource in found
+            if resource.id in matching or resource.id == device or (wanted and resource.simulated and selector.matches(resource))
+        ]
 
     def find(self, device: str) -> axle.Resource:
         """Give the first device that a selector matches.

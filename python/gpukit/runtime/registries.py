@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import axle
+from axle.session import open_model
 from gpukit.engines import engine_choice, engine_names
 from gpukit.policies import ExecutionPolicy, KernelPolicy
 from gpukit.runtime.streams import axle_session
-from gpukit.session import InferenceSession, make_policy
+from gpukit.session import InferenceSession, make_policy, sizes_as_arguments
 
 
 class EngineRegistry:
@@ -109,7 +110,7 @@ class Dispatcher:
     """
 
     def __init__(self, runtime: axle.Runtime | None = None):
-        self._runtime = runtime
+        self._runtime = runtime or axle.Runtime.default()
 
     def dispatch(
         self,
@@ -122,15 +123,19 @@ class Dispatcher:
         fp16: bool = False,
         policy: axle.Policy | str | os.PathLike[str] | Mapping[str, object] | None = None,
         partition: Mapping[str, str] | None = None,
+        backend: str | Sequence[str] | None = None,
     ) -> axle.PlannedModel:
         """Give the plan that `InferenceSession` would run under the same arguments: ``str()`` says it in words.
 
-        A limit on workspace is the policy's ``{"constraints": {"memory": "512MiB"}}``.
+        The arguments are those of `InferenceSession` that choose, to be named, since they stand in another order. A limit on
+        workspace is the policy's ``{"constraints": {"memory": "512MiB"}}``.
 
         Raises:
             FailedPreconditionError: the policy cannot be satisfied here; each candidate's reason is in `details`.
             axle.Error: as `InferenceSession`.
 
         """
-        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition)
-        return axle.plan(model, made, samples=samples, runtime=self._runtime)
+        opened = open_model(model, self._runtime)
+        made = make_policy(device, engine, kernel_policy, exec_policy, fp16, policy, partition, opened, backend)
+        with sizes_as_arguments(opened, made, self._runtime):
+            return axle.plan(opened, made, samples=samples, runtime=self._runtime)

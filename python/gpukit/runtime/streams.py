@@ -22,20 +22,47 @@ def axle_session(session: InferenceSession | axle.Session) -> axle.Session:
     return session.session if isinstance(session, InferenceSession) else session
 
 
-class Event:
-    """A point in a stream. Made and recorded by `Stream.record`."""
+class _Mark:
+    """One recording of an event: reached once, and for good."""
 
     def __init__(self) -> None:
         self._reached = threading.Event()
-        self._at_ns = 0
+        self.at_ns = 0
 
-    def _reach(self) -> None:
-        self._at_ns = time.monotonic_ns()
+    def reach(self) -> None:
+        self.at_ns = time.monotonic_ns()
         self._reached.set()
+
+    def reached(self) -> bool:
+        return self._reached.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._reached.wait(timeout)
+
+
+class Event:
+    """A point in a stream. Made and recorded by `Stream.record`.
+
+    Recorded anew it is not reached until its stream comes to the new place, as in CUDA; who waits already waits for the place that it
+    had then. Before the first recording it is not reached.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._recorded = False
+        self._mark = _Mark()
+
+    def _record(self, put_in: Callable[[Callable[[], None]], object]) -> None:
+        """Have `put_in` take what marks the new place; the event is as it was when that fails."""
+        with self._lock:
+            # Those who wait for the first recording have its mark already.
+            mark = _Mark() if self._recorded else self._mark
+            put_in(mark.reach)
+            self._mark, self._recorded = mark, True
 
     def query(self) -> bool:
         """Give whether the stream has come to it."""
-        return self._reached.is_set()
+        return self._mark.reached()
 
     def synchronize(self, timeout: float | None = None) -> None:
         """Wait until the stream has come to it.
@@ -47,7 +74,7 @@ class Event:
             DeadlineExceededError: the time was up.
 
         """
-        if not self._reached.wait(timeout):
+        if not self._mark.wait(timeout):
             raise axle.DeadlineExceededError(f"the event was not reached in {timeout} s", hint="wait longer, or look at the stream's work")
 
     def elapsed_time(self, end: Event) -> float:
@@ -57,9 +84,10 @@ class Event:
             FailedPreconditionError: one of them has not been reached.
 
         """
-        if not (self.query() and end.query()):
+        first, last = self._mark, end._mark
+        if not (first.reached() and last.reached()):
             raise axle.FailedPreconditionError("the time between events is known once both were reached", hint="synchronize() them first")
-        return (end._at_ns - self._at_ns) / 1e6
+        return (last.at_ns - first.at_ns) / 1e6
 
 
 class Stream:
@@ -68,8 +96,9 @@ class Stream:
     On a CPU it is a thread; a run uses the cores that the session's plan gives it.
     """
 
-    def __init__(self, device: axle.Resource):
+    def __init__(self, device: axle.Resource, on_close: Callable[[Stream], object] | None = None):
         self.device = device
+        self._on_close = on_close
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._last: Future[Any] | None = None
@@ -108,14 +137,14 @@ class Stream:
         return future
 
     def record(self, event: Event | None = None) -> Event:
-        """Give an event that is reached when all that was put in before has ended."""
+        """Give an event that is reached when all that was put in before has ended; one that is given is not reached until then."""
         event = event or Event()
-        self.submit(event._reach)
+        event._record(self.submit)
         return event
 
     def wait_event(self, event: Event) -> None:
-        """Hold what is put in from now on until `event`, of any stream, is reached. Returns at once."""
-        self.submit(event.synchronize)
+        """Hold what is put in from now on until `event`, of any stream, is reached as it is recorded now. Returns at once."""
+        self.submit(event._mark.wait)
 
     def query(self) -> bool:
         """Give whether all that was put in has ended."""
@@ -140,6 +169,8 @@ class Stream:
         with self._lock:
             self._closed = True
         self._thread.shutdown(wait=True)
+        if self._on_close is not None:
+            self._on_close(self)
 
     @property
     def closed(self) -> bool:
@@ -194,12 +225,14 @@ class StreamManager:
 
     def __init__(self, runtime: axle.Runtime | None = None):
         self._devices = DeviceManager(runtime)
+        self._lock = threading.Lock()
         self._streams: list[Stream] = []
 
     @property
     def streams(self) -> list[Stream]:
         """The streams that were made here and are not closed."""
-        return [stream for stream in self._streams if not stream.closed]
+        with self._lock:
+            return [stream for stream in self._streams if not stream.closed]
 
     def stream(self, device: str = "cpu") -> Stream:
         """Give a new stream of a device.
@@ -212,9 +245,14 @@ class StreamManager:
         found = self._devices.find(device)
         if found.kind != "cpu":
             raise axle.UnimplementedError(f"there are no streams of {found.id} in this version", hint="sessions on it run without")
-        made = Stream(found)
-        self._streams.append(made)
+        made = Stream(found, self._forget)
+        with self._lock:
+            self._streams.append(made)
         return made
+
+    def _forget(self, closed: Stream) -> None:
+        with self._lock:
+            self._streams = [stream for stream in self._streams if stream is not closed]
 
     def synchronize(self) -> None:
         """Wait until all streams have ended their work. Errors as `Stream.synchronize`."""
