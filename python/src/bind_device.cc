@@ -35,8 +35,9 @@ void bind_resource(nb::module_& module) {
       .def_ro("simulated", &Resource::simulated)
       .def("__eq__",
            [](const Resource& a, nb::handle b) { return nb::isinstance<Resource>(b) && a == nb::cast<const Resource&>(b); })
-      .def("__repr__",
-           [](const Resource& resource) { return "<axle.Resource " + resource.id + " \"" + resource.name + "\">"; });
+      .def("__repr__", [](const Resource& resource) {
+        return "<axle.Resource " + resource.id + " \"" + resource.name + (resource.simulated ? "\", simulated>" : "\">");
+      });
 }
 
 void bind_topology(nb::module_& module) {

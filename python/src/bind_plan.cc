@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "bind.h"
+#include "bind_plan.h"
 #include "errors.h"
 
 namespace nb = nanobind;
@@ -90,7 +91,7 @@ void bind_parts(nb::module_& module) {
       .def_ro("expected_ns", &Partition::expected_ns)
       .def_ro("expected_from_evidence", &Partition::expected_from_evidence)
       .def_ro("variant", &Partition::variant, "that runs instead of the model; None = the model itself")
-      .def("__repr__", [](const Partition& part) { return "<axle.Partition " + part.candidate.format() + ">"; });
+      .def("__repr__", [](const Partition& part) { return "<axle.Partition " + place_of(part) + ">"; });
   nb::class_<Transfer>(module, "Transfer", "A tensor that moves between partitions; -1 = the caller.")
       .def_ro("from_partition", &Transfer::from_partition)
       .def_ro("to_partition", &Transfer::to_partition)
@@ -145,7 +146,7 @@ void bind_plan(nb::module_& module) {
           "From canonical JSON. InvalidArgumentError.")
       .def("__repr__", [](const Plan& plan) {
         std::string text = "<axle.Plan";
-        for (const Partition& part : plan.partitions) text += " " + part.candidate.format();
+        for (const Partition& part : plan.partitions) text += " " + place_of(part);
         return text + ">";
       });
 }

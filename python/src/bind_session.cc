@@ -11,6 +11,7 @@
 #include "arrays.h"
 #include "axle/explain.h"
 #include "bind.h"
+#include "bind_plan.h"
 #include "errors.h"
 #include "python_binding.h"
 #include "session_core.h"
@@ -193,7 +194,7 @@ void bind_session(nb::module_& module) {
            "Perfetto / Chrome trace of the runs so far. FailedPreconditionError unless made with profile=True.")
       .def("__repr__", [](const SessionCore& core) {
         std::string text = "<axle.Session " + core.model().name() + " on";
-        for (const Partition& part : core.session().plan().partitions) text += " " + part.candidate.format();
+        for (const Partition& part : core.session().plan().partitions) text += " " + place_of(part);
         return text + ">";
       });
 }

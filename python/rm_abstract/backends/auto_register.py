@@ -104,7 +104,7 @@ class AxlePlugin(Plugin):
 
 
 def _selector(resource: Resource) -> str:
-    return f"{resource.type.value}#sim" if resource.simulated else resource.id
+    return f"{resource.id}#{axle.SIMULATED_TAG}" if resource.simulated else resource.id
 
 
 def engine_plugins() -> list[type[Plugin]]:
