@@ -1,14 +1,5 @@
 """What a module says that the design has and this version does not."""
 
-from __future__ import annotations
+from axle._later import NotInThisVersionError, not_in_this_version
 
-import axle
-
-
-class NotInThisVersionError(axle.UnimplementedError, ImportError):
-    """The module is planned and not here; the hint says what serves meanwhile. An `axle.Error` and an `ImportError`."""
-
-
-def not_in_this_version(module: str, what: str, hint: str) -> NotInThisVersionError:
-    """Give the error for a module that is not here."""
-    return NotInThisVersionError(f"{module} is not in this version of gpukit: {what}", hint=hint)
+__all__ = ["NotInThisVersionError", "not_in_this_version"]

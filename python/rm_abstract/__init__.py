@@ -9,8 +9,14 @@
 `Resource`, `Capability`, `BuildProfile` and `BuildArtifact` are values; `CLICompilerAdapter`, `ConfigFileCompilerAdapter` and
 `BinaryRuntimeAdapter` put a vendor's closed tools behind three calls; `Plugin` and `PluginRegistry` are where more is added. Everything is
 carried out by axle: plans, cache, processes, reasons. `docs/guides/rm-abstract.md`.
+
+`init`, `switch_device` and what else takes over unchanged PyTorch programs are planned: using one raises `NotInThisVersionError`.
 """
 
+from typing import NoReturn
+
+from axle._later import NotInThisVersionError, not_in_this_version
+from rm_abstract._later import LATER
 from rm_abstract.core.binary_adapter import (
     BinaryCompilerAdapter,
     BinaryRuntimeAdapter,
@@ -37,6 +43,7 @@ __all__ = [
     "DeviceRuntime",
     "DummyRuntimeAdapter",
     "GpuTorchRuntime",
+    "NotInThisVersionError",
     "NpuRuntime",
     "PimRuntime",
     "Plugin",
@@ -48,3 +55,9 @@ __all__ = [
     "ResourcePool",
     "ResourceType",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name in LATER:
+        raise not_in_this_version(f"{__name__}.{name}", *LATER[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

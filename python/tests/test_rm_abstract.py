@@ -1,6 +1,10 @@
 """rm_abstract: the orchestrator's examples as they are written, over the FAKE vendor and the CPU engines."""
 
+import gc
 import os
+import re
+import sys
+import weakref
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -287,6 +291,142 @@ def test_a_manager_runs_a_model_on_the_cpu(model):
             manager.choose(Resource("pim:9", ResourceType.PIM))
         with pytest.raises(axle.FailedPreconditionError, match="echo"):
             manager.choose(cpu, "echo")
+
+
+class Breaks(EchoPlugin):
+    """Fails in the method that it is told to."""
+
+    at = ""
+    made = 0
+
+    def __init__(self):
+        type(self).made += 1
+        self.step("__init__")
+
+    @classmethod
+    def metadata(cls):
+        return PluginMetadata("breaks", resource_types=(ResourceType.CPU,), priority=900)
+
+    def step(self, name):
+        if name == self.at:
+            raise RuntimeError(f"no {name} today")
+
+    def is_available(self):
+        self.step("is_available")
+        return True
+
+    def initialize(self):
+        self.step("initialize")
+        super().initialize()
+
+    def probe(self, resources):
+        self.step("probe")
+        return super().probe(resources)
+
+    def cleanup(self):
+        self.step("cleanup")
+        super().cleanup()
+
+
+@pytest.mark.parametrize("at", ["__init__", "is_available", "initialize", "probe"])
+def test_a_plugin_that_fails_is_a_problem_and_hurts_no_other(at):
+    registry = PluginRegistry()
+    registry.register(type("Broken", (Breaks,), {"at": at}))
+    registry.register(EchoPlugin)
+    said = f"plugin 'breaks': RuntimeError: no {at} today"
+    with ResourceManager(ResourcePool([Resource("cpu:0", ResourceType.CPU)]), registry) as manager:
+        cpu = manager.pool.get("cpu:0")
+        assert manager.plugins_for(cpu) == manager.plugins_for(cpu) == ["echo"]
+        assert registry.problems == [said], "once"
+        assert manager.create_session(cpu, BackendConfig(model="m")).execute(1)["from"] == ("cpu:0", "m")
+        with pytest.raises(axle.FailedPreconditionError, match=f"cannot use cpu:0; {said}"):
+            manager.create_session(cpu, BackendConfig(model="m"), plugin="breaks")
+        assert registry.is_available("breaks") == (at in ("initialize", "probe"))
+        if at != "probe":
+            with pytest.raises(axle.UnavailableError, match=said) as caught:
+                registry.get("breaks")
+            assert isinstance(caught.value.__cause__, RuntimeError)
+        with pytest.raises(axle.NotFoundError):
+            registry.is_available("brakes")
+
+
+def test_a_plugin_that_fails_may_work_the_next_time_and_is_cleaned_up_alone():
+    registry = PluginRegistry()
+    mended = type("Mended", (Breaks,), {"at": "initialize"})
+    registry.register(mended)
+    registry.register(EchoPlugin)
+    with pytest.raises(axle.UnavailableError):
+        registry.get("breaks")
+    mended.at = "cleanup"
+    assert registry.get("breaks").ready
+    registry.get("echo")
+    before = EchoPlugin.cleaned
+    registry.cleanup()
+    assert EchoPlugin.cleaned == before + 1, "the one that fails first is no reason to leave the other"
+    assert registry.problems[-1] == "plugin 'breaks': RuntimeError: no cleanup today"
+
+
+def test_a_plugin_is_made_once_however_often_it_is_asked():
+    registry = PluginRegistry()
+    once = type("Once", (Breaks,), {})
+    registry.register(once)
+    for _ in range(3):
+        assert registry.available() == ["breaks"]
+    plugin = registry.get("breaks")
+    assert registry.is_available("breaks") and registry.get("breaks") is plugin
+    assert once.made == 1
+
+
+def test_a_model_that_nobody_holds_is_gone(model):
+    with ResourceManager() as manager:
+        cpu = manager.resources(ResourceType.CPU)[0]
+        config = BackendConfig(model=model, threads=1)
+        plugin = manager.choose(cpu)
+        held, fresh = plugin.create_session([cpu], config, []), axle.Session.create(model, device="cpu", threads=1)
+        assert sys.getrefcount(held) == sys.getrefcount(fresh), "the plugin keeps none"
+        dropped = weakref.ref(manager.create_session(cpu, config))
+        gc.collect()
+        assert dropped() is None
+        with manager.create_session(cpu, config) as prepared:
+            prepared.execute(INPUTS)
+        assert prepared.closed
+        with pytest.raises(axle.FailedPreconditionError, match="was closed"):
+            prepared.execute(INPUTS)
+        last = manager.create_session(cpu, config)
+        assert not last.closed
+    assert last.closed and last.handle is None, "by the end of the manager"
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("init", "ResourceManager"),
+        ("switch_device", "Session.create"),
+        ("Backend", "BackendPluginAdapter"),
+        ("DeviceFlowController", "ResourceManager"),
+        ("ModelInterceptor", "Session.create"),
+        ("DeviceInfo", "Resource"),
+        ("NPUBackend", "CLICompilerAdapter"),
+        ("GPUBackend", "GpuTorchRuntime"),
+        ("RBLNBackend", "axle engines --all"),
+        ("FuriosaBackend", "axle engines --all"),
+    ],
+)
+def test_what_comes_later_says_what_stands_in_its_place(name, instead):
+    with pytest.raises(rm_abstract.NotInThisVersionError, match=rf"rm_abstract\.{name} is not in this version of rm_abstract") as caught:
+        getattr(rm_abstract, name)
+    assert instead in caught.value.hint
+    for word in re.findall(r"rm_abstract\.(?:backends\.)?([A-Z]\w+)", caught.value.hint):
+        assert hasattr(rm_abstract, word) or hasattr(rm_abstract.backends, word), "a hint names what is here"
+    with pytest.raises(ImportError, match="is not in this version"):
+        exec(f"from rm_abstract import {name}")
+    assert name not in dir(rm_abstract)
+
+
+def test_a_name_that_never_was_is_no_attribute():
+    assert not hasattr(rm_abstract, "initialise")
+    with pytest.raises(AttributeError, match="has no attribute 'initialise'"):
+        rm_abstract.initialise()
 
 
 def test_an_older_backend_is_a_plugin():

@@ -19,9 +19,6 @@ class AxlePlugin(Plugin):
 
     engine: ClassVar[str | None] = None
 
-    def __init__(self) -> None:
-        self._sessions: list[axle.Session] = []
-
     @classmethod
     def metadata(cls) -> PluginMetadata:
         """Give what is known without making one."""
@@ -87,16 +84,13 @@ class AxlePlugin(Plugin):
         return resource.run(inputs, **kwargs)
 
     def cleanup(self) -> None:
-        """Let go of the sessions."""
-        self._sessions.clear()
+        """Do nothing: a session belongs to who asked for it."""
 
     def _open(self, device: str | None, config: BackendConfig) -> axle.Session:
         choice: dict[str, Any] = {"device": device, "engine": self.engine, "threads": config.threads}
         if config.dtype:
             choice["precision"] = axle_precision(config.dtype)
-        session = axle.Session.create(config.model, config.policy, **{name: value for name, value in choice.items() if value is not None})
-        self._sessions.append(session)
-        return session
+        return axle.Session.create(config.model, config.policy, **{name: value for name, value in choice.items() if value is not None})
 
     @staticmethod
     def _needs_compile(state: axle.EngineState, resource: str) -> bool:

@@ -119,11 +119,19 @@ class _Registered:
     make: PluginFactory
 
 
+def _origin(name: str) -> str:
+    return f"plugin '{name}'"
+
+
 class PluginRegistry:
-    """Plugins by name, each made and initialized once, when it is first asked for. Thread-safe."""
+    """Plugins by name, each made and initialized once, when it is first asked for. Thread-safe.
+
+    A plugin that fails where it must not is in `problems`, cannot be used, and hurts no other; it is asked again next time.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, _Registered] = {}
+        self._asked: dict[str, Plugin] = {}  # made to be asked whether they can be used, and not initialized yet
         self._made: dict[str, Plugin] = {}
         self._problems: list[str] = []
         self._lock = threading.RLock()
@@ -146,6 +154,7 @@ class PluginRegistry:
         with self._lock:
             self._of(name)
             del self._known[name]
+            self._asked.pop(name, None)
             made = self._made.pop(name, None)
         if made is not None:
             made.cleanup()
@@ -172,13 +181,18 @@ class PluginRegistry:
                 self.register(plugin)
                 added.append(name)
             except Exception as error:
-                self._problems.append(f"{origin}: {type(error).__name__}: {error}")
+                self._note(origin, error)
         return added
 
     @property
     def problems(self) -> list[str]:
-        """One sentence for each plugin that could not be registered."""
-        return list(self._problems)
+        """One sentence for each plugin that could not be registered, and for each way in which one failed since."""
+        with self._lock:
+            return list(self._problems)
+
+    def problems_of(self, name: str) -> list[str]:
+        """Those of a plugin that is registered."""
+        return [said for said in self.problems if said.startswith(f"{_origin(name)}: ")]
 
     def metadata(self) -> list[PluginMetadata]:
         """Give what is known of all plugins, by priority and then by name."""
@@ -190,31 +204,76 @@ class PluginRegistry:
         return [one.name for one in self.metadata()]
 
     def get(self, name: str) -> Plugin:
-        """Give a plugin, initialized; NotFoundError, UnavailableError when what it stands on is not here."""
+        """Give a plugin, initialized; NotFoundError, UnavailableError when what it stands on is not here or it fails."""
         with self._lock:
-            if name not in self._made:
-                made = self._of(name).make()
-                if not made.is_available():
-                    raise axle.UnavailableError(f"what the plugin '{name}' stands on is not here", hint="axle doctor")
-                made.initialize()
-                self._made[name] = made
-            return self._made[name]
+            if name in self._made:
+                return self._made[name]
+            known = self._of(name)
+            try:
+                if self._ask(known):
+                    # One whose initialize fails is not used again: the next call makes another.
+                    made = self._asked.pop(name)
+                    made.initialize()
+                    self._made[name] = made
+                    return made
+            except Exception as error:
+                said = self._note(_origin(name), error)
+                hint = error.hint if isinstance(error, axle.Error) else "mend the plugin, or unregister it"
+                raise axle.UnavailableError(said, hint=hint) from error
+            raise axle.UnavailableError(f"what the plugin '{name}' stands on is not here", hint="axle doctor")
 
     def is_available(self, name: str) -> bool:
-        """Say whether a plugin can be used here."""
+        """Say whether a plugin can be used here; NotFoundError. One that fails when it is asked cannot, and is in `problems`."""
         with self._lock:
-            return name in self._made or self._of(name).make().is_available()
+            known = self._of(name)
+            try:
+                return name in self._made or self._ask(known)
+            except Exception as error:
+                self._note(_origin(name), error)
+                return False
+
+    def serving(self, resource: Resource) -> list[str]:
+        """Names of the plugins that can use a resource here, in the order of `metadata`; one that fails is in `problems` instead."""
+        return [name for name in self.available() if self._serves(name, resource)]
+
+    def _serves(self, name: str, resource: Resource) -> bool:
+        try:
+            plugin = self.get(name)
+        except axle.UnavailableError:
+            return False  # `get` has said why, where it failed
+        try:
+            return bool(plugin.probe([resource]))
+        except Exception as error:
+            self._note(_origin(name), error)
+            return False
+
+    def _ask(self, known: _Registered) -> bool:
+        """Ask a plugin that is not initialized whether it can be used; made at the first time. Fails as the plugin does."""
+        name = known.metadata.name
+        if name not in self._asked:
+            self._asked[name] = known.make()
+        return bool(self._asked[name].is_available())
+
+    def _note(self, origin: str, error: Exception) -> str:
+        said = f"{origin}: {type(error).__name__}: {error}"
+        with self._lock:
+            if said not in self._problems:
+                self._problems.append(said)
+        return said
 
     def available(self, type: ResourceType | None = None) -> list[str]:
         """Names of the plugins that can be used here, of a kind of resource where one is given; in the order of `metadata`."""
         return [one.name for one in self.metadata() if (type is None or type in one.resource_types) and self.is_available(one.name)]
 
     def cleanup(self) -> None:
-        """Clean up every plugin that was made."""
+        """Clean up every plugin that was initialized."""
         with self._lock:
-            made, self._made = list(self._made.values()), {}
-        for plugin in made:
-            plugin.cleanup()
+            made, self._made, self._asked = self._made, {}, {}
+        for name, plugin in made.items():
+            try:
+                plugin.cleanup()
+            except Exception as error:
+                self._note(_origin(name), error)
 
     def _of(self, name: str) -> _Registered:
         if name not in self._known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Self
 
 import axle
@@ -24,14 +25,16 @@ class ResourceManager:
             registry = PluginRegistry()
             registry.discover()
         self.registry = registry
+        # Only so that `cleanup` can close them: a model that nobody holds any more is gone.
+        self._prepared: weakref.WeakSet[Prepared] = weakref.WeakSet()
 
     def resources(self, type: ResourceType | None = None, tags: tuple[str, ...] = (), simulated: bool = False) -> list[Resource]:
         """Give resources of the pool, as `ResourcePool.select`."""
         return self.pool.select(type, tags, simulated)
 
     def plugins_for(self, resource: Resource) -> list[str]:
-        """Names of the plugins that can use a resource here, best first."""
-        return [name for name in self.registry.available() if self.registry.get(name).probe([resource])]
+        """Names of the plugins that can use a resource here, best first. One that fails is in ``registry.problems`` instead."""
+        return self.registry.serving(resource)
 
     def choose(self, resource: Resource, plugin: str | None = None) -> Plugin:
         """Give a plugin for a resource: the one that is named, else the one of highest priority.
@@ -42,8 +45,9 @@ class ResourceManager:
         """
         names = self.plugins_for(resource)
         if plugin is not None and plugin not in names:
+            failed = "".join(f"; {said}" for said in self.registry.problems_of(plugin))
             raise axle.FailedPreconditionError(
-                f"the plugin '{plugin}' cannot use {resource.id}", hint=f"those that can: {', '.join(names) or 'none'}"
+                f"the plugin '{plugin}' cannot use {resource.id}{failed}", hint=f"those that can: {', '.join(names) or 'none'}"
             )
         if not names:
             raise axle.FailedPreconditionError(f"no plugin can use {resource.id}", hint="axle engines says what is missing")
@@ -61,10 +65,14 @@ class ResourceManager:
     def create_session(self, resource: Resource, config: BackendConfig, plugin: str | None = None) -> Prepared:
         """Make a model ready on a resource."""
         chosen = self.choose(resource, plugin)
-        return Prepared(chosen, chosen.create_session([resource], config, []))
+        prepared = Prepared(chosen, chosen.create_session([resource], config, []))
+        self._prepared.add(prepared)
+        return prepared
 
     def cleanup(self) -> None:
-        """Clean up the plugins."""
+        """Close the models that were made ready and are still held, then clean up the plugins."""
+        for prepared in list(self._prepared):
+            prepared.close()
         self.registry.cleanup()
 
     def __enter__(self) -> Self:
@@ -75,12 +83,32 @@ class ResourceManager:
 
 
 class Prepared:
-    """A model that a plugin has made ready."""
+    """A model that a plugin has made ready. Given up by `close`, at the end of a ``with`` block, or when nobody holds it any more."""
 
     def __init__(self, plugin: Plugin, handle: Any):
         self.plugin = plugin
         self.handle = handle
+        self._closed = False
 
     def execute(self, inputs: Any, **kwargs: Any) -> Any:
-        """Run once."""
-        return self.plugin.execute(self.handle, inputs, **kwargs)
+        """Run once; FailedPreconditionError after `close`, otherwise as the plugin fails."""
+        handle = self.handle
+        if self._closed:
+            raise axle.FailedPreconditionError("the model was closed", hint="make it ready again: manager.create_session")
+        return self.plugin.execute(handle, inputs, **kwargs)
+
+    def close(self) -> None:
+        """Let the model go; runs that go on keep it until they end. Closing again does nothing."""
+        self._closed = True
+        self.handle = None
+
+    @property
+    def closed(self) -> bool:
+        """True after `close`."""
+        return self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
