@@ -1,8 +1,11 @@
 #include "runtime/inputs/generate_values.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,11 +30,12 @@ class Numbers {
       return demand_.values[std::min(element, demand_.values.size() - 1)];
     if (demand_.kind == Kind::kIndices && !demand_.columns.empty()) {
       const IndexColumn& column = demand_.columns[element % demand_.columns.size()];
-      return static_cast<int64_t>(element / demand_.columns.size()) / column.divide % column.modulo;
+      return static_cast<int64_t>(element / demand_.columns.size()) / std::max<int64_t>(column.divide, 1) %
+             std::max<int64_t>(column.modulo, 1);
     }
     const bool none = demand_.kind == Kind::kNone;
-    const auto low = none ? 0 : static_cast<int64_t>(std::ceil(demand_.low));
-    const auto high = none ? 1 : std::max(low, static_cast<int64_t>(std::floor(demand_.high)));
+    const auto low = none ? 0 : whole_number(std::ceil(demand_.low));
+    const auto high = none ? 1 : std::max(low, whole_number(std::floor(demand_.high)));
     const auto width = static_cast<uint64_t>(high - low) + 1;
     return low + static_cast<int64_t>(random_() % width);
   }
@@ -45,6 +49,9 @@ class Numbers {
   }
 
  private:
+  // Far enough, and a range of two of them has a width.
+  static int64_t whole_number(double value) { return static_cast<int64_t>(std::clamp(value, -0x1p62, 0x1p62)); }
+
   const InputDemand& demand_;
   std::mt19937_64& random_;
   size_t next_ = 0;
@@ -146,12 +153,25 @@ InputDemand fitted(DataType dtype, InputDemand demand) {
   return demand;
 }
 
+// A declared size may be anything; while values are made, each takes so much beside what else the machine holds.
+Status check_size(DataType dtype, const Shape& shape) {
+  constexpr int64_t kLargestElement = 8;  // of numbers; those of less than a byte are made as bytes
+  const int64_t each = dtype == DataType::kString ? static_cast<int64_t>(sizeof(std::string)) : kLargestElement;
+  const int64_t pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  AXLE_ASSIGN_OR_RETURN(const int64_t count, element_count(shape));
+  if (pages <= 0 || page <= 0 || count <= pages * page / each) return ok_status();
+  return resource_exhausted_error("this machine has no memory for " + std::to_string(count) + " elements " +
+                                  format_shape(shape));
+}
+
 }  // namespace
 
 Result<Tensor> generate_values(DataType dtype, Shape shape, const InputDemand& demand, std::mt19937_64& random) {
+  AXLE_RETURN_IF_ERROR(check_size(dtype, shape));
   if (dtype == DataType::kString) {
-    AXLE_ASSIGN_OR_RETURN(const int64_t count, element_count(shape));
-    return Tensor::from_strings(std::move(shape), std::vector<std::string>(static_cast<size_t>(count), "axle"));
+    AXLE_ASSIGN_OR_RETURN(Tensor strings, Tensor::allocate(dtype, std::move(shape)));
+    for (std::string& text : strings.mutable_as<std::string>()) text = "axle";
+    return strings;
   }
   const InputDemand own = fitted(dtype, demand);
   Numbers numbers(own, random);

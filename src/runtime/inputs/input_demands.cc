@@ -51,6 +51,12 @@ std::optional<Added> added_constant(const Graph& graph, const Node& node, size_t
   return sum ? Added{least, most} : Added{-most, -least};
 }
 
+// Beyond these no index points anywhere.
+int64_t together(int64_t a, int64_t b) {
+  constexpr int64_t kFar = int64_t{1} << 61;
+  return std::clamp(std::clamp(a, -kFar, kFar) + std::clamp(b, -kFar, kFar), -kFar, kFar);
+}
+
 InputDemand elsewhere(InputDemand demand) {
   if (demand.kind == Kind::kGiven || demand.kind == Kind::kIndices) demand.kind = Kind::kWhole;
   demand.values.clear();
@@ -111,7 +117,7 @@ void InputDemands::walk(ValueId value, std::pair<int64_t, int64_t> added, bool i
     std::pair<int64_t, int64_t> next = added;
     const auto constant = added_constant(graph_, node, operand);
     if (constant)
-      next = {least + constant->least, most + constant->most};
+      next = {together(least, constant->least), together(most, constant->most)};
     else if (!passes(node, operand))
       continue;
     const bool kept = in_order && stays_in_order(node);

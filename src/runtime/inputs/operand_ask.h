@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,17 @@
 #include "tensor/convert.h"
 
 namespace axle {
+
+// Nothing where it is more than 64 bits hold; sizes are not negative.
+inline std::optional<int64_t> checked_product(std::span<const int64_t> sizes) {
+  int64_t count = 1;
+  bool fits = true;
+  for (const int64_t size : sizes) {
+    if (size == 0) return 0;
+    fits = fits && !__builtin_mul_overflow(count, size, &count);
+  }
+  return fits ? std::optional(count) : std::nullopt;
+}
 
 // Views into the graph, which must outlive it.
 class Ask {
@@ -52,10 +64,9 @@ class Ask {
     const Value* found = value(operand);
     if (found == nullptr || found->weight < 0) return std::nullopt;
     const Weight& weight = *graph_.weights[static_cast<size_t>(found->weight)];
-    int64_t count = 1;
-    for (const int64_t extent : weight.shape) count *= extent;
-    if (count < 0 || count > kMostConstants) return std::nullopt;
-    std::vector<double> numbers(static_cast<size_t>(count));
+    const auto count = checked_product(weight.shape);
+    if (!count || *count < 0 || *count > kMostConstants) return std::nullopt;
+    std::vector<double> numbers(static_cast<size_t>(*count));
     if (!read_as_doubles(weight.dtype, weight.bytes, 0, numbers).ok()) return std::nullopt;
     if (std::ranges::any_of(numbers, [](double number) { return !(std::abs(number) < 0x1p62); })) return std::nullopt;
     return std::vector<int64_t>(numbers.begin(), numbers.end());

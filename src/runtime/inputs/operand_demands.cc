@@ -15,6 +15,8 @@ namespace {
 
 using Kind = InputDemand::Kind;
 
+__extension__ typedef __int128 Wide;
+
 constexpr int64_t kFarEnd = std::numeric_limits<int32_t>::max();  // beyond any axis; slices are cut to what there is
 
 InputDemand whole(int64_t low, int64_t high) {
@@ -32,9 +34,11 @@ InputDemand given(std::vector<int64_t> values, int64_t otherwise) {
 bool all_known(const std::vector<int64_t>& sizes) {
   return std::ranges::none_of(sizes, [](int64_t size) { return size < 0; });
 }
-int64_t product(std::span<const int64_t> sizes) {
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
-}
+// 0: of nothing, or more than anything has.
+int64_t product(std::span<const int64_t> sizes) { return checked_product(sizes).value_or(0); }
+
+// So many of so many equal parts; parts <= all.
+int64_t share(int64_t size, int64_t parts, int64_t all) { return static_cast<int64_t>(static_cast<Wide>(size) * parts / all); }
 
 // 0, 1, 2, ...: axes are not to repeat.
 InputDemand counting(int64_t count) {
@@ -59,17 +63,19 @@ InputDemand scattered(const Ask& ask) {
   InputDemand demand = below(extent);
   if (!all_known(sizes) || axis < 0 || axis >= static_cast<int64_t>(sizes.size())) return demand;
   const int64_t count = sizes[static_cast<size_t>(axis)];
-  if (count < 1 || count > extent) return demand;
+  const int64_t behind = product(std::span(sizes).subspan(static_cast<size_t>(axis) + 1));
+  if (count < 1 || count > extent || behind < 1) return demand;
   demand.kind = Kind::kIndices;
-  demand.columns = {{product(std::span(sizes).subspan(static_cast<size_t>(axis) + 1)), count}};
+  demand.columns = {{behind, count}};
   return demand;
 }
 
 // The axes of the data that a tuple of indices points into; empty: not known.
 std::vector<int64_t> tuple_extents(const Ask& ask, int64_t first) {
   const std::vector<int64_t> sizes = ask.sizes(0);
+  const auto rank = static_cast<int64_t>(sizes.size());
   const int64_t width = ask.size(1, -1);
-  if (width < 1 || first < 0 || first + width > static_cast<int64_t>(sizes.size())) return {};
+  if (width < 1 || first < 0 || first > rank || width > rank - first) return {};
   return {sizes.begin() + first, sizes.begin() + first + width};
 }
 
@@ -124,7 +130,8 @@ InputDemand aten(const Ask& ask) {
   // Where each bag begins: from 0 on, never back.
   const int64_t bags = ask.length(), items = ask.size(1, 0);
   std::vector<int64_t> starts;
-  for (int64_t bag = 0; bag < std::min(bags, Ask::kMostConstants); ++bag) starts.push_back(items > 0 ? bag * items / bags : 0);
+  for (int64_t bag = 0; bag < std::min(bags, Ask::kMostConstants); ++bag)
+    starts.push_back(items > 0 ? share(items, bag, bags) : 0);
   return given(std::move(starts), 0);
 }
 
@@ -156,7 +163,10 @@ InputDemand slice_ends(const Ask& ask) {
 InputDemand range_limit(const Ask& ask) {
   const int64_t start = ask.constant(0).value_or(0), step = ask.constant(2).value_or(1);
   const int64_t known = ask.output_size(0);
-  return exactly(start + (known > 0 ? known : ask.usual_size()) * (step == 0 ? 1 : step));
+  int64_t width = 0, limit = 0;
+  const bool fits = !__builtin_mul_overflow(known > 0 ? known : ask.usual_size(), step == 0 ? 1 : step, &width) &&
+                    !__builtin_add_overflow(start, width, &limit);
+  return exactly(fits ? limit : start);
 }
 
 InputDemand top_count(const Ask& ask) {
@@ -169,7 +179,7 @@ InputDemand split_sizes(const Ask& ask) {
   const int64_t parts = ask.length(), size = ask.size(0, ask.attribute("axis", 0));
   std::vector<int64_t> sizes;
   for (int64_t i = 0; i < std::min(parts, Ask::kMostConstants); ++i)
-    sizes.push_back(size < 0 ? 1 : (i + 1) * size / parts - i * size / parts);
+    sizes.push_back(size < 0 ? 1 : share(size, i + 1, parts) - share(size, i, parts));
   return given(std::move(sizes), 1);
 }
 
@@ -179,7 +189,7 @@ InputDemand split_sizes(const Ask& ask) {
 InputDemand reshaped(const Ask& ask) {
   const int64_t rank = ask.length();
   const std::vector<int64_t> known = ask.output_sizes();
-  if (rank < 1) return exactly(1);
+  if (rank < 1 || rank > Ask::kMostConstants) return exactly(1);  // nothing has so many axes
   std::vector<int64_t> target(static_cast<size_t>(rank), 1);
   if (static_cast<int64_t>(known.size()) == rank && all_known(known)) return given(known, 1);
   bool rest = false;
