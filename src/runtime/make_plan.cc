@@ -1,4 +1,5 @@
 #include "axle/convert.h"
+#include "cache/memo.h"
 #include "engine/library_digest.h"
 #include "planner/planner.h"
 #include "runtime/facts/plan_memo.h"
@@ -35,6 +36,14 @@ Result<std::string> variants_text(Runtime& runtime, const Model& model, const Pl
   return text;
 }
 
+// The policy's digest holds where its samples lie, not what they are. A file that cannot be read is said when the plan is made.
+std::string samples_text(Runtime& runtime, const Policy& policy) {
+  const std::string& path = policy.accuracy.samples;
+  if (path.empty()) return "";
+  const auto digest = stamped_digest(runtime.state().memo(), path);
+  return digest ? "\t" + digest->digest.to_string() : "\tunreadable";
+}
+
 }  // namespace
 
 Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanRequest& request) {
@@ -48,7 +57,8 @@ Result<PlanReport> make_plan(Runtime& runtime, const Model& model, const PlanReq
   if (request.prepare) AXLE_RETURN_IF_ERROR(prepare_useful_variants(runtime, model, request));
   AXLE_ASSIGN_OR_RETURN(const std::string variants, variants_text(runtime, model, request));
   const std::string sizes = request.samples.empty() ? known_sample_size(runtime, model, request.policy) : "";
-  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here, variants + sizes);
+  const std::string key = plan_memo_key(model, request, request.machine != nullptr ? *request.machine : here,
+                                        variants + sizes + samples_text(runtime, request.policy));
   // A lock needs the planner's input, which is not remembered.
   if (request.reuse && !request.keep_input) {
     if (auto report = recall_plan(runtime, key)) return *std::move(report);

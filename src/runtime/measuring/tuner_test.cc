@@ -184,6 +184,30 @@ TEST_F(Tuner, AFailingCandidateIsARecordedFact) {
   EXPECT_TRUE(said);
 }
 
+// Guards: the remembered plan knew where the samples lie, and not what they are.
+TEST_F(Tuner, OtherSamplesInTheSameFileAreJudgedAnew) {
+  std::filesystem::create_directories(folder_);
+  const std::string file = folder_ / "samples.npz";
+  const auto save = [&](float value) {
+    auto tensor = Tensor::allocate(DataType::kFloat32, {1, 4});
+    std::ranges::fill(tensor->mutable_as<float>(), value);
+    EXPECT_THAT(save_npz(file, std::vector<NamedTensor>{{"x", std::move(*tensor)}}), IsOk());
+  };
+  save(1);
+  options_.policy.accuracy.samples = file;
+  options_.policy.accuracy.max_relative_error = 0.1;
+  options_.policy.execution.precisions = {"bf16"};
+  ASSERT_THAT(measure(), IsOk());
+  PlanRequest request;
+  request.policy = options_.policy;
+  ASSERT_THAT(make_plan(*runtime_, *model_, request), IsOk());
+  ASSERT_THAT(make_plan(*runtime_, *model_, request), IsOk());
+  save(2);
+  EXPECT_THAT(make_plan(*runtime_, *model_, request), StatusIs(StatusCode::kFailedPrecondition, "has not been measured on"));
+  save(1);
+  EXPECT_THAT(make_plan(*runtime_, *model_, request), IsOk());
+}
+
 TEST_F(Tuner, ErrorsAreJudgedAgainstTheReference) {
   tortoise().script().compute = after(100us, 0.5F);
   AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
