@@ -260,7 +260,15 @@ Result<PlannerOutput> make_plan(const PlannerInput& input) {
 
 namespace {
 
-Result<std::vector<Plan>> measurable_plans_of(const PlannerInput& input, bool pipelines) {
+// A failure rejects a candidate until it is tried again, and this is where that happens.
+PlannerInput without_failures(const PlannerInput& input) {
+  PlannerInput untried = input;
+  std::erase_if(untried.evidence, [](const EvidenceRow& row) { return row.kind == EvidenceKind::kFailed; });
+  return untried;
+}
+
+Result<std::vector<Plan>> measurable_plans_of(const PlannerInput& known, bool pipelines) {
+  const PlannerInput input = without_failures(known);
   AXLE_ASSIGN_OR_RETURN(const auto context, make_context(input));
   const std::vector<Demand> demands = demands_of(input.policy);
   for (const auto& [index, in_part] : attempts_of(demands)) {

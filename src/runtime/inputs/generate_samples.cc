@@ -10,6 +10,7 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "runtime/facts/model_facts.h"
+#include "runtime/failures.h"
 #include "runtime/inputs/generate_inputs.h"
 #include "runtime/runtime_state.h"
 
@@ -129,12 +130,6 @@ std::optional<Result<std::vector<NamedTensor>>> try_run(Runtime& runtime, const 
   return outputs ? outputs : outputs_under(runtime, model, policy, samples, options.cancel);
 }
 
-// Whether a failure says nothing of the samples.
-bool is_of_the_moment(StatusCode code) {
-  return code == StatusCode::kCancelled || code == StatusCode::kDeadlineExceeded || code == StatusCode::kUnavailable ||
-         code == StatusCode::kResourceExhausted;
-}
-
 Result<GeneratedSamples> search(Runtime& runtime, const Model& model, const SampleOptions& options,
                                 const GenerateOptions& generate) {
   const std::string key = memo_key(model, generate);
@@ -157,7 +152,7 @@ Result<GeneratedSamples> search(Runtime& runtime, const Model& model, const Samp
       if (!empty) empty.emplace(size, std::move(samples));
       continue;
     }
-    if (is_of_the_moment(outputs->error().code())) return outputs->error();
+    if (is_of_the_moment(outputs->error().code())) return outputs->error();  // it says nothing of the samples
     AXLE_LOG(kInfo, "runtime", "generated inputs of size {} do not run: {}", size, outputs->error().to_string());
     if (failure.ok()) failure = outputs->error();
   }

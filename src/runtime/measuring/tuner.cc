@@ -18,6 +18,7 @@
 #include "planner/planner.h"
 #include "runtime/facts/model_facts.h"
 #include "runtime/facts/planner_inputs.h"
+#include "runtime/failures.h"
 #include "runtime/measuring/blocks.h"
 #include "runtime/measuring/contender.h"
 #include "runtime/measuring/peak_memory.h"
@@ -313,8 +314,10 @@ void Tuning::finals() {
 void Tuning::store() {
   std::vector<EvidenceRow> rows;
   for (const Contender& contender : contenders_) {
-    const bool cancelled = contender.failure.code() == StatusCode::kCancelled;
-    if ((contender.measured() || contender.error || !contender.failure.ok()) && !cancelled)
+    // An engine that ran into a limit of its own is an answer; the caller's limit is none.
+    const bool own_limit = contender.failure.code() == StatusCode::kDeadlineExceeded && !options_.cancel.cancelled();
+    const bool passing = is_of_the_moment(contender.failure.code()) && !own_limit;
+    if ((contender.measured() || contender.error || !contender.failure.ok()) && !passing)
       rows.push_back(evidence_row(contender, contenders_, input_));
     else
       continue;

@@ -208,6 +208,28 @@ TEST_F(Tuner, OtherSamplesInTheSameFileAreJudgedAnew) {
   EXPECT_THAT(make_plan(*runtime_, *model_, request), IsOk());
 }
 
+TEST_F(Tuner, WhatFailedBeforeIsTriedAgain) {
+  tortoise().script().compute = [](const auto&, auto, auto) { throw kit::internal("the tortoise fell asleep"); };
+  ASSERT_THAT(measure(), IsOk());
+  tortoise().script().compute = after(100us);
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  const TuneRow* awake = row_of(report, "tortoise@cpu:0/f32/t1/default");
+  ASSERT_NE(awake, nullptr);
+  EXPECT_GT(awake->p50_ns, 0);
+  EXPECT_EQ(report.plan.partitions.front().candidate.engine, "tortoise");
+}
+
+TEST_F(Tuner, AFailureOfTheMomentIsNoEvidence) {
+  for (const int32_t code : {AXLE_RESOURCE_EXHAUSTED, AXLE_UNAVAILABLE}) {
+    tortoise().script().compute = [code](const auto&, auto, auto) { throw kit::Error(code, "not just now"); };
+    AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+    const TuneRow* failed = row_of(report, "tortoise@cpu:0/f32/t1/default");
+    ASSERT_NE(failed, nullptr);
+    EXPECT_EQ(failed->verdict, "failed");
+    for (const EvidenceRow& row : evidence()) EXPECT_EQ(row.kind, EvidenceKind::kMeasured) << row.failure_text;
+  }
+}
+
 TEST_F(Tuner, ErrorsAreJudgedAgainstTheReference) {
   tortoise().script().compute = after(100us, 0.5F);
   AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
