@@ -251,12 +251,12 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const std::shared_ptr<cons
                                     bool reuse) {
   Runtime::State& state = runtime.state();
   const std::string custom_ops = custom_ops_of(policy, engine.info.name);
-  std::string key =
-      graph->digest + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" + capability.resource + "\t" + precision;
+  std::string key = graph->digest + "\t" + engine.library_digest + "\t" + engine.info.name + "\t" +
+                    asked_of(runtime, capability) + "\t" + precision;
   if (!custom_ops.empty()) key += "\t" + custom_ops;
   const auto node_count = static_cast<uint32_t>(graph->nodes.size());
   if (reuse && !engine.library_digest.empty()) {
-    if (const auto text = state.recall("support-2", key)) {
+    if (const auto text = state.recall("support-3", key)) {
       if (auto verdict = parse_graph_verdict(*text, node_count); verdict) return verdict;
     }
   }
@@ -272,7 +272,7 @@ Result<GraphVerdict> engine_verdict(Runtime& runtime, const std::shared_ptr<cons
     return ask_support(runtime, part, engine, capability, precision, custom_ops);
   });
   if (!engine.library_digest.empty()) {
-    if (const auto text = canonical_json(graph_verdict_to_json(*verdict)); text) state.remember("support-2", key, *text);
+    if (const auto text = canonical_json(graph_verdict_to_json(*verdict)); text) state.remember("support-3", key, *text);
   }
   return verdict;
 }

@@ -11,6 +11,10 @@
 
 namespace axle {
 
+// Of whom a question is asked besides the engine's library: its device as the engine and the machine know it, under the options that are
+// always given. What is remembered of the answer holds for these; text without tabs.
+std::string asked_of(Runtime& runtime, const CapabilityFacts& capability);
+
 class ProbeNotes {
  public:
   // `custom_ops` as pinned in the policy: other operators, other notes. Nothing is given or kept without a cache or a library digest.

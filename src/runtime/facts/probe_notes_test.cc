@@ -75,6 +75,24 @@ TEST_F(ProbeNotesTest, AreOfOneLibraryResourceAndSetOfOperators) {
   EXPECT_EQ(ask(std::nullopt), "one");
 }
 
+TEST_F(ProbeNotesTest, AreOfOneDeviceUnderTheOptionsThatAreAlwaysGiven) {
+  capability_.engine_id = "sm_80";
+  ask("one");
+  capability_.engine_id = "sm_90";
+  EXPECT_EQ(ask(std::nullopt), "nothing");
+  capability_.engine_id = "sm_80";
+  EXPECT_EQ(ask(std::nullopt), "one");
+  const std::string before = asked_of(*runtime_, capability_);
+  OptionSpec option;
+  option.name = "level";
+  option.default_value = "low";
+  capability_.capability.options.push_back(option);
+  const std::string with = asked_of(*runtime_, capability_);
+  EXPECT_NE(with, before);
+  capability_.capability.options.back().default_value = "high";
+  EXPECT_NE(asked_of(*runtime_, capability_), with);
+}
+
 TEST_F(ProbeNotesTest, AreNotKeptOfALibraryThatNobodyKnows) {
   engine_.library_digest.clear();
   EXPECT_EQ(ask("one"), "nowhere");
