@@ -102,6 +102,14 @@ std::map<RatioKey, std::vector<int64_t>> ratios_of(Runtime& runtime, const Machi
   return ratios;
 }
 
+// Of an engine that is here as it was then: another build may be faster or slower.
+bool is_current(const EvidenceRow& row, const std::vector<EngineFacts>& engines) {
+  const auto candidate = parse_candidate(row.key.candidate);
+  if (!candidate) return false;
+  const auto engine = std::ranges::find(engines, candidate->engine, [](const EngineFacts& facts) { return facts.info.name; });
+  return engine != engines.end() && engine->present && engine->library_digest == row.key.library_digest;
+}
+
 std::vector<std::string> models_in(const std::vector<EvidenceRow>& rows) {
   std::map<std::string, int64_t> last;
   for (const EvidenceRow& row : rows) last[row.key.model_digest] = std::max(last[row.key.model_digest], row.recorded_unix_s);
@@ -124,8 +132,9 @@ void add_estimate_ratios(Runtime& runtime, const Machine& here, PlannerInput& in
     const auto text = canonical_json(work_to_json(input.model));
     if (text && runtime.state().recall(kWorkKind, key) != *text) runtime.state().remember(kWorkKind, key, *text);
   }
-  const auto rows = store->find({.model_digest = {}, .candidate = {}, .machine = here.fingerprint()});
+  auto rows = store->find({.model_digest = {}, .candidate = {}, .machine = here.fingerprint()});
   if (!rows) return;  // said where this model's own rows are read
+  std::erase_if(*rows, [&](const EvidenceRow& row) { return !is_current(row, input.engines); });
   PlannerInput profiled;
   profiled.profiles = profiles_of(here);
   use_machine_figures(runtime, here, profiled.profiles);

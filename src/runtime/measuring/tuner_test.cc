@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/testing/status_matchers.h"
 #include "base/text.h"
+#include "runtime/facts/planner_inputs.h"
 #include "runtime/runtime_state.h"
 #include "runtime/testing/fake_engines.h"
 
@@ -228,6 +229,28 @@ TEST_F(Tuner, AFailureOfTheMomentIsNoEvidence) {
     EXPECT_EQ(failed->verdict, "failed");
     for (const EvidenceRow& row : evidence()) EXPECT_EQ(row.kind, EvidenceKind::kMeasured) << row.failure_text;
   }
+}
+
+// Guards: rows of a build that is gone scaled the estimates of the one that is here.
+TEST_F(Tuner, WhatIsLearnedIsOfTheEnginesThatAreHere) {
+  ASSERT_THAT(measure(), IsOk());
+  const auto learned = [&] {
+    PlanRequest request;
+    request.policy = options_.policy;
+    const auto input = collect_planner_input(*runtime_, *model_, request);
+    EXPECT_THAT(input, IsOk());
+    return input ? input->estimate_ratios : std::vector<EstimateRatio>{};
+  };
+  const std::vector<EstimateRatio> before = learned();
+  ASSERT_FALSE(before.empty());
+  std::vector<EvidenceRow> rows = evidence();
+  for (EvidenceRow& row : rows) {
+    row.key.library_digest = "sha256:older";
+    row.recorded_unix_s += 10;
+    row.p50_ns *= 1000;
+  }
+  ASSERT_THAT(runtime_->evidence()->append(rows), IsOk());
+  EXPECT_EQ(learned(), before);
 }
 
 TEST_F(Tuner, ErrorsAreJudgedAgainstTheReference) {
