@@ -92,16 +92,31 @@ void load_contender(Runtime& runtime, const Model& model, const std::vector<Name
   if (contender.failure.ok()) contender.failure = bind_fresh_outputs(*contender.session, *contender.binding);
 }
 
+namespace {
+
+// Null: nothing was given for it. By place only where names tell nothing: no output bears this name, and no reference that one's.
+const Tensor* matching(const std::vector<NamedTensor>& outputs, const std::vector<NamedTensor>& reference, size_t index) {
+  const auto named = std::ranges::find(outputs, reference[index].name, &NamedTensor::name);
+  if (named != outputs.end()) return &named->tensor;
+  if (index >= outputs.size() || outputs.size() != reference.size()) return nullptr;
+  const bool anothers = std::ranges::find(reference, outputs[index].name, &NamedTensor::name) != reference.end();
+  return anothers ? nullptr : &outputs[index].tensor;
+}
+
+}  // namespace
+
 ErrorFigures worst_error(const std::vector<NamedTensor>& outputs, const std::vector<NamedTensor>& reference,
                          const std::string& reference_name) {
   constexpr double kNotComparable = 1e300;
   ErrorFigures worst;
   worst.reference = reference_name;
   double seen = -1;
-  for (size_t i = 0; i < outputs.size() && i < reference.size(); ++i) {
-    const auto error = compare_outputs(outputs[i].tensor, reference[i].tensor);
+  for (size_t i = 0; i < reference.size(); ++i) {
+    const Tensor* const given = matching(outputs, reference, i);
+    const auto error = given != nullptr ? compare_outputs(*given, reference[i].tensor)
+                                        : Result<OutputError>(not_found_error("no output of that name was given"));
     OutputFigures& output = worst.outputs.emplace_back();
-    output.name = outputs[i].name;
+    output.name = reference[i].name;
     output.max_relative = error ? finite_or(error->max_relative, kNotComparable) : kNotComparable;
     output.relative_l2 = error ? finite_or(error->relative_l2, kNotComparable) : kNotComparable;
     output.cosine = error ? finite_or(error->cosine, -1.0) : -1.0;
