@@ -83,11 +83,19 @@ Result<Loan> Replicas::lend(const CancelToken& cancel) {
     lock.lock();
     --replica->made;
     --replica->lent;
+    ++replica->statistics.failures;
+    pause(*replica);
     free_again_.notify_all();
     return std::move(created).error();
   }
   loan.execution = std::make_unique<Execution>(std::move(*created));
   return loan;
+}
+
+void Replicas::pause(Replica& replica) {
+  if (!rebalance_ || !chooses()) return;
+  replica.pause_ns = std::clamp(2 * replica.pause_ns, kFirstPauseNs, kLongestPauseNs);
+  replica.left_out_until_ns = steady_ns() + replica.pause_ns;
 }
 
 void Replicas::give_back(Loan loan, const Outcome& outcome) {
@@ -100,10 +108,7 @@ void Replicas::give_back(Loan loan, const Outcome& outcome) {
     if (replica.lent == 0) replica.busy_until_ns = now_ns;
     if (outcome.failed) {
       ++replica.statistics.failures;
-      if (rebalance_) {
-        replica.pause_ns = std::clamp(2 * replica.pause_ns, kFirstPauseNs, kLongestPauseNs);
-        replica.left_out_until_ns = now_ns + replica.pause_ns;
-      }
+      pause(replica);
     } else {
       replica.pause_ns = 0;
       if (rebalance_ && outcome.busy_ns > 0) replica.typical_ns += (outcome.busy_ns - replica.typical_ns) / kLearnShare;

@@ -67,6 +67,8 @@ class Replicas {
     ReplicaStatistics statistics;
   };
   Replica* earliest();
+  // Left out for a while, with `mutex_` held: longer each time that it fails again.
+  void pause(Replica& replica);
   // One replica needs no clock: there is nothing to choose.
   bool chooses() const { return replicas_.size() > 1; }
   static bool can_lend(const Replica& replica) { return !replica.idle.empty() || replica.made < replica.most; }

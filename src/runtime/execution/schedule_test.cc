@@ -283,6 +283,20 @@ TEST_F(ScheduleTest, WorkOfAFailedReplicaIsRedoneWhereThePolicyRebalances) {
   EXPECT_TRUE(moving.replicas()[1].left_out);
 }
 
+// Guards: what cannot even be begun there looked idle, and so was asked first, for ever.
+TEST_F(ScheduleTest, AReplicaThatCannotBeginIsLeftOut) {
+  options_.policy.schedule.rebalance = true;
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, two_replicas(4'000'000, 4'000'000), options_));
+  FakeEngine& far = testing::registered_fake("far");
+  far.fail("context_create", 1, AXLE_INTERNAL, "no context");
+  size_t failed = 0;
+  for (int i = 0; i < 6; ++i) failed += session.run({{row_of(1)}}).ok() ? 0 : 1;
+  EXPECT_LE(failed, 1u);
+  EXPECT_EQ(session.replicas()[1].failures, failed);
+  EXPECT_EQ(session.replicas()[1].left_out, failed == 1);
+  EXPECT_EQ(session.replicas()[0].requests, 6 - failed);
+}
+
 TEST_F(ScheduleTest, ADeadlinePassesWhileAllReplicasAreBusy) {
   testing::registered_fake("near").script().compute = slow(near_, 200ms, 1);
   testing::registered_fake("far").script().compute = slow(far_, 200ms, 10);
