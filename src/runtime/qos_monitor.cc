@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -245,7 +246,7 @@ std::vector<QosViolation> QosMonitor::since(std::vector<uint64_t>& seen) const {
 }
 
 std::vector<QosViolation> QosMonitor::wait(std::vector<uint64_t>& seen, int64_t timeout_ns) const {
-  const int64_t until = steady_ns() + std::max<int64_t>(timeout_ns, 0);
+  const int64_t until = checked_add(steady_ns(), std::max<int64_t>(timeout_ns, 0)).value_or(INT64_MAX);
   for (;;) {
     sample();
     std::vector<QosViolation> found = since(seen);

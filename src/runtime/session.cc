@@ -26,7 +26,9 @@ constexpr size_t kMostLoans = 16;  // asked for by a request that has not begun:
 
 CancelToken effective_token(const RunOptions& options) {
   if (options.timeout_ns <= 0) return options.cancel;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(options.timeout_ns);
+  const auto now = std::chrono::steady_clock::now();
+  const auto left = std::chrono::steady_clock::time_point::max() - now;
+  const auto deadline = now + std::min<std::chrono::steady_clock::duration>(left, std::chrono::nanoseconds(options.timeout_ns));
   return options.cancel.flag() == nullptr ? CancelToken::with_deadline(deadline) : options.cancel.until(deadline);
 }
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "base/testing/status_matchers.h"
@@ -130,6 +131,13 @@ TEST_F(SessionTest, ADeadlineThatPassesIsSaid) {
   RunOptions run;
   run.timeout_ns = 20'000'000;
   EXPECT_THAT(session.run({{floats("x", {1, 2, 3, 4})}}, run), StatusIs(StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(SessionTest, ALimitThatLiesBeyondAllTimeIsNone) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, create());
+  RunOptions options;
+  options.timeout_ns = std::numeric_limits<int64_t>::max();
+  EXPECT_THAT(session.run({{floats("x", {1, 2, 3, 4})}}, options), IsOk());
 }
 
 TEST_F(SessionTest, AsyncRunsKeepTheirTensors) {
