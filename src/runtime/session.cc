@@ -330,6 +330,10 @@ Result<std::vector<NamedTensor>> Session::Impl::run_once(Execution& execution, s
     by_input[index] = &feed.tensor;
     AXLE_RETURN_IF_ERROR(execution.bind_input(index, feed.tensor));
   }
+  // What the caller before gave for it is that one's.
+  for (size_t index = 0; index < by_input.size(); ++index) {
+    if (by_input[index] == nullptr) AXLE_RETURN_IF_ERROR(execution.unbind_input(index));
+  }
   std::vector<NamedTensor> outputs(loaded->outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     outputs[i].name = loaded->outputs[i].name;

@@ -118,6 +118,15 @@ Status Execution::bind_input(size_t index, const Tensor& tensor) {
   return ok_status();
 }
 
+Status Execution::unbind_input(size_t index) {
+  if (!bound_inputs_[index].defined()) return ok_status();
+  for (const auto& [partition, input] : readers_[index]) {
+    AXLE_RETURN_IF_ERROR(contexts_[partition].unbind_input(input));
+  }
+  bound_inputs_[index] = Tensor();
+  return ok_status();
+}
+
 Status Execution::bind_output(size_t index, Tensor& tensor) {
   const TensorSource& source = plan_->outputs_from[index];
   if (source.partition < 0) {

@@ -44,6 +44,8 @@ class Execution {
 
   // `index` in LoadedPlan::inputs / outputs. The bytes must stay valid until bound anew.
   Status bind_input(size_t index, const Tensor& tensor);
+  // Nothing is given for it: an optional input. Its bytes need not stay valid from here on.
+  Status unbind_input(size_t index);
   Status bind_output(size_t index, Tensor& tensor);
   Status unbind_output(size_t index);
 
