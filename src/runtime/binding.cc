@@ -46,11 +46,29 @@ Result<Tensor> copy_of(const OutputView& view) {
   return tensor;
 }
 
+namespace {
+
+// What was bound before; nothing, where nothing was.
+Status rebind_input(Execution& on, size_t index, const Tensor& before) {
+  return before.defined() ? on.bind_input(index, before) : on.unbind_input(index);
+}
+Status rebind_output(Execution& on, size_t index, Tensor& before) {
+  return before.defined() ? on.bind_output(index, before) : on.unbind_output(index);
+}
+
+}  // namespace
+
 Status Binding::Impl::bind_input(size_t index, const Tensor& tensor) {
   AXLE_RETURN_IF_ERROR(check_index(index, inputs.size(), "input"));
   AXLE_RETURN_IF_ERROR(check_feed(session->loaded->inputs[index], tensor));
+  // Both plans get the same, or both keep what they had.
   AXLE_RETURN_IF_ERROR(execution.bind_input(index, tensor));
-  if (high) AXLE_RETURN_IF_ERROR(high->bind_input(index, tensor));
+  if (high) {
+    if (Status bound = high->bind_input(index, tensor); !bound.ok()) {
+      AXLE_RETURN_IF_ERROR(rebind_input(execution, index, inputs[index]));
+      return bound;
+    }
+  }
   inputs[index] = tensor;
   return ok_status();
 }
@@ -61,7 +79,12 @@ Status Binding::Impl::bind_output(size_t index, Tensor tensor) {
     return invalid_argument_error("output '" + session->loaded->outputs[index].name + "' is bound to read-only memory");
   }
   AXLE_RETURN_IF_ERROR(execution.bind_output(index, tensor));
-  if (high) AXLE_RETURN_IF_ERROR(high->bind_output(index, tensor));
+  if (high) {
+    if (Status bound = high->bind_output(index, tensor); !bound.ok()) {
+      AXLE_RETURN_IF_ERROR(rebind_output(execution, index, outputs[index]));
+      return bound;
+    }
+  }
   outputs[index] = std::move(tensor);
   return ok_status();
 }

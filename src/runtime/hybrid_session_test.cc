@@ -74,6 +74,19 @@ class HybridSessionTest : public ::testing::Test {
 
 constexpr int64_t kLong = 1'000'000'000'000;
 
+// Guards: the part for a low load held the new tensor, the one for a high load the old.
+TEST_F(HybridSessionTest, ABindingThatFailsHalfwayKeepsWhatItHad) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, hybrid(kLong), options_));
+  AXLE_ASSERT_OK_AND_ASSIGN(Binding binding, session.make_binding({{row_of(2)}}));
+  const NamedTensor before = row_of(2), other = row_of(5);
+  ASSERT_EQ(binding.bind_input(size_t{0}, before.tensor).code(), StatusCode::kOk);
+  testing::registered_fake("far").fail("bind_input", 1, AXLE_INTERNAL, "not now");
+  EXPECT_THAT(binding.bind_input(size_t{0}, other.tensor), StatusIs(StatusCode::kInternal, "not now"));
+  ASSERT_EQ(binding.run().code(), StatusCode::kOk);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Tensor output, binding.output(0));
+  EXPECT_EQ(output.as<float>()[0], 3);
+}
+
 TEST_F(HybridSessionTest, OneRequestAtATimeIsALowLoad) {
   AXLE_ASSERT_OK_AND_ASSIGN(const Session session, Session::load(*model_, hybrid(kLong), options_));
   for (int i = 0; i < 5; ++i) {
