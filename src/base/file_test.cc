@@ -204,6 +204,29 @@ TEST(ScratchDir, RemovesItself) {
   EXPECT_THAT(list_dir(left.path()), StatusIs(StatusCode::kNotFound));
 }
 
+// A child that ends with its destructors must not take its parent's files away.
+TEST(ScratchDir, StaysWhenAForkedChildDestroysItsCopy) {
+  AXLE_ASSERT_OK_AND_ASSIGN(ScratchDir made, ScratchDir::create());
+  std::optional<ScratchDir> folder(std::move(made));
+  ASSERT_THAT(write_file_atomic(folder->file("f"), "x"), IsOk());
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto own = ScratchDir::create();
+    const std::string own_path = own.ok() ? own->path() : "";
+    folder.reset();
+    if (!own.ok()) ::_exit(1);
+    {
+      const ScratchDir gone = *std::move(own);
+    }
+    ::_exit(list_dir(own_path).status().code() == StatusCode::kNotFound ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_THAT(read_file(folder->file("f"), 100), IsOkAndHolds("x"));
+}
+
 constexpr int64_t kSecond = 1'000'000'000;
 
 TEST_F(FileTest, StampIsTrustedOnlyWhenSettledAndPrivate) {

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,8 +7,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <mutex>
-#include <set>
+#include <vector>
 
 #include "base/errno_status.h"
 #include "base/file.h"
@@ -73,28 +75,49 @@ namespace {
 
 struct LiveScratchDirs {
   std::mutex mutex;
-  std::set<std::string> paths;
-  pid_t owner = ::getpid();  // a forked child has made none of them
+  std::map<std::string, pid_t> makers;  // a forked child has copies of its parent's objects, not of their folders
 };
 LiveScratchDirs& live_scratch_dirs() {
-  static LiveScratchDirs* const dirs = new LiveScratchDirs;  // some outlive static destructors
+  static LiveScratchDirs* const dirs = [] {
+    // No fork while another thread holds the lock: the child would wait for it for ever.
+    (void)::pthread_atfork([] { live_scratch_dirs().mutex.lock(); }, [] { live_scratch_dirs().mutex.unlock(); },
+                           [] { live_scratch_dirs().mutex.unlock(); });
+    return new LiveScratchDirs;  // some outlive static destructors
+  }();
   return *dirs;
+}
+
+// False for a folder that another process has made. It is forgotten.
+bool forget_own(const std::string& path) {
+  LiveScratchDirs& live = live_scratch_dirs();
+  const std::lock_guard lock(live.mutex);
+  const auto found = live.makers.find(path);
+  if (found == live.makers.end()) return true;
+  const bool own = found->second == ::getpid();
+  live.makers.erase(found);
+  return own;
 }
 
 }  // namespace
 
 void remove_scratch_dirs() {
   LiveScratchDirs& live = live_scratch_dirs();
-  const std::lock_guard lock(live.mutex);
-  if (live.owner != ::getpid()) return;
-  for (const std::string& path : live.paths) (void)remove_tree(path);
-  live.paths.clear();
+  std::vector<std::string> own;
+  {
+    const std::lock_guard lock(live.mutex);
+    std::erase_if(live.makers, [&](const auto& entry) {
+      if (entry.second != ::getpid()) return false;
+      own.push_back(entry.first);
+      return true;
+    });
+  }
+  for (const std::string& path : own) (void)remove_tree(path);
 }
 
 ScratchDir::ScratchDir(std::string path) : path_(std::move(path)) {
   LiveScratchDirs& live = live_scratch_dirs();
   const std::lock_guard lock(live.mutex);
-  live.paths.insert(path_);
+  live.makers.insert_or_assign(path_, ::getpid());
 }
 
 Result<ScratchDir> ScratchDir::create(const std::string& parent, std::string_view prefix) {
@@ -116,11 +139,7 @@ ScratchDir& ScratchDir::operator=(ScratchDir&& other) noexcept {
 }
 
 ScratchDir::~ScratchDir() {
-  if (path_.empty()) return;
-  (void)remove_tree(path_);
-  LiveScratchDirs& live = live_scratch_dirs();
-  const std::lock_guard lock(live.mutex);
-  live.paths.erase(path_);
+  if (!path_.empty() && forget_own(path_)) (void)remove_tree(path_);
 }
 
 }  // namespace axle
