@@ -53,8 +53,8 @@ Result<std::optional<ManifestFile>> lock_manifest(const std::string& path, const
     manifest.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!manifest.file) {
       if (errno == ENOENT) return std::optional<ManifestFile>();
-      if (errno != ELOOP) return errno_status(errno, fmt::format("cannot open {}", path));
-      manifest.problem = "it is a link";
+      if (errno != ELOOP && errno != ENXIO) return errno_status(errno, fmt::format("cannot open {}", path));
+      manifest.problem = errno == ELOOP ? "it is a link" : "it is not a regular file";  // ENXIO: a socket
       return std::optional<ManifestFile>(std::move(manifest));
     }
     // Held exclusively only for the moment in which an entry is removed.
@@ -165,14 +165,16 @@ Result<bool> remove_corrupt(const StoreLayout& layout, const std::string& key_he
 Result<bool> remove_entry(const StoreLayout& layout, const std::string& key_hex) {
   const std::string path = layout.entry(key_hex);
   const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!file && errno == ENOENT) return true;
-  if (file) {
-    AXLE_ASSIGN_OR_RETURN(const bool locked, try_lock_fd(file.get(), LockMode::kExclusive, path));
-    if (!locked) return false;
-    AXLE_RETURN_IF_ERROR(remove_file(path));
+  if (!file) {
+    if (errno == ENOENT) return true;
+    // A link, a folder, a socket: nobody uses those. What cannot be opened for any other reason may be in use.
+    if (errno != ELOOP && errno != EISDIR && errno != ENXIO) return errno_status(errno, fmt::format("cannot open {}", path));
+    AXLE_RETURN_IF_ERROR(remove_any(path));
     return true;
   }
-  AXLE_RETURN_IF_ERROR(remove_any(path));
+  AXLE_ASSIGN_OR_RETURN(const bool locked, try_lock_fd(file.get(), LockMode::kExclusive, path));
+  if (!locked) return false;
+  AXLE_RETURN_IF_ERROR(remove_file(path));
   return true;
 }
 

@@ -42,8 +42,11 @@ Result<std::vector<StoredFile>> stored_files(const std::string& root) {
   if (!folders.ok()) return std::move(folders).error();
   for (const DirEntry& folder : *folders) {
     const std::string path = root + "/" + folder.name;
-    const auto names = list_dir(path);
+    auto names = list_dir(path);
     if (!names.ok()) {
+      const StatusCode code = names.error().code();
+      // A file, or a link to nowhere. What cannot be read just now (no descriptors, no memory) may be full of good ones.
+      if (code != StatusCode::kNotFound && code != StatusCode::kInvalidArgument) return std::move(names).error();
       files.push_back({folder.name, path, false});
       continue;
     }
@@ -60,7 +63,15 @@ struct StoredEntry {
   std::string key_hex;
   std::vector<BlobRecord> blobs;
   int64_t last_used_ns = 0;
+  Status unread;  // not OK: nobody could look; it may be good
 };
+
+// No descriptors, no memory, no file locks: that says nothing about what is in a file.
+bool is_of_system(const Status& status) {
+  const auto& details = status.details();
+  return status.code() == StatusCode::kUnimplemented ||
+         std::any_of(details.begin(), details.end(), [](const auto& detail) { return detail.first == "errno"; });
+}
 
 std::vector<StoredEntry> stored_entries(const StoreLayout& layout, const std::vector<StoredFile>& files) {
   std::vector<StoredEntry> entries;
@@ -82,6 +93,7 @@ std::vector<StoredEntry> stored_entries(const StoreLayout& layout, const std::ve
       continue;
     } else {
       entry.info.corrupt = manifest.error().message();
+      if (is_of_system(manifest.error())) entry.unread = std::move(manifest).error();
     }
     entries.push_back(std::move(entry));
   }
@@ -135,16 +147,20 @@ Status remove_objects(const StoreLayout& layout, const References& references, C
   return ok_status();
 }
 
-// Removes entries as judged, then every blob that no entry refers to. Corrupt entries always go.
+// Removes entries as judged, then every blob that no entry refers to. Corrupt entries always go. An entry that cannot be read ends it
+// before anything is removed: nobody knows which blobs are its.
 Result<CacheGcReport> collect(const StoreLayout& layout, const JudgeEntry& judge) {
   AXLE_ASSIGN_OR_RETURN(const FileLock lock, FileLock::acquire(layout.lock, LockMode::kExclusive));
   AXLE_ASSIGN_OR_RETURN(const auto files, stored_files(layout.entries));
+  std::vector<StoredEntry> entries = stored_entries(layout, files);
+  References references;
+  for (const StoredEntry& entry : entries) {
+    AXLE_RETURN_IF_ERROR(entry.unread);
+    references.add(entry);
+  }
   for (const StoredFile& file : files) {
     if (!file.named_well && !remove_file(file.path).ok()) AXLE_RETURN_IF_ERROR(remove_tree(file.path));
   }
-  std::vector<StoredEntry> entries = stored_entries(layout, files);
-  References references;
-  for (const StoredEntry& entry : entries) references.add(entry);
   CacheGcReport report;
   std::reverse(entries.begin(), entries.end());
   for (const StoredEntry& entry : entries) {

@@ -1,5 +1,6 @@
 // What looks at or clears away many entries: ls, stats, verify, gc, rm, pins.
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <thread>
 
@@ -55,6 +56,46 @@ TEST_F(CacheMaintenanceTest, LeasedAndPinnedEntriesStay) {
   EXPECT_EQ(second.removed_entries, 2u);
   EXPECT_EQ(second.kept_bytes, 0u);
   EXPECT_THAT(files_under(folder_ + "/store-1/objects"), SizeIs(0));
+}
+
+// Takes descriptors until so many are left to this process.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(int left) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::dup(STDIN_FILENO);
+    ::close(next);
+    const rlimit few{static_cast<rlim_t>(next + left), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(CacheMaintenanceTest, WhatCannotBeReadForWantOfDescriptorsIsNotCorrupt) {
+  Cache cache = open();
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lease leased, cache.get_or_make(key_for("leased"), builder({"one"})));
+  ASSERT_THAT(cache.get_or_make(key_for("plain"), builder({"two"})), IsOk());
+  const std::vector<std::string> before = files_under(folder_ + "/store-1/entries");
+  const std::vector<std::string> objects = files_under(folder_ + "/store-1/objects");
+  int failures = 0;
+  for (int left = 0; left < 4; ++left) {
+    std::optional<Result<CacheGcReport>> report;
+    {
+      const FewDescriptors few(left);
+      report.emplace(cache.gc());
+    }
+    if (report->ok()) continue;
+    ++failures;
+    EXPECT_THAT(*report, StatusIs(StatusCode::kResourceExhausted)) << left;
+    EXPECT_EQ(files_under(folder_ + "/store-1/entries"), before) << left;
+    EXPECT_EQ(files_under(folder_ + "/store-1/objects"), objects) << left;
+  }
+  EXPECT_GE(failures, 2);
+  EXPECT_TRUE(cache.find(key_for("leased"), {.verify = true})->hit());
+  EXPECT_TRUE(cache.find(key_for("plain"), {.verify = true})->hit());
 }
 
 TEST_F(CacheMaintenanceTest, CopiesShareTheLease) {
