@@ -10,6 +10,7 @@
 #include "axle/cache.h"
 #include "base/logging.h"
 #include "cache/evidence_payload.h"
+#include "cache/file_lock.h"
 #include "cache/memo.h"
 #include "cache/testing/cache_fixture.h"
 
@@ -284,6 +285,36 @@ TEST_F(CacheFaultsTest, ASizeLimitIsAnErrorAndNoSignal) {
   EXPECT_EQ(cache.memo().get("plan", "key"), std::nullopt);
   EXPECT_EQ(cache.stats()->bytes, 0u);
   expect_sound("m", {"small"});
+}
+
+// As a program that another thread is about to start: it has every descriptor of that instant.
+TEST_F(CacheFaultsTest, AForkedChildNeitherKeepsNorEndsALock) {
+  const std::string path = scratch_->file("lock");
+  std::optional<FileLock> lock;
+  AXLE_ASSERT_OK_AND_ASSIGN(lock, FileLock::try_acquire(path, LockMode::kExclusive));
+  ASSERT_TRUE(lock);
+  EXPECT_EQ(in_child([&] { lock.reset(); }), 0);
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto still_held, FileLock::try_acquire(path, LockMode::kExclusive));
+  EXPECT_FALSE(still_held);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  lock.reset();
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto free_again, FileLock::try_acquire(path, LockMode::kExclusive));
+  EXPECT_TRUE(free_again);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST_F(CacheFaultsTest, ACountThatCannotBeWrittenHoldsNobodyUp) {
+  Cache cache = open();
+  ASSERT_THAT(cache.get_or_make(key_for("m"), builder({"small"})), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const auto held, FileLock::try_acquire(folder_ + "/store-1/statistics.log", LockMode::kExclusive));
+  ASSERT_TRUE(held);
+  AXLE_ASSERT_OK_AND_ASSIGN(const Lookup lookup, cache.find(key_for("m")));
+  EXPECT_TRUE(lookup.hit());
 }
 
 TEST_F(CacheFaultsTest, ProcessesThatBuildTheSameArtefactBuildItOnce) {

@@ -74,10 +74,31 @@ Result<FileLock> FileLock::acquire(const std::string& path, LockMode mode, const
   }
 }
 
-void FileLock::remove_and_release() noexcept {
-  if (!file_) return;
-  (void)remove_file(path_);
+FileLock::FileLock(UniqueFd file, std::string path) noexcept
+    : file_(std::move(file)), path_(std::move(path)), owner_(::getpid()) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  file_ = std::move(other.file_);
+  path_ = std::move(other.path_);
+  owner_ = other.owner_;
+  return *this;
+}
+
+FileLock::~FileLock() { release(); }
+
+bool FileLock::is_own() const noexcept { return file_ && owner_ == ::getpid(); }
+
+// Closing is not enough: a child that another thread has forked meanwhile holds the same lock open until it becomes a program or ends.
+void FileLock::release() noexcept {
+  if (is_own()) ::flock(file_.get(), LOCK_UN);
   file_.reset();
+}
+
+void FileLock::remove_and_release() noexcept {
+  if (is_own()) (void)remove_file(path_);
+  release();
 }
 
 }  // namespace axle

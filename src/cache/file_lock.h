@@ -2,6 +2,8 @@
 // processes, and the kernel releases it when the process dies. Lock files may be removed by a holder of the exclusive lock.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -23,15 +25,23 @@ class FileLock {
   // Without waiting: nullopt when somebody else holds it, or when `create` is false and there is no such file.
   static Result<std::optional<FileLock>> try_acquire(const std::string& path, LockMode mode, bool create = true);
 
+  FileLock(FileLock&& other) noexcept = default;
+  FileLock& operator=(FileLock&& other) noexcept;
+  ~FileLock();
+
   int fd() const noexcept { return file_.get(); }
   const std::string& path() const noexcept { return path_; }
-  // Removes the lock file, then releases. Exclusive locks only: others that wait on the removed file notice and make a new one.
+  // Removes the lock file, then releases. Exclusive locks only: others that wait on the removed file notice and make a new one. Does
+  // nothing in a forked child, whose copy this is not the lock.
   void remove_and_release() noexcept;
 
  private:
-  FileLock(UniqueFd file, std::string path) noexcept : file_(std::move(file)), path_(std::move(path)) {}
+  FileLock(UniqueFd file, std::string path) noexcept;
+  bool is_own() const noexcept;
+  void release() noexcept;
   UniqueFd file_;
   std::string path_;
+  pid_t owner_ = -1;
 };
 
 // Locks an open file without waiting; false when somebody else holds it. UNIMPLEMENTED when the file system has no locks.

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 
 #include "base/logging.h"
 #include "base/text.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr uint64_t kFoldAtBytes = 32u << 10;
 constexpr uint64_t kMaxBytes = 1u << 20;
+constexpr auto kLongestWait = std::chrono::milliseconds(500);
 
 std::string to_line(const StatisticsTotals& totals) {
   return fmt::format("{} {} {} {}", totals.hits, totals.misses, totals.corrupt, totals.evictions);
@@ -38,7 +40,9 @@ void add_line(std::string_view line, StatisticsTotals& totals) {
 Statistics::Statistics(const std::string& path) : log_(path, "statistics 1", kMaxBytes) {}
 
 void Statistics::add(const StatisticsTotals& amount) const noexcept {
-  Status done = log_.append({to_line(amount)});
+  // Whoever asked for an artefact does not wait for a count of it.
+  const auto give_up = std::chrono::steady_clock::now() + kLongestWait;
+  Status done = log_.append({to_line(amount)}, CancelToken::with_deadline(give_up));
   if (done.ok() && log_.size_bytes() > kFoldAtBytes) done = fold();
   if (!done.ok()) AXLE_LOG(kDebug, "cache", "statistics: {}", done.to_string());
 }
