@@ -199,7 +199,7 @@ def test_an_event_that_is_recorded_anew_is_reached_anew():
         start, event = first.record(), first.record()
         event.synchronize()
         gate, order = threading.Event(), []
-        first.submit(gate.wait)
+        first.submit(gate.wait, 20)
         first.submit(order.append, "first")
         assert first.record(event) is event
         assert not event.query(), "what it was recorded for before does not count"
@@ -225,7 +225,7 @@ def test_a_stream_waits_for_the_place_that_an_event_has_then():
         first.record(event)
         event.synchronize()
         second.wait_event(event)
-        first.submit(gate.wait)
+        first.submit(gate.wait, 20)
         first.record(event)
         second.synchronize()
         third.synchronize()
