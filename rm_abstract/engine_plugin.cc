@@ -22,8 +22,7 @@ void add_new(std::vector<T>& all, const std::vector<T>& more) {
 }
 
 std::string selector_of(const Resource& resource) {
-  return resource.simulated() ? std::string(resource_type_name(resource.type)) + "#" + std::string(axle::kSimulatedTag)
-                              : resource.id;
+  return resource.simulated() ? resource.id + "#" + std::string(axle::kSimulatedTag) : resource.id;
 }
 
 std::string version_of(const axle::EngineState& state) {
