@@ -22,6 +22,12 @@ namespace {
 
 constexpr int kParkedFdsFrom = 128;  // above every number the child gives to a passed descriptor
 constexpr size_t kMaxPassedFds = 64;
+// vfork returns when the program runs or has told why not. Under ThreadSanitizer it is a fork, and has to be waited for.
+#ifdef AXLE_SANITIZED
+constexpr int kTellsAtOnce = 0;
+#else
+constexpr int kTellsAtOnce = O_NONBLOCK;
+#endif
 
 std::vector<std::string> environment_of(const SubprocessOptions& options) {
   std::vector<std::string> variables = options.env;
@@ -114,7 +120,8 @@ pid_t make_child(Spawn& spawn) {
   return pid;
 }
 
-// The errno of what failed in the child; 0: the program runs.
+// The errno of what failed in the child; 0: the program runs. Does not wait for the end of the pipe: a child that another thread has
+// forked meanwhile may hold the writing end open for as long as it lives.
 int failure_of(int fd) {
   int error = 0;
   ssize_t got = 0;
@@ -126,7 +133,7 @@ int failure_of(int fd) {
 
 Result<pid_t> start_program(Spawn& spawn, const std::string& what) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return errno_status(errno, what);
+  if (::pipe2(ends, O_CLOEXEC | kTellsAtOnce) != 0) return errno_status(errno, what);
   const UniqueFd told(ends[0]);
   UniqueFd tells(::fcntl(ends[1], F_DUPFD_CLOEXEC, kParkedFdsFrom));
   ::close(ends[1]);

@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/child_process.h"
 #include "base/file.h"
@@ -58,6 +61,40 @@ TEST(Subprocess, PassesArgumentsWithoutAShell) {
   AXLE_ASSERT_OK_AND_ASSIGN(const SubprocessResult result, run_subprocess(options));
   EXPECT_EQ(result.stdout_text, "$HOME|a b|*|");
   EXPECT_TRUE(result.succeeded());
+}
+
+// A child that another thread forks meanwhile holds every descriptor of that instant open.
+TEST(Subprocess, StartsWhileOtherThreadsFork) {
+#ifdef AXLE_SANITIZED
+  GTEST_SKIP() << "fork with sanitizers";
+#endif
+  std::atomic<bool> done{false};
+  std::vector<pid_t> forked;
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::thread forker([&] {
+    while (!done && forked.size() < 100 && std::chrono::steady_clock::now() < limit) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) ::pause();
+      }
+      if (child > 0) forked.push_back(child);
+    }
+    while (!done && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(milliseconds(1));
+    for (const pid_t child : forked) ::kill(child, SIGKILL);  // what waited for one of them goes on now
+  });
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  SubprocessOptions options;
+  options.argv = {"/bin/true"};
+  for (int i = 0; i < 100; ++i) {
+    auto child = ChildProcess::start(options, null.get(), null.get());
+    EXPECT_EQ(child.ok() ? child->reap().exit_code : -1, 0);
+  }
+  done = true;
+  EXPECT_LT(std::chrono::steady_clock::now(), limit);
+  forker.join();
+  for (const pid_t child : forked) ::waitpid(child, nullptr, 0);
+  EXPECT_FALSE(forked.empty());
 }
 
 TEST(Subprocess, SetsFolderAndEnvironment) {
