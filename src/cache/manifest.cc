@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cache/sealed.h"
 
 namespace axle {
@@ -106,6 +107,11 @@ Status check_blobs(const std::vector<BlobRecord>& blobs) {
   uint64_t total = 0;
   for (const BlobRecord& blob : blobs) {
     if (blob.name.empty()) return invalid_argument_error("a blob of the artefact has no name");
+    // Engines write blobs to files of these names.
+    if (blob.name == "." || blob.name == ".." || blob.name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+      return invalid_argument_error(
+          fmt::format("a blob of the artefact is named \"{}\", which is no file name", printable(blob.name)));
+    }
     if (!names.insert(blob.name).second) {
       return invalid_argument_error(fmt::format("two blobs of the artefact are named \"{}\"", blob.name));
     }

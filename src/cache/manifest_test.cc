@@ -62,6 +62,11 @@ TEST(Manifest, ReadsStrictlyBehindTheSeal) {
               StatusIs(StatusCode::kInvalidArgument, "digest"));
   EXPECT_THAT(parse_manifest(sealed("\"name\":\"weights\"", "\"name\":\"model\"")),
               StatusIs(StatusCode::kInvalidArgument, "two blobs"));
+  for (const char* name : {"../x", "/etc/x", "..", ".", "a\\u0000b"}) {
+    EXPECT_THAT(parse_manifest(sealed("\"name\":\"weights\"", std::string("\"name\":\"") + name + "\"")),
+                StatusIs(StatusCode::kInvalidArgument, "no file name"))
+        << name;
+  }
   EXPECT_THAT(parse_manifest(sealed("\"threads\":4", "\"threads\":4294967296")),
               StatusIs(StatusCode::kInvalidArgument, "threads"));
   EXPECT_THAT(parse_manifest(sealed("\"a\":\"1\"", "\"a\":1")), StatusIs(StatusCode::kInvalidArgument, "string"));
