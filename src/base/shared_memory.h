@@ -28,8 +28,10 @@ class SharedMemory {
   const std::byte* data() const noexcept { return data_; }
   size_t size_bytes() const noexcept { return size_bytes_; }
   std::span<const std::byte> bytes() const noexcept { return {data_, size_bytes_}; }
-  // To pass on; stays owned here.
+  // To pass on; stays owned here. -1 after close_fd().
   int fd() const noexcept { return fd_.get(); }
+  // Only the mapping is kept: for memory that is not passed on.
+  void close_fd() noexcept { fd_.reset(); }
 
  private:
   SharedMemory() noexcept = default;

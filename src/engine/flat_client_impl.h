@@ -153,6 +153,12 @@ struct FlatClient::Impl {
     (void)call(request, segment.life);
   }
 
+  // After a call that carried it failed: nobody knows whether it has arrived, so it is sent again with the next one.
+  void take_back(flat::Segment& segment) {
+    detach(segment);
+    segment.life = 0;
+  }
+
   // ---- cancel flags ----
   uint32_t take_flag() {
     const std::lock_guard lock(mutex);

@@ -94,7 +94,7 @@ axle_error_t* bind(FlatVerb verb, ClientContext& context, std::vector<ClientTens
   const size_t offset = shared ? shared->offset : 0;
   write_tensor(request, flat_tensor(*tensor, place.id, offset));
   if (axle_error_t* error = context.impl->command(request, context.life, attachments)) {
-    context.impl->detach(fresh);
+    if (!attachments.empty()) context.impl->take_back(place);
     return error;
   }
   if (fresh.get() != nullptr) {
@@ -128,8 +128,10 @@ Status bind_again(ClientContext& context, uint32_t life) {
       write_tensor(request, flat_tensor(bound.tensor, bound.segment.id, bound.offset));
       std::vector<FlatAttachment> attachments;
       context.impl->hand_over_again(bound.segment, life, attachments);
-      AXLE_ASSIGN_OR_RETURN(auto reply, context.impl->call(request, life, attachments));
-      if (reply.error.code != 0) return to_status(std::move(reply.error));
+      auto reply = context.impl->call(request, life, attachments);
+      if (reply.ok() && reply->error.code == 0) continue;
+      if (!attachments.empty()) context.impl->take_back(bound.segment);
+      return reply.ok() ? to_status(std::move(reply->error)) : reply.status();
     }
   }
   return ok_status();
@@ -220,6 +222,7 @@ axle_error_t* fetch_again(ClientContext& context, uint64_t missing) {
   write_wishes(request, context);
   auto reply = impl.call(request, context.life, std::span(&*attachment, 1));
   impl.detach(old);
+  if (!reply.ok() || reply->error.code != 0) impl.take_back(context.room);
   if (!reply.ok()) return to_error(reply.status());
   if (reply->error.code != 0) return to_error(std::move(reply->error));
   const uint64_t still_missing = read_results(context, *reply->reader);
@@ -233,7 +236,9 @@ axle_error_t* finish_run(ClientContext& context, FlatReader& reader) {
     impl.restarts_in_a_row = 0;
     if (!impl.proven.exchange(true)) impl.channel->went_well();
   }
-  return missing == 0 ? nullptr : fetch_again(context, missing);
+  axle_error_t* error = missing == 0 ? nullptr : fetch_again(context, missing);
+  if (error != nullptr) context.results.clear();
+  return error;
 }
 
 axle_error_t* run(axle_context_t* handle, const axle_run_args_t* args) {
@@ -252,6 +257,8 @@ axle_error_t* run(axle_context_t* handle, const axle_run_args_t* args) {
   impl.hand_over_again(context.room, context.life, attachments);
   auto reply = impl.call(request, context.life, attachments, cancel.poller());
   if (profile != 0) impl.drop(impl.profile_tokens, profile);
+  context.results.clear();  // of the run before: they say nothing of what is bound now
+  if (!attachments.empty() && (!reply.ok() || reply->error.code != 0)) impl.take_back(context.room);
   if (!reply.ok()) return to_error(cancel.judge(reply.status()));
   if (reply->error.code != 0) return to_error(std::move(reply->error));
   return finish_run(context, *reply->reader);
@@ -260,7 +267,8 @@ axle_error_t* run(axle_context_t* handle, const axle_run_args_t* args) {
 axle_error_t* output(axle_context_t* handle, uint32_t index, axle_tensor_t* out) {
   ClientContext& context = context_of(handle);
   if (index >= context.outputs.size()) return to_error(invalid_argument_error("there is no output " + std::to_string(index)));
-  if (index >= context.results.size()) return to_error(failed_precondition_error("output before the first run"));
+  if (index >= context.results.size())
+    return to_error(failed_precondition_error("there is no output: nothing ran, or the last run failed"));
   if (context.result_errors[index].code != 0) return to_error(context.result_errors[index]);
   FlatTensor& result = context.results[index];
   axle_tensor_t tensor{};
@@ -301,6 +309,7 @@ axle_error_t* run_async(axle_context_t* handle, const axle_run_args_t* args, axl
       }).detach();
     };
   }
+  context.results.clear();
   FlatWriter request(FlatVerb::kRunAsync);
   request.u64(context.id).u64(id);
   write_place(request, cancel->place());
@@ -308,6 +317,7 @@ axle_error_t* run_async(axle_context_t* handle, const axle_run_args_t* args, axl
   std::vector<FlatAttachment> attachments;
   impl.hand_over_again(context.room, context.life, attachments);
   if (axle_error_t* error = impl.command(request, context.life, attachments)) {
+    if (!attachments.empty()) impl.take_back(context.room);
     const std::lock_guard lock(impl.mutex);
     impl.pending.erase(id);
     return error;

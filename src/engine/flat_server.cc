@@ -1,5 +1,11 @@
 #include "engine/flat_server_impl.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "base/errno_status.h"
+
 namespace axle {
 
 std::string FlatServer::Impl::create(FlatReader& reader) {
@@ -214,14 +220,17 @@ Status FlatServer::attach(std::span<const FlatAttachment> attachments) {
   const std::lock_guard lock(impl_->segments_mutex);
   for (const FlatAttachment& attachment : attachments) {
     if (attachment.segment == 0 || attachment.size_bytes > flat::kMaxSegmentBytes ||
-        impl_->segments.size() >= flat::kMaxHandles || impl_->segments.count(attachment.segment) != 0) {
+        impl_->segments.size() >= flat::kMaxHandles) {
       return invalid_argument_error("engine message: segment that cannot be attached");
     }
-    UniqueFd fd(::dup(attachment.fd));
+    UniqueFd fd(::fcntl(attachment.fd, F_DUPFD_CLOEXEC, 0));
+    if (!fd && errno != EBADF) return errno_status(errno, "engine message: segment that cannot be attached");
     const auto size_bytes = static_cast<size_t>(attachment.size_bytes);
     AXLE_ASSIGN_OR_RETURN(SharedMemory memory, attachment.file ? SharedMemory::adopt_file(std::move(fd), size_bytes)
                                                                : SharedMemory::adopt(std::move(fd), size_bytes, true));
-    impl_->segments.emplace(attachment.segment, std::make_shared<SharedMemory>(std::move(memory)));
+    memory.close_fd();
+    // One that is known comes again after a message that the host could not tell the fate of.
+    impl_->segments.insert_or_assign(attachment.segment, std::make_shared<SharedMemory>(std::move(memory)));
   }
   return ok_status();
 }

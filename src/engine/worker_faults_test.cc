@@ -1,4 +1,6 @@
 // What becomes of a worker, its host and its caller when one of them is killed, hangs, hoards or cannot be started.
+#include <sys/resource.h>
+
 #include "engine/testing/worker_case.h"
 #include "engine/worker_confine.h"
 
@@ -65,6 +67,63 @@ TEST(Worker, IsNotStartedAnewForEver) {
   }
   EXPECT_EQ(crashes, 6);  // the first, and five in a row after a restart each
   EXPECT_THAT(worker.run(1), StatusIs(StatusCode::kUnavailable, "not started again"));
+}
+
+// Sets how many descriptors a worker may have: as many as it has now, or as before.
+class FullWorker {
+ public:
+  explicit FullWorker(pid_t pid) : pid_(pid) {
+    ::prlimit(pid_, RLIMIT_NOFILE, nullptr, &before_);
+    rlim_t next = 0;
+    while (std::filesystem::is_symlink("/proc/" + std::to_string(pid_) + "/fd/" + std::to_string(next))) ++next;
+    const rlimit full{next, before_.rlim_max};
+    EXPECT_EQ(::prlimit(pid_, RLIMIT_NOFILE, &full, nullptr), 0);
+  }
+  ~FullWorker() { ::prlimit(pid_, RLIMIT_NOFILE, &before_, nullptr); }
+
+ private:
+  pid_t pid_;
+  rlimit before_{};
+};
+
+TEST(Worker, WithoutDescriptorsItRefusesAndGoesOnAfterwards) {
+  Isolated worker;
+  ASSERT_THAT(worker.open(null_options()), IsOk());
+  ASSERT_THAT(worker.load(doubling()), IsOk());
+  const pid_t pid = worker.pid();
+  ASSERT_GT(pid, 1);
+  AXLE_ASSERT_OK_AND_ASSIGN(Context other, worker.executable->make_context());
+  {
+    const FullWorker full(pid);
+    EXPECT_THAT(worker.run(1), StatusIs(StatusCode::kResourceExhausted, "descriptor"));  // no memory for the results
+    EXPECT_THAT(worker.context->output(0), StatusIs(StatusCode::kFailedPrecondition));
+    EXPECT_THAT(other.bind_input(0, worker.x.abi()), StatusIs(StatusCode::kResourceExhausted, "descriptor"));
+  }
+  ASSERT_THAT(worker.run(5), IsOk());
+  EXPECT_EQ(worker.y(), (std::vector<float>{10, 4, 6, 8}));
+  ASSERT_THAT(other.bind_input(0, worker.x.abi()), IsOk());
+  ASSERT_THAT(other.run(), IsOk());
+  AXLE_ASSERT_OK_AND_ASSIGN(const OutputView view, other.output(0));
+  EXPECT_EQ(testing::floats(view), (std::vector<float>{10, 4, 6, 8}));
+  EXPECT_EQ(worker.counter("worker_restarts"), 0);
+}
+
+TEST(Worker, MemoryTakesNoDescriptorsThere) {
+  Isolated worker;
+  ASSERT_THAT(worker.open(null_options()), IsOk());
+  ASSERT_THAT(worker.load(doubling()), IsOk());
+  ASSERT_THAT(worker.run(1), IsOk());
+  const std::string folder = "/proc/" + std::to_string(worker.pid()) + "/fd";
+  const auto before = list_dir(folder);
+  ASSERT_THAT(before, IsOk());
+  std::vector<Context> contexts;
+  for (int i = 0; i < 20; ++i) {
+    AXLE_ASSERT_OK_AND_ASSIGN(Context context, worker.executable->make_context());
+    ASSERT_THAT(context.bind_input(0, worker.x.abi()), IsOk());
+    ASSERT_THAT(context.run(), IsOk());
+    contexts.push_back(std::move(context));
+  }
+  EXPECT_LT(list_dir(folder)->size(), before->size() + 3);
 }
 
 TEST(Worker, CrashDuringLoadIsAnError) {

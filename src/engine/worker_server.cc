@@ -119,7 +119,7 @@ class Serving {
     if (attachments > 0) {
       if (Status status = take_segments(lane, attachments); !status.ok()) {
         FlatWriter reply(FlatVerb::kDescribe);
-        write_error(reply, {static_cast<int32_t>(status.code()), 0, 0, status.message(), ""});
+        write_error(reply, {static_cast<int32_t>(status.code()), 0, 0, status.message(), status.hint()});
         return reply.take();
       }
     }
@@ -161,17 +161,27 @@ class Serving {
     do {
       got = ::recvmsg(worker::kSocketFd, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
     } while (got < 0 && errno == EINTR);
+    if (got != sizeof(record) || record.lane >= worker::kLanes) return internal_error("a segment did not arrive");
+    ++arrived_[record.lane];
+    const UniqueFd fd = passed_in(message);
+    const FlatAttachment attachment{record.segment, fd.get(), record.size_bytes, record.file != 0};
+    Status status = fd ? server_.attach({&attachment, 1}) : no_descriptor_left();
+    if (!status.ok()) refused_[record.lane] = std::move(status);
+    return ok_status();
+  }
+
+  // None when this process may have no more (MSG_CTRUNC): the record has arrived all the same, and the next one is another's.
+  static UniqueFd passed_in(const msghdr& message) {
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (got != sizeof(record) || header == nullptr || header->cmsg_type != SCM_RIGHTS || record.lane >= worker::kLanes)
-      return internal_error("a segment did not arrive");
-    UniqueFd fd;
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len < CMSG_LEN(sizeof(int))) return UniqueFd();
     int raw = -1;
     std::memcpy(&raw, CMSG_DATA(header), sizeof(raw));
-    fd.reset(raw);
-    const FlatAttachment attachment{record.segment, fd.get(), record.size_bytes, record.file != 0};
-    if (Status status = server_.attach({&attachment, 1}); !status.ok()) refused_[record.lane] = std::move(status);
-    ++arrived_[record.lane];
-    return ok_status();
+    return UniqueFd(raw);
+  }
+
+  static Status no_descriptor_left() {
+    return resource_exhausted_error("the engine's process has no descriptor left for memory that is handed to it")
+        .with_hint("raise the limit on open files (ulimit -n)");
   }
 
   void notify(const std::string& notice) {
