@@ -1,5 +1,6 @@
 // The host's side of the flat form: one reply of a conversation is any bytes at all.
 #include <cstdint>
+#include <cstdlib>
 
 #include "engine/flat_client.h"
 #include "engine/flat_message.h"
@@ -35,6 +36,18 @@ class ForgingChannel final : public FlatChannel {
 
 std::shared_ptr<const Graph> graph() {
   return testing::GraphBuilder().input("x", {{2, ""}}).node("Relu", {"x"}, "y", SymbolicShape{{2, ""}}).output("y").build();
+}
+
+// As a caller does: as many as the shape says, each to its end.
+void read_texts(const axle_tensor_t& tensor) {
+  int64_t count = 1;
+  for (int32_t axis = 0; axis < tensor.rank; ++axis) count *= tensor.shape[axis];
+  if (tensor.size_bytes != static_cast<size_t>(count) * sizeof(axle_text_t)) std::abort();
+  const auto* texts = static_cast<const axle_text_t*>(tensor.data);
+  volatile char sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (texts[i].size > 0) sum = static_cast<char>(sum + texts[i].data[0] + texts[i].data[texts[i].size - 1]);
+  }
 }
 
 void converse(FlatClient& client) {
@@ -75,6 +88,8 @@ void converse(FlatClient& client) {
       volatile char sum = 0;  // both ends of what it says is there
       sum = static_cast<char>(sum + static_cast<const char*>(out.data)[0] +
                               static_cast<const char*>(out.data)[out.size_bytes - 1]);
+    } else if (out.dtype == static_cast<int32_t>(DataType::kString)) {
+      read_texts(out);
     }
     table.context_destroy(context);
   }

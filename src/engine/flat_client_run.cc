@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
+#include "base/checked.h"
 #include "engine/flat_client_impl.h"
 
 namespace axle::flat {
@@ -155,9 +157,17 @@ axle_error_t* send_inputs(ClientContext& context) {
   return nullptr;
 }
 
+// One text for each element: whoever reads them goes by the shape, or by the bytes.
+bool has_its_texts(const FlatTensor& result) {
+  std::optional<int64_t> count = 1;
+  for (const int64_t size : result.shape) count = count && size >= 0 ? checked_mul(*count, size) : std::nullopt;
+  return count && std::cmp_equal(*count, result.texts.size()) &&
+         result.place.size_bytes == result.texts.size() * sizeof(axle_text_t);
+}
+
 // What the other side states of a result must lie within the memory that was given for it.
 bool lies_within(const FlatTensor& result, const ClientTensor* bound, const Segment& room) {
-  if (result.dtype == kString) return result.place.segment == 0;
+  if (result.dtype == kString) return result.place.segment == 0 && has_its_texts(result);
   if (bound != nullptr) return result.place.size_bytes <= bound->tensor.size_bytes;
   if (result.place.segment == 0) return result.place.size_bytes <= kMaxRoomBytes;
   return result.place.segment == room.id && result.place.offset <= room.size_bytes() &&

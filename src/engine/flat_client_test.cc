@@ -111,6 +111,29 @@ TEST(FlatClient, ResultsOutsideTheirMemoryAreRefused) {
   }
 }
 
+TEST(FlatClient, TextsThatAreNotThereAreRefused) {
+  FakeEngine fake;
+  fake.script().compute = ones();
+  const auto state = [&](std::vector<int64_t> shape, uint64_t size_bytes, size_t texts) {
+    return converse(fake, [=](FlatVerb verb, std::string& reply) {
+      if (verb != FlatVerb::kRun) return;
+      FlatWriter forged(FlatVerb::kRun);
+      write_error(forged, {});
+      forged.u64(1);
+      write_error(forged, {});
+      const auto dtype = static_cast<int32_t>(DataType::kString);
+      write_tensor(forged, {dtype, shape, {0, 0, size_bytes}, std::vector<std::string>(texts, "text")});
+      reply = forged.take();
+    });
+  };
+  constexpr uint64_t kEach = sizeof(axle_text_t);
+  constexpr int64_t kHuge = int64_t{1} << 32;
+  for (const auto& result : {state({2, 4}, 8 * kEach, 1), state({2, 4}, 1 << 20, 8), state({2, 4}, kEach, 1),
+                             state({-1}, kEach, 1), state({kHuge, kHuge}, 0, 0), state({2, 4}, 0, 8)}) {
+    EXPECT_THAT(result, StatusIs(StatusCode::kInternal, "malformed reply"));
+  }
+}
+
 TEST(FlatClient, ResultsThatNobodyAskedForAreRefused) {
   FakeEngine fake;
   fake.script().compute = ones();
