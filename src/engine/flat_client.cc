@@ -96,7 +96,7 @@ axle_error_t* support(axle_engine_t* handle, const axle_support_args_t* args, ax
   request.text(args->scratch_folder);
   write_place(request, cancel.place());
   if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  return impl.question(request, life, out, graph.attachments, cancel.poller());
+  return impl.judged(impl.question(request, life, out, graph.attachments, cancel.poller()));
 }
 
 axle_error_t* compile(axle_engine_t* handle, const axle_compile_args_t* args, axle_buffer_t* out) {
@@ -111,7 +111,7 @@ axle_error_t* compile(axle_engine_t* handle, const axle_compile_args_t* args, ax
   request.text(args->scratch_folder).i32(args->threads).u64(progress);
   write_place(request, cancel.place());
   if (Status status = graph.write(request, args->graph); !status.ok()) return to_error(status);
-  axle_error_t* error = impl.question(request, life, out, graph.attachments, cancel.poller());
+  axle_error_t* error = impl.judged(impl.question(request, life, out, graph.attachments, cancel.poller()));
   impl.drop(impl.progress_tokens, progress);
   return error;
 }
@@ -187,15 +187,19 @@ axle_error_t* load(axle_engine_t* handle, const axle_load_args_t* args, axle_exe
   engine.impl->channel->allow_spin(args->spin != 0 && leaves_a_cpu(made->record.cpu_set));
   auto answer = load_as_recorded(*made, args->scratch_folder, args->cancel, args->progress);
   if (!answer.ok()) return to_error(answer.status());
-  give(*answer, effective);
   // A malformed answer is the caller's to find: it reads this one and asks io itself.
   if (auto parsed = parse_effective(*answer); parsed.ok()) made->effective = *std::move(parsed);
   FlatWriter ask(FlatVerb::kIo);
   ask.u64(made->id);
-  auto io = engine.impl->call(ask, made->life);
-  if (io.ok() && io->error.code == 0) {
-    if (auto parsed = parse_engine_io(io->reader->text()); parsed.ok()) made->io = *std::move(parsed);
+  axle_buffer_t io{};
+  // Without its inputs and outputs it could never run, however often the process is started anew.
+  if (axle_error_t* error = engine.impl->judged(engine.impl->question(ask, made->life, &io))) {
+    engine.impl->forget(FlatVerb::kUnload, made->id, made->life);
+    return error;
   }
+  if (auto parsed = parse_engine_io({io.data, io.size}); parsed.ok()) made->io = *std::move(parsed);
+  release_buffer(&io);
+  give(*answer, effective);
   *out = reinterpret_cast<axle_executable_t*>(made.release());
   return nullptr;
 }

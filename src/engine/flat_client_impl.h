@@ -116,6 +116,11 @@ struct FlatClient::Impl {
     flat::give(reply->reader->text(), out);
     return nullptr;
   }
+  // A process that judges, compiles or loads is not one that cannot live. Being made and described proves nothing.
+  axle_error_t* judged(axle_error_t* error) {
+    if (error == nullptr) restarts_in_a_row = 0;
+    return error;
+  }
   void forget(FlatVerb verb, uint64_t id, uint32_t its_life) {
     if (its_life != channel->life()) return;  // gone with the other side
     FlatWriter request(verb);

@@ -147,6 +147,22 @@ TEST(FlatClient, ResultsThatNobodyAskedForAreRefused) {
               StatusIs(StatusCode::kInternal, "malformed reply"));
 }
 
+// An executable without inputs and outputs could never run, however often its process is started anew.
+TEST(FlatClient, LoadFailsWhenItsTensorsCannotBeHad) {
+  FakeEngine fake;
+  fake.script().compute = ones();
+  int asked = 0;
+  EXPECT_THAT(converse(fake,
+                       [&](FlatVerb verb, std::string& reply) {
+                         if (verb != FlatVerb::kIo || asked++ > 0) return;
+                         FlatWriter gone(FlatVerb::kIo);
+                         write_error(gone, {AXLE_UNAVAILABLE, 0, 0, "it ended", ""});
+                         reply = gone.take();
+                       }),
+              StatusIs(StatusCode::kUnavailable, "it ended"));
+  EXPECT_EQ(asked, 1);
+}
+
 TEST(FlatClient, SurvivesManyMutations) {
   FakeEngine fake;
   fake.script().compute = ones();

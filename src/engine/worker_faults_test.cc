@@ -135,6 +135,21 @@ TEST(Worker, CrashDuringLoadIsAnError) {
   ASSERT_THAT(worker.run(2), IsOk());  // what was loaded before is loaded again
 }
 
+TEST(Worker, GoodAnswersInBetweenCount) {
+  Unruly worker;
+  ASSERT_THAT(worker.run(1), IsOk());
+  for (int round = 0; round < 7; ++round) {  // without a run in between
+    const pid_t pid = worker.pid();
+    ASSERT_GT(pid, 1);
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    for (int i = 0; i < 500 && process_lives(pid); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    Status loaded = worker.load(doubling());
+    if (loaded.code() == StatusCode::kUnavailable) loaded = worker.load(doubling());  // its end may show only during this call
+    ASSERT_THAT(loaded, IsOk()) << round;
+  }
+  ASSERT_THAT(worker.run(1), IsOk());
+}
+
 TEST(Worker, HungCallEndsWithItsTimeout) {
   WorkerOptions options;
   options.call_timeout = std::chrono::milliseconds(300);
