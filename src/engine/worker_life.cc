@@ -120,10 +120,10 @@ void WorkerChannel::Life::return_lane(uint32_t lane) {
 void WorkerChannel::Life::kill(const std::string& why) {
   {
     const std::lock_guard lock(mutex);
-    if (ended || !abandoned.empty()) return;
+    if (reaped || !abandoned.empty()) return;
     abandoned = why;
+    child.signal_group(SIGKILL);  // under the lock: once it is reaped, its number may be another's
   }
-  child.signal_group(SIGKILL);
 }
 
 // Until the worker has posted on the lane.
@@ -309,7 +309,12 @@ void WorkerChannel::Life::finish(bool asked_to_end) {
     const std::lock_guard lock(live_workers().mutex);
     live_workers().pids.erase(child.pid());  // while nobody else can have the number
   }
-  const ProcessEnd how = child.reap();
+  ProcessEnd how;
+  {
+    const std::lock_guard lock(mutex);
+    how = child.reap();
+    reaped = true;
+  }
   take_output();
   {
     const std::lock_guard lock(mutex);

@@ -29,6 +29,7 @@ struct WorkerChannel::Life {
   std::string last_words;           // the end of what it wrote to stdout and stderr
   std::string abandoned;            // why it was killed
   Status end;                       // how it ended
+  bool reaped = false;              // its number is nobody's, or another's
   std::atomic<bool> ended{false};
   std::atomic<uint32_t> which{0};  // among the channel's lives; 0 until it is the current one
   std::atomic<uint64_t> notices_seen{0};
