@@ -50,6 +50,15 @@ TEST_F(Judge, PlainSuccess) {
   EXPECT_THAT(log_, HasSubstr("done"));
 }
 
+// What was not looked at may hold the very line.
+TEST_F(Judge, NoSuccessByALogThatWasCutOff) {
+  const std::string script = "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo FATAL";
+  EXPECT_THAT(run(script), IsOk());
+  step_.success.log_must_not = {"^FATAL"};
+  EXPECT_THAT(run(script), StatusIs(StatusCode::kUnknown, "what must not be in its log"));
+  EXPECT_THAT(run("echo done"), IsOk());
+}
+
 TEST_F(Judge, EnvironmentIsWhatTheDescriptionSays) {
   step_.success.log_must = {"^hello:/.*private$"};
   EXPECT_THAT(run("echo $GREETING:$HOME$AXLE_SOURCE_DIR"), IsOk());

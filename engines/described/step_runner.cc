@@ -93,11 +93,19 @@ Result<SubprocessOptions> options_of(const Step& step, const StepContext& contex
   return options;
 }
 
+Status success_of(const Step& step, const StepContext& context, const SubprocessResult& result, const std::string& log) {
+  AXLE_RETURN_IF_ERROR(check_success(step, context.values, log));
+  const bool whole = !result.stdout_truncated && !result.stderr_truncated;
+  if (whole || step.success.log_must_not.empty()) return ok_status();
+  return unknown_error(fmt::format("it printed more than {}, and what must not be in its log may stand in the rest",
+                                   format_size_bytes(static_cast<int64_t>(kMaxLogBytes))));
+}
+
 Status judge(const Step& step, const StepContext& context, const SubprocessResult& result, const std::string& log) {
   if (result.cancelled) return cancelled_error(fmt::format("step '{}' was cancelled by the caller", step.name));
   const auto& good = step.success.exit_codes;
   const bool exited_well = result.signal == 0 && std::find(good.begin(), good.end(), result.exit_code) != good.end();
-  const Status success = exited_well && !result.timed_out ? check_success(step, context.values, log) : ok_status();
+  const Status success = exited_well && !result.timed_out ? success_of(step, context, result, log) : ok_status();
   if (exited_well && !result.timed_out && success.ok()) return ok_status();
   const FailureRule* rule =
       result.timed_out ? nullptr : find_failure(context.description.failures, log, result.exit_code, result.signal);
