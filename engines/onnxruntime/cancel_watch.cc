@@ -1,5 +1,6 @@
 #include "cancel_watch.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -13,10 +14,7 @@ namespace axle::ort {
 class CancelPoller {
  public:
   // Never destroyed: its thread may outlive static destruction.
-  static CancelPoller& instance() {
-    static auto* poller = new CancelPoller();
-    return *poller;
-  }
+  static CancelPoller& instance() { return *current().load(std::memory_order_acquire); }
 
   void add(CancelWatch* watch) {
     const std::lock_guard lock(mutex_);
@@ -39,7 +37,7 @@ class CancelPoller {
     const std::lock_guard lock(mutex_);
     if (watch->previous_ != nullptr) {
       watch->previous_->next_ = watch->next_;
-    } else {
+    } else if (first_ == watch) {  // not of a process before a fork
       first_ = watch->next_;
     }
     if (watch->next_ != nullptr) watch->next_->previous_ = watch->previous_;
@@ -51,6 +49,15 @@ class CancelPoller {
   }
 
  private:
+  // A forked child has no thread that polls, and a lock whose holder it may not have: it gets a poller of its own.
+  static std::atomic<CancelPoller*>& current() {
+    static std::atomic<CancelPoller*> poller = [] {
+      (void)pthread_atfork(nullptr, nullptr, [] { current().store(new CancelPoller(), std::memory_order_release); });
+      return new CancelPoller();
+    }();
+    return poller;
+  }
+
   static constexpr auto kPeriod = std::chrono::milliseconds(1);
   static constexpr int kIdlePeriods = 200;  // so that a stream of short runs need not wake the thread each time
 

@@ -2,9 +2,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace axle::ort {
 namespace {
@@ -45,6 +48,29 @@ TEST(CancelWatch, IgnoresATokenThatCannotBeCancelled) {
   std::atomic<int> calls{0};
   const CancelWatch watch(kit::Cancel(), &count, &calls);
   EXPECT_FALSE(watch.fired());
+}
+
+// Threads do not survive fork().
+TEST(CancelWatch, WatchesInAForkedChildToo) {
+#ifdef AXLE_SANITIZED
+  GTEST_SKIP() << "fork with sanitizers";
+#endif
+  std::atomic<int> flag{0}, calls{0};
+  const CancelWatch parents(cancel_of(flag), &count, &calls);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::alarm(20);
+    std::atomic<int> own_flag{0}, own_calls{0};
+    const CancelWatch watch(cancel_of(own_flag), &count, &own_calls);
+    own_flag = 1;
+    while (own_calls == 0) std::this_thread::yield();
+    std::_Exit(calls == 0 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_FALSE(parents.fired());
 }
 
 TEST(CancelWatch, WatchesManyFromManyThreads) {
