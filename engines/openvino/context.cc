@@ -292,6 +292,7 @@ void OpenVinoContext::run(const kit::RunArgs& args) {
     if (!inputs_[i].bound) throw kit::failed_precondition("not bound: input '" + program_->io().inputs[i].name + "'");
   }
   const bool profiled = profiling_ && args.profile.on();
+  ran_ = false;  // what cannot be collected is not stated as an output
   const auto start = profiled ? std::chrono::steady_clock::now().time_since_epoch() : std::chrono::steady_clock::duration(0);
   try {
     run_once(args);
@@ -360,7 +361,7 @@ void OpenVinoContext::check_emptiness(const kit::IoSpec& spec, const std::vector
 
 axle_tensor_t OpenVinoContext::output(uint32_t index) {
   if (index >= outputs_.size()) throw kit::invalid_argument("there is no output " + std::to_string(index));
-  if (!ran_) throw kit::failed_precondition("output before the first run");
+  if (!ran_) throw kit::failed_precondition("there is no output: nothing ran, or the last run failed");
   const Bound& output = outputs_[index];
   const kit::IoSpec& spec = program_->io().outputs[index];
   axle_tensor_t tensor{};
