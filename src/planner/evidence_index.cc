@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "planner/batching.h"
+#include "planner/context.h"
 #include "planner/replicas.h"
+#include "spec/evidence_age.h"
 #include "spec/evidence_json.h"
 
 namespace axle {
@@ -28,6 +30,14 @@ int64_t block_median_ns(const EvidenceRow& row) {
   return *middle;
 }
 
+// A core set's number is no core: where sets are cut otherwise now, another one bears it.
+bool on_these_cores(const EvidenceRow& row, const Machine& machine) {
+  return std::ranges::all_of(core_sets_of(machine, row.key.candidate), [&](const auto& set) {
+    const auto then = row.made_with.find(set.first);
+    return then != row.made_with.end() && then->second == set.second;
+  });
+}
+
 // Requests of such a row were joined as the policy has them joined, or may where that is left to measurements.
 bool joined_alike(const EvidenceKey& key, const ScheduleRules& rules, bool may_join) {
   if (key.batch == 1) return rules.batch == 1 || rules.batch == kAutoBatch;
@@ -41,10 +51,11 @@ EvidenceIndex::EvidenceIndex(const PlannerInput& input, const std::string& finge
       may_join_(input.policy.schedule.batch == kAutoBatch && batch_axis(input.model.inputs, input.model.outputs).has_value()) {
   if (input.policy.tuning.evidence == EvidenceUse::kIgnore) return;
   const std::string hardware = input.machine.hardware_fingerprint();
+  const auto machine = split_machine(input);  // where it cannot be split, no candidate names a core set
   for (const EvidenceRow& row : input.evidence) {
     const EvidenceKey& key = row.key;
     if (key.model_digest == input.model.digest && key.part.empty() && key.shapes == input.shapes &&
-        (key.machine == fingerprint || row.hardware == hardware)) {
+        (key.machine == fingerprint || row.hardware == hardware) && on_these_cores(row, machine ? *machine : input.machine)) {
       rows_[key.candidate].push_back(&row);
     }
   }

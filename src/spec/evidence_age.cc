@@ -8,6 +8,7 @@ namespace axle {
 namespace {
 
 constexpr std::string_view kDriver = "driver ";
+constexpr std::string_view kCpus = "cpus ";
 constexpr std::string_view kSystem = "os";
 
 std::string or_none(const std::string& version) { return version.empty() ? "none" : version; }
@@ -34,11 +35,20 @@ std::map<std::string, std::string> made_with(const Machine& machine, const std::
   return made;
 }
 
+std::map<std::string, std::string> core_sets_of(const Machine& machine, std::string_view candidate) {
+  std::map<std::string, std::string> sets;
+  for (const Resource& resource : machine.resources) {
+    if (resource.part < 0 || candidate.find("@" + resource.id + "/") == std::string_view::npos) continue;
+    sets[std::string(kCpus) + resource.id] = fmt::format("{}", fmt::join(resource.cpus, ","));
+  }
+  return sets;
+}
+
 std::string stale_reason(const std::map<std::string, std::string>& then, const std::map<std::string, std::string>& now) {
   std::string engines, rest;
   for (const auto& [what, version] : then) {
     const auto found = now.find(what);
-    if (found != now.end() && found->second == version) continue;
+    if (what.starts_with(kCpus) || (found != now.end() && found->second == version)) continue;
     std::string& text = what == kSystem || what.starts_with(kDriver) ? rest : engines;
     if (!text.empty()) text += "; ";
     text += difference(what, version, found == now.end() ? std::string() : found->second);

@@ -12,6 +12,7 @@
 #include "probe/what_if.h"
 #include "spec/answer_fields.h"
 #include "spec/candidate.h"
+#include "spec/evidence_age.h"
 
 namespace axle::testing {
 namespace {
@@ -396,7 +397,9 @@ class Parser {
     input_.shapes = shapes_text(m.inputs);
     input_.as_of_unix_s = kNow;
     if (what_if_) assume_machine(input_, true);
+    const auto split = split_machine(input_);
     for (EvidenceRow& row : input_.evidence) {
+      if (split) row.made_with.merge(core_sets_of(*split, row.key.candidate));
       row.key.model_digest = m.digest;
       row.hardware = input_.machine.hardware_fingerprint();
       if (row.key.machine.empty()) row.key.machine = input_.machine.fingerprint();

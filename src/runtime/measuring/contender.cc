@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "planner/context.h"
 #include "planner/mixed_plan.h"
 #include "runtime/measuring/bind_outputs.h"
 #include "runtime/measuring/paired_stats.h"
@@ -159,6 +160,7 @@ EvidenceRow evidence_row(const Contender& contender, const std::vector<Contender
   for (const Partition& part : contender.plan.partitions)
     sources.push_back({part.candidate.engine, part.engine_version, part.candidate.resource});
   row.made_with = made_with(input.machine, sources);
+  if (const auto split = split_machine(input); split) row.made_with.merge(core_sets_of(*split, row.key.candidate));
   row.hardware = input.machine.hardware_fingerprint();
   if (!contender.failure.ok()) {
     row.kind = EvidenceKind::kFailed;

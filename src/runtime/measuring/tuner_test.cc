@@ -170,6 +170,24 @@ TEST_F(Tuner, EvidenceOfACoreSetIsFoundAgain) {
   EXPECT_TRUE(report.plan.partitions.front().expected_from_evidence);
 }
 
+// Guards: figures of one core counted for another, once the sets were listed the other way round.
+TEST_F(Tuner, EvidenceOfACoreSetIsOfItsCores) {
+  AXLE_ASSERT_OK_AND_ASSIGN(const Machine machine, runtime_->machine());
+  if (machine.allowed_cpus.size() < 2) GTEST_SKIP() << "this machine gives one CPU only";
+  const int32_t one = machine.allowed_cpus[0], other = machine.allowed_cpus[1];
+  options_.policy.resources.split["cpu:0"] = {{one}, {other}};
+  options_.policy.execution.targets = {"cpu:0/0"};
+  AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
+  EXPECT_TRUE(report.plan.partitions.front().expected_from_evidence);
+  PlanRequest request;
+  request.policy = options_.policy;
+  AXLE_ASSERT_OK_AND_ASSIGN(const PlanReport same, make_plan(*runtime_, *model_, request));
+  EXPECT_TRUE(same.plan.partitions.front().expected_from_evidence);
+  request.policy.resources.split["cpu:0"] = {{other}, {one}};
+  AXLE_ASSERT_OK_AND_ASSIGN(const PlanReport swapped, make_plan(*runtime_, *model_, request));
+  EXPECT_FALSE(swapped.plan.partitions.front().expected_from_evidence);
+}
+
 TEST_F(Tuner, AFailingCandidateIsARecordedFact) {
   tortoise().script().compute = [](const auto&, auto, auto) { throw kit::internal("the tortoise fell asleep"); };
   AXLE_ASSERT_OK_AND_ASSIGN(const TuneReport report, measure());
