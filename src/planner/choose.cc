@@ -386,7 +386,7 @@ bool simpler(const PlanningContext& context, const Considered& a, const Consider
     return std::tuple(c.name() != context.input.incumbent, -preferred_by_pins(context, c), c.mixed != nullptr,
                       preference(context.input.policy.engines.prefer, c.candidate.engine),
                       c.place.resource->simulated || c.place.facts->simulated,
-                      precision_distance(context.input.model, c.candidate.precision),
+                      precision_distance(context.input.model, c.candidate.precision), !c.candidate.variant.empty(),
                       !c.candidate.preset.starts_with("default"), c.candidate.threads);
   };
   const auto rank_a = rank(a), rank_b = rank(b);
@@ -394,8 +394,8 @@ bool simpler(const PlanningContext& context, const Considered& a, const Consider
   if (a.place.resource->id != b.place.resource->id)
     return resource_order(*a.place.resource) < resource_order(*b.place.resource);
   if (a.mixed || b.mixed) return a.name() < b.name();
-  return std::tie(a.candidate.engine, a.candidate.precision, a.candidate.preset) <
-         std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset);
+  return std::tie(a.candidate.engine, a.candidate.precision, a.candidate.preset, a.candidate.variant) <
+         std::tie(b.candidate.engine, b.candidate.precision, b.candidate.preset, b.candidate.variant);
 }
 
 Choice choose(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted) {

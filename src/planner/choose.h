@@ -18,7 +18,7 @@ struct Choice {
 Choice choose(const PlanningContext& context, const Demand& demand, const std::vector<Considered>& admitted);
 
 // The order among equals: in use already, preferred by a pin or the policy, real before simulated, nearest to the model's own
-// precision, default preset, fewer threads, then by name.
+// precision, the model itself before a copy of it, default preset, fewer threads, then by name.
 bool simpler(const PlanningContext& context, const Considered& a, const Considered& b);
 
 // Whether `a` is `b` without its preset.

@@ -259,6 +259,26 @@ TEST(TimeRatio, TieAndUndecidedAreDifferent) {
   EXPECT_FALSE(is_undecided({1.2, 0, 0, false}));
 }
 
+// Guards: between the model and a copy of it, it was the order of the list that decided.
+TEST(Simpler, TheModelItselfGoesBeforeACopyOfIt) {
+  PlannerInput input;
+  input.machine = machine_of(1);
+  const PlanningContext context(input, input.machine);
+  const EngineFacts engine;
+  const CapabilityFacts facts;
+  Considered model;
+  model.place = {&engine, &facts, &input.machine.resources[0]};
+  model.candidate = {"onnxruntime", "cpu:0", "f16", 1, "default", ""};
+  Considered copy = model, other = model;
+  copy.candidate.variant = "f16-1a2b3c4d";
+  other.candidate.variant = "f16-2a2b3c4d";
+  model.candidate.threads = 2;
+  EXPECT_TRUE(simpler(context, model, copy));
+  EXPECT_FALSE(simpler(context, copy, model));
+  EXPECT_TRUE(simpler(context, copy, other));
+  EXPECT_FALSE(simpler(context, other, copy));
+}
+
 TEST(BrokenBounds, NanBreaksEveryBound) {
   AccuracyGate bound;
   bound.max_relative_error = 1;
