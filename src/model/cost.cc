@@ -137,7 +137,7 @@ Count einsum(const NodeView& view) {
     if (c == ',') {
       ++operand;
       axis = 0;
-    } else if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+    } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {  // whatever the locale calls a letter
       Count& size = sizes[static_cast<unsigned char>(c)];
       size = std::max(size, NodeView::axis(view.input(operand), axis++));
     }
