@@ -26,6 +26,22 @@ std::string cpu_list(const std::vector<int32_t>& cpus) {
 
 std::string size_or_none(uint64_t bytes) { return bytes == 0 ? "none" : format_size_bytes(static_cast<int64_t>(bytes)); }
 
+// Both as they are shown; to the byte where rounding would hide that they differ.
+std::pair<std::string, std::string> sizes(uint64_t then, uint64_t now) {
+  std::pair<std::string, std::string> texts{size_or_none(then), size_or_none(now)};
+  if (then != now && texts.first == texts.second) texts = {fmt::format("{} bytes", then), fmt::format("{} bytes", now)};
+  return texts;
+}
+
+std::pair<std::string, std::string> quotas(double then, double now) {
+  const auto text = [](double cpus, const char* digits) {
+    return cpus == 0 ? std::string("none") : fmt::format(fmt::runtime(digits), cpus) + " CPUs";
+  };
+  std::pair<std::string, std::string> texts{text(then, "{:g}"), text(now, "{:g}")};
+  if (then != now && texts.first == texts.second) texts = {text(then, "{:.17g}"), text(now, "{:.17g}")};
+  return texts;
+}
+
 // "cpu:0" of "cpu:0/1": a core set is part of its whole.
 std::string whole_of(const std::string& resource) { return resource.substr(0, resource.find('/')); }
 
@@ -75,18 +91,21 @@ std::vector<HostFact> cpu_facts(const Machine& a, const Machine& b, const Json& 
   const auto [cpu_then, cpu_now] = first_difference(x["cpus"], y["cpus"]);
   if (a.allowed_cpus == b.allowed_cpus && a.allowed_cores() == b.allowed_cores())
     facts.push_back({"cores", "CPU topology", cpu_then, cpu_now});
-  const auto quota = [](double cpus) { return cpus == 0 ? std::string("none") : fmt::format("{:g} CPUs", cpus); };
-  facts.push_back({"cgroup_limit", "CPU time", quota(a.cpu_quota), quota(b.cpu_quota)});
+  const auto [quota_then, quota_now] = quotas(a.cpu_quota, b.cpu_quota);
+  facts.push_back({"cgroup_limit", "CPU time", quota_then, quota_now});
   return facts;
 }
 
 std::vector<HostFact> host_facts(const Machine& a, const Machine& b, const Json& x, const Json& y) {
   std::vector<HostFact> facts;
   facts.push_back({"os", "", a.os, b.os});
-  facts.push_back({"cgroup_limit", "memory", size_or_none(a.memory_limit_bytes), size_or_none(b.memory_limit_bytes)});
+  const auto [limit_then, limit_now] = sizes(a.memory_limit_bytes, b.memory_limit_bytes);
+  facts.push_back({"cgroup_limit", "memory", limit_then, limit_now});
   // As in the fingerprint: whole GiB, since what firmware takes differs from boot to boot.
-  if (x["memory_bytes"] != y["memory_bytes"])
-    facts.push_back({"memory", "", size_or_none(a.memory_bytes), size_or_none(b.memory_bytes)});
+  if (x["memory_bytes"] != y["memory_bytes"]) {
+    const auto [memory_then, memory_now] = sizes(a.memory_bytes, b.memory_bytes);
+    facts.push_back({"memory", "", memory_then, memory_now});
+  }
   const auto [node_then, node_now] = first_difference(x["numa_nodes"], y["numa_nodes"]);
   facts.push_back({"memory", "NUMA nodes", node_then, node_now});
   return facts;
@@ -128,12 +147,10 @@ void compare_resource(const Resource& locked, const Resource& now, const Json& x
     const std::string bare = key.starts_with("attribute ") ? key.substr(10) : key;
     const char* field = locked.kind == ResourceKind::kCpu && key == "cpus" ? "cores" : field_of(bare);
     const bool plain = bare == field || key == "name";
-    const auto said = [&](const std::string& text, const Resource& of) {
-      if (key == "memory_bytes") return size_or_none(of.memory_bytes);
-      return text.empty() ? std::string("none") : text;
-    };
-    drifts.push_back(
-        {field, plain || key == "memory_bytes" ? locked.id : locked.id + " " + bare, said(before, locked), said(after, now)});
+    const auto [then, found] = key == "memory_bytes"
+                                   ? sizes(locked.memory_bytes, now.memory_bytes)
+                                   : std::pair(before.empty() ? "none" : before, after.empty() ? "none" : after);
+    drifts.push_back({field, plain || key == "memory_bytes" ? locked.id : locked.id + " " + bare, then, found});
   }
 }
 
@@ -163,6 +180,18 @@ void compare_resources(const Machine& locked, const Machine& now, const Json& x,
   for (const Resource& resource : now.resources) {
     if (resource.part < 0 && !resource.simulated && find_resource(locked, resource.id) == nullptr)
       notes.push_back(fmt::format("{} ({}) is new here: a new plan could use it", resource.id, resource.name));
+  }
+}
+
+// Fails closed: what the identity holds beyond the facts above counts as well.
+void add_unknown_facts(const Json& x, const Json& y, std::vector<Drift>& drifts) {
+  static const std::set<std::string> kCompared = {
+      "allowed_cpus", "architecture",       "caches",     "cpu_model", "cpu_quota", "cpu_vendor",     "cpus", "isa",
+      "memory_bytes", "memory_limit_bytes", "numa_nodes", "os",        "resources", "virtual_machine"};
+  for (const auto& [key, value] : x.items()) {
+    if (kCompared.contains(key)) continue;
+    const Json other = y.contains(key) ? y[key] : Json();
+    if (value != other) drifts.push_back({"machine", key, text_of(value), text_of(other)});
   }
 }
 
@@ -199,6 +228,7 @@ void compare_machines(const Machine& locked_machine, const Machine& machine_now,
       notes.push_back(drift.to_string() + "; no partition runs on a CPU");
   }
   compare_resources(locked, now, x, y, used, found, notes);
+  add_unknown_facts(x, y, found);
   drifts.insert(drifts.end(), found.begin(), found.end());
   // Fails closed: an identity that differs in something not known here.
   if (drifts.size() + notes.size() == before) drifts.push_back({"machine", "", locked.fingerprint(), now.fingerprint()});
