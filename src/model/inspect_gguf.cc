@@ -176,7 +176,10 @@ class GgufInspector {
     if (!reader_.ok()) return truncated();
     if (rank > kMaxDims) return malformed(fmt::format("tensor '{}' has rank {}", printable(name, 80), rank));
     std::optional<uint64_t> elements = 1;
-    for (uint32_t i = 0; i < rank; ++i) elements = checked_mul(elements.value_or(0), reader_.read<uint64_t>());
+    for (uint32_t i = 0; i < rank; ++i) {
+      const auto size = reader_.read<uint64_t>();
+      if (elements) elements = checked_mul(*elements, size);
+    }
     const auto type = reader_.read<uint32_t>();
     const auto offset = reader_.read<uint64_t>();
     if (!reader_.ok()) return truncated();

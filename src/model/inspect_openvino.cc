@@ -165,10 +165,12 @@ class IrInspector {
     if (offset < 0 || size < 0 || !end)
       return fail(fmt::format("constant '{}' has an impossible range", printable(layer_->name, 80)));
     out_.weight_bytes = std::max(out_.weight_bytes, static_cast<uint64_t>(*end));
-    uint64_t elements = 1;
-    for (const Dim& dim : parse_shape(layer_->shape))
-      elements = checked_mul<uint64_t>(elements, static_cast<uint64_t>(std::max<int64_t>(0, dim.size))).value_or(0);
-    out_.parameter_count += elements;
+    std::optional<uint64_t> elements = 1;
+    for (const Dim& dim : parse_shape(layer_->shape)) {
+      if (elements) elements = checked_mul<uint64_t>(*elements, static_cast<uint64_t>(std::max<int64_t>(0, dim.size)));
+    }
+    if (!elements) return fail(fmt::format("constant '{}' has an impossible shape", printable(layer_->name, 80)));
+    out_.parameter_count += *elements;
   }
 
   void add_edge(const XML_Char** attributes) {

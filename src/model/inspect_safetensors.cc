@@ -75,7 +75,7 @@ class SafetensorsInspector {
     std::optional<uint64_t> elements = 1;
     for (const Json& size : shape) {
       if (!size.is_number_unsigned()) return refuse("has an impossible shape");
-      elements = checked_mul(elements.value_or(0), size.get<uint64_t>());
+      if (elements) elements = checked_mul(*elements, size.get<uint64_t>());
     }
     if (!range[0].is_number_unsigned() || !range[1].is_number_unsigned() || !elements || shape.size() > limits_.max_rank)
       return refuse("has an impossible shape or range");

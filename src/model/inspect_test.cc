@@ -73,6 +73,15 @@ TEST(InspectGguf, ClaimsAreNotBelieved) {
   std::memcpy(file.data() + 8, &many, 8);
   EXPECT_THAT(inspect_gguf(bytes_of(file), "f", kLimits), StatusIs(StatusCode::kResourceExhausted, "limit"));
   EXPECT_THAT(inspect_gguf(bytes_of("GGML1234"), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "magic"));
+  // What overflows stays impossible, whatever it is multiplied with afterwards.
+  std::string wraps = small_gguf();
+  const size_t sizes = wraps.find("w", wraps.find("tokens") + 6) + 5;  // after the name and the rank
+  const uint64_t half = 1ull << 63;
+  uint32_t rank = 3;
+  std::memcpy(wraps.data() + sizes - 4, &rank, 4);
+  std::memcpy(wraps.data() + sizes, &half, 8);
+  wraps.insert(sizes + 16, std::string("\2\0\0\0\0\0\0\0", 8));
+  EXPECT_THAT(inspect_gguf(bytes_of(wraps), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "impossible shape"));
 }
 
 std::string safetensors(const std::string& header, size_t data) {
@@ -96,6 +105,8 @@ TEST(InspectSafetensors, ReadsAndChecksRanges) {
               StatusIs(StatusCode::kInvalidArgument, "does not fit its shape"));
   const std::string huge = safetensors(R"({"w":{"dtype":"F32","shape":[9223372036854775807,9],"data_offsets":[0,12]}})", 12);
   EXPECT_THAT(inspect_safetensors(bytes_of(huge), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "impossible shape"));
+  const std::string wraps = safetensors(R"({"w":{"dtype":"F32","shape":[9223372036854775807,9,2],"data_offsets":[0,0]}})", 0);
+  EXPECT_THAT(inspect_safetensors(bytes_of(wraps), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "impossible shape"));
 }
 
 constexpr const char* kIr = R"(<?xml version="1.0"?>
@@ -122,6 +133,13 @@ TEST(InspectOpenvino, ReadsInterfaceOperatorsAndWeights) {
   EXPECT_EQ(found.op_counts.at("Add"), 1u);
   EXPECT_EQ(found.weight_bytes, 24u);
   EXPECT_EQ(found.parameter_count, 12u);
+}
+
+TEST(InspectOpenvino, AShapeThatNothingHoldsIsRefused) {
+  std::string ir = kIr;
+  const std::string fits = R"(shape="3,4" offset)";
+  ir.replace(ir.find(fits), fits.size(), R"(shape="9223372036854775807,9,2" offset)");
+  EXPECT_THAT(inspect_openvino_xml(bytes_of(ir), "f", kLimits), StatusIs(StatusCode::kInvalidArgument, "impossible shape"));
 }
 
 TEST(InspectOpenvino, RefusesDamageAndBombs) {
