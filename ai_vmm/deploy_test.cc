@@ -181,7 +181,8 @@ TEST_F(Deploy, HardwareIsPreferredRequiredAndExcluded) {
   constraints.preferred_hardware = {"pim"};
   const auto model = vmm.deploy(path, constraints);
   ASSERT_EQ(model.substitutions().size(), 1u);
-  EXPECT_EQ(model.substitutions().front().wanted, "pim");
+  EXPECT_THAT(model.substitutions().front().wanted,
+              ::testing::StartsWith("pim"));  // and a backend's that is registered by then
   constraints = {};
   constraints.required_hardware = {"pim"};
   EXPECT_THROW(vmm.deploy(path, constraints), CompilationError);

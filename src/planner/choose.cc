@@ -1,3 +1,4 @@
+// Long file: one choice, from the costs of the candidates to the word on each of them.
 #include "planner/choose.h"
 
 #include <fmt/format.h>
@@ -211,12 +212,12 @@ class Chooser {
                        : by_requests_                                          ? "most requests per second"
                                                                                : "fastest";
     if (admitted_.size() == 1) return "the only candidate that passed every gate";
-    const auto measured = std::ranges::count_if(costs_, [](const auto& cost) { return cost.measured; });
-    if (costs_[choice_.chosen].measured && static_cast<size_t>(measured) < admitted_.size()) {
-      return measured == 1 ? fmt::format("the only one measured of {} candidates", admitted_.size())
-                           : fmt::format("{} of the {} that were measured, of {} candidates", what, measured, admitted_.size());
+    if (costs_[choice_.chosen].measured) {
+      const size_t all = admitted_.size(), measured = std::ranges::count(costs_, true, &Cost::measured);
+      if (measured == all) return fmt::format("{} of {} candidates by measurement", what, all);
+      if (measured == 1) return fmt::format("the only one measured of {} candidates", all);
+      return fmt::format("{} of the {} that were measured, of {} candidates", what, measured, all);
     }
-    if (costs_[choice_.chosen].measured) return fmt::format("{} of {} candidates by measurement", what, admitted_.size());
     if (chosen.estimate_ns == 0 && !by_memory(context_))
       return fmt::format("simplest of {} candidates; none was measured", admitted_.size());
     return fmt::format("{} of {} candidates by estimate; none was measured", what, admitted_.size());

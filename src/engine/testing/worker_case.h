@@ -60,7 +60,10 @@ struct Isolated {
     return counters.ok() && counters->contains(name) ? counters->at(name) : -1;
   }
   pid_t pid() const { return static_cast<pid_t>(counter("worker_pid")); }
-  void kill_worker() const { ASSERT_EQ(::kill(pid(), SIGKILL), 0); }
+  void kill_worker() const {
+    ASSERT_GT(pid(), 1) << "kill(-1) would take every process along";
+    ASSERT_EQ(::kill(pid(), SIGKILL), 0);
+  }
 };
 
 inline std::shared_ptr<const Graph> doubling(int nodes = 1) {

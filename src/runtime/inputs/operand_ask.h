@@ -26,6 +26,12 @@ inline std::optional<int64_t> checked_product(std::span<const int64_t> sizes) {
   return fits ? std::optional(count) : std::nullopt;
 }
 
+inline bool all_known(const std::vector<int64_t>& sizes) {
+  return std::ranges::none_of(sizes, [](int64_t size) { return size < 0; });
+}
+// 0: of nothing, or more than anything has.
+inline int64_t product(std::span<const int64_t> sizes) { return checked_product(sizes).value_or(0); }
+
 // Views into the graph, which must outlive it.
 class Ask {
  public:

@@ -1,3 +1,4 @@
+// Long file: one rule for each operator that asks something of an operand, side by side.
 // What each operator asks of operands that are indices, sizes, lengths, axes, masks or scales. One function per kind of question, and a table
 // of which operator asks it where.
 #include <algorithm>
@@ -30,12 +31,6 @@ InputDemand given(std::vector<int64_t> values, int64_t otherwise) {
   if (values.empty()) return exactly(otherwise);
   return {Kind::kGiven, static_cast<double>(otherwise), static_cast<double>(otherwise), {}, std::move(values)};
 }
-
-bool all_known(const std::vector<int64_t>& sizes) {
-  return std::ranges::none_of(sizes, [](int64_t size) { return size < 0; });
-}
-// 0: of nothing, or more than anything has.
-int64_t product(std::span<const int64_t> sizes) { return checked_product(sizes).value_or(0); }
 
 // So many of so many equal parts; parts <= all.
 int64_t share(int64_t size, int64_t parts, int64_t all) { return static_cast<int64_t>(static_cast<Wide>(size) * parts / all); }
