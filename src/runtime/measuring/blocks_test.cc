@@ -35,7 +35,7 @@ TEST(RunBlock, MeetsBothLimits) {
 TEST(RunBlock, TheFirstTwoCallsWakeAndDoNotCount) {
   int calls = 0;
   const auto slow_at_first = [&] {
-    if (++calls <= 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (++calls <= 2) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return ok_status();
   };
   AXLE_ASSERT_OK_AND_ASSIGN(const Block block, run_block(slow_at_first, {.min_ns = 300'000'000, .min_calls = 1}));
