@@ -39,6 +39,7 @@ struct CLICompilerAdapter::Engine {
   std::shared_ptr<BlackBoxEngine> black_box;
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as the orchestrator declares it
 CLICompilerAdapter::CLICompilerAdapter(BuildProfile build_profile, std::string cli_name, CompilerOptions options)
     : profile_(std::move(build_profile)), options_(std::move(options)) {
   const fs::path program(cli_name);
@@ -101,6 +102,7 @@ axle::Result<BuildArtifact> CLICompilerAdapter::compile(const std::string& input
   return artifact;
 }
 
+// NOLINTBEGIN(performance-unnecessary-value-param): as the orchestrator declares it
 ConfigFileCompilerAdapter::ConfigFileCompilerAdapter(BuildProfile build_profile, std::string cli_name,
                                                      const std::string& config_template, CompilerOptions options)
     : CLICompilerAdapter(std::move(build_profile), std::move(cli_name), options) {
@@ -110,6 +112,7 @@ ConfigFileCompilerAdapter::ConfigFileCompilerAdapter(BuildProfile build_profile,
   box_.config = "input={input}\noutput={output}\n";
   for (const auto& [name, value] : box_.flags) box_.config += name + "={" + name + "}\n";
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 BinaryRuntimeAdapter::BinaryRuntimeAdapter(BuildArtifact artifact, std::string runtime_so, BinaryRuntimeOptions options)
     : artifact_(std::move(artifact)), runtime_so_(std::move(runtime_so)), options_(std::move(options)) {}

@@ -66,6 +66,7 @@ class EngineAhead {
 };
 
 void bind_ahead(nb::module_& module) {
+  // NOLINTNEXTLINE(bugprone-unused-raii): making it registers the class
   nb::class_<EngineAhead>(module, "EngineAhead", "An engine that is being opened; waits for that when it goes.");
   module.def(
       "open_engine_ahead",

@@ -80,7 +80,7 @@ Status revive_locked(ClientExecutable& executable) {
   if (executable.life == executable.impl->life) return ok_status();
   // The folder of the first load is gone.
   AXLE_ASSIGN_OR_RETURN(const ScratchDir scratch, ScratchDir::create(executable.engine->scratch_folder, "again"));
-  const std::string folder = scratch.path();
+  const std::string& folder = scratch.path();
   AXLE_ASSIGN_OR_RETURN(const std::string answer,
                         load_as_recorded(executable, {folder.data(), folder.size()}, nullptr, nullptr));
   AXLE_ASSIGN_OR_RETURN(const EffectiveValues now, parse_effective(answer));

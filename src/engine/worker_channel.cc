@@ -141,7 +141,8 @@ Status WorkerChannel::begin() {
 
 WorkerChannel::~WorkerChannel() {
   // In a forked child there is no watcher to end, and the process is the parent's.
-  if (guard_.in_forked_child()) new std::shared_ptr<Life>(std::move(current_));
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): without a few bytes this process cannot go on
+  if (guard_.in_forked_child()) (void)new std::shared_ptr<Life>(std::move(current_));
 }
 
 std::shared_ptr<WorkerChannel::Life> WorkerChannel::current() const {

@@ -100,7 +100,7 @@ CutFound search_cuts(const CutProblem& problem, const CutLimits& limits) {
     CutFound along = search_intervals(problem, uses, order, limits);
     for (auto* plan : {&along.best, &along.mixed}) {
       if (*plan) merge_parts(problem, **plan);
-      if (*plan && has_several_places(**plan)) keep_better(found.mixed, **plan);
+      if (*plan && has_several_places(**plan)) keep_better(found.mixed, *plan);
     }
     keep_better(found.best, std::move(along.best));
   }
