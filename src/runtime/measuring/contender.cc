@@ -100,8 +100,8 @@ const Tensor* matching(const std::vector<NamedTensor>& outputs, const std::vecto
   const auto named = std::ranges::find(outputs, reference[index].name, &NamedTensor::name);
   if (named != outputs.end()) return &named->tensor;
   if (index >= outputs.size() || outputs.size() != reference.size()) return nullptr;
-  const bool anothers = std::ranges::find(reference, outputs[index].name, &NamedTensor::name) != reference.end();
-  return anothers ? nullptr : &outputs[index].tensor;
+  const bool taken = std::ranges::find(reference, outputs[index].name, &NamedTensor::name) != reference.end();
+  return taken ? nullptr : &outputs[index].tensor;
 }
 
 }  // namespace
