@@ -87,6 +87,9 @@ class FullWorker {
 };
 
 TEST(Worker, WithoutDescriptorsItRefusesAndGoesOnAfterwards) {
+#ifdef AXLE_SANITIZED
+  GTEST_SKIP() << "a sanitizer looks at memory through pipes, and takes an object for none when it gets no descriptor";
+#endif
   Isolated worker;
   ASSERT_THAT(worker.open(null_options()), IsOk());
   ASSERT_THAT(worker.load(doubling()), IsOk());
