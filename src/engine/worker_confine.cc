@@ -131,13 +131,14 @@ Status confine_this_process(const std::vector<int32_t>& cpu_set, uint64_t memory
 
 std::vector<WorkerSafeguard> worker_safeguards() {
   const bool privileges = has_no_new_privileges(), filters = privileges && has_filters();
-  return {{"memory limit", true, "by RLIMIT_DATA, where one is set: AXLE_WORKER_MEMORY=2GiB, or worker_memory_bytes of a runtime"},
-          {"no core files", true, "by RLIMIT_CORE"},
-          {"no new privileges", privileges,
-           privileges ? "programs that it starts gain none" : "this kernel does not know PR_SET_NO_NEW_PRIVS"},
-          {"system calls refused", filters,
-           filters ? std::to_string(kRefused.size()) + " that no engine needs, by seccomp"
-                   : "this kernel has no seccomp filters, or not for this processor"}};
+  return {
+      {"memory limit", true, "by RLIMIT_DATA, where one is set: AXLE_WORKER_MEMORY=2GiB, or worker_memory_bytes of a runtime"},
+      {"no core files", true, "by RLIMIT_CORE"},
+      {"no new privileges", privileges,
+       privileges ? "programs that it starts gain none" : "this kernel does not know PR_SET_NO_NEW_PRIVS"},
+      {"system calls refused", filters,
+       filters ? std::to_string(kRefused.size()) + " that no engine needs, by seccomp"
+               : "this kernel has no seccomp filters, or not for this processor"}};
 }
 
 }  // namespace axle
