@@ -39,7 +39,8 @@ std::vector<Call> calls_of(const DeployDocument& document) {
             " --output-dir out"}},
           {"c++",
            {"const auto model = axle::Model::load(" + model + ");", "const auto lock = axle::load_lock(" + lock + ");",
-            "auto session = axle::Session::load(model.value(), lock.value());  // value() throws what went wrong",
+            "auto session = axle::Session::load(model.value(), lock.value());  // value() says what went wrong and ends the "
+            "program",
             "const auto outputs = session.value().run(feeds);"}},
           {"python", {"session = axle.Session.load(" + model + ", " + lock + ")", "outputs = session.run({name: array})"}}};
 }
